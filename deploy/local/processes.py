@@ -1,0 +1,117 @@
+"""What the operating system says about a process: is it there, is it the one we mean, end it.
+
+A process is named by its id and its start time, since ids are used again. A zombie counts as gone: nothing
+of it is left but its entry. Linux is read through /proc, other systems through `ps`.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+LINUX = sys.platform.startswith("linux")
+PR_SET_CHILD_SUBREAPER = 36
+POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class ProcessId:
+    """One process for good: `started` tells it from a later one that got the same number."""
+
+    pid: int
+    started: str
+
+
+def identify(pid: int) -> ProcessId | None:
+    """The living process of that number, or None where there is none (or only a zombie)."""
+    started = _started_on_linux(pid) if LINUX else _started_by_ps(pid)
+    return ProcessId(pid, started) if started else None
+
+
+def is_running(process: ProcessId) -> bool:
+    return identify(process.pid) == process
+
+
+def end(process: ProcessId, *, patience_seconds: float, first: signal.Signals = signal.SIGTERM) -> None:
+    """Asks with `first`, insists with SIGKILL after the patience is used up, returns once it is gone."""
+    for request in (first, signal.SIGKILL):
+        if not is_running(process):
+            return
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, request)
+        if wait_until(lambda: not is_running(process), seconds=patience_seconds):
+            return
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
+    """Polls until the condition holds; False if it didn't in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def command_line(pid: int) -> list[str]:
+    if LINUX:
+        with suppress(OSError):
+            return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).rstrip("\0").split("\0")
+        return []
+    return _ps(pid, "command=").split()
+
+
+def adopt_orphans() -> None:
+    """Makes this process the parent of its grandchildren whose parent died (Linux), so it can wait for them.
+
+    Where process 1 waits for nobody, as in many containers, they would stay zombies for ever.
+    """
+    if LINUX:
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def reap_orphans(own_children: Iterable[int]) -> None:
+    """Waits for ended processes that were adopted; those in `own_children` are left to their `Popen`."""
+    if not LINUX:
+        return
+    own = set(own_children)
+    for pid in _children_of(os.getpid()):
+        if pid not in own:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+
+
+def _children_of(parent: int) -> list[int]:
+    found: list[int] = []
+    for listing in Path(f"/proc/{parent}/task").glob("*/children"):
+        with suppress(OSError):
+            found += [int(pid) for pid in listing.read_text().split()]
+    return found
+
+
+def _started_on_linux(pid: int) -> str:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+    state, start_ticks = fields[0], fields[19]
+    return "" if state in "ZX" else f"{boot}:{start_ticks}"
+
+
+def _started_by_ps(pid: int) -> str:
+    state, _, started = _ps(pid, "stat=,lstart=").strip().partition(" ")
+    return "" if state.startswith("Z") else started.strip()
+
+
+def _ps(pid: int, columns: str) -> str:
+    answer = subprocess.run(  # noqa: S603
+        ["/bin/ps", "-o", columns, "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return answer.stdout.strip()
