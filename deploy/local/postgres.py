@@ -147,6 +147,7 @@ class PostgresServer:
         for request in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
             if self._process.poll() is None:
                 self._process.send_signal(request)
+                self._process.send_signal(signal.SIGCONT)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_SECONDS)
                 break
@@ -324,8 +325,8 @@ def _require_passage(folder: Path, user: pwd.struct_passwd) -> None:
         if not (open_to_all or own or ours_to_open):
             raise LaunchError(
                 f"PostgreSQL won't run as root, so it would run as {user.pw_name}, who can't enter {step} "
-                f"(user namespaces are not allowed here). Run as a normal user, or use a folder that all "
-                f"may enter (make run DATA_DIR=/var/tmp/tollgate), or `chmod o+x {step}`, or set DATABASE_URL."
+                f"(user namespaces are not allowed here). Run as a normal user, or use a folder that all may "
+                f"enter (make run DATA_DIR=/var/tmp/tollgate), or `chmod o+x {step}`, or set DATABASE_URL."
             )
 
 
@@ -369,12 +370,9 @@ def _create_cluster(folder: Path, programs: Programs, run_as: RunAs, password: s
         words.flush()
         if run_as.user:
             os.chown(words.name, pwd.getpwnam(run_as.user).pw_uid, -1)
-        _run(
-            [programs.initdb, "-D", str(unfinished), "-U", OWNER, "--auth=scram-sha-256"]
-            + [f"--pwfile={words.name}", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"],
-            run_as,
-            folder=unfinished,
-        )
+        access = ["-U", OWNER, "--auth=scram-sha-256", f"--pwfile={words.name}"]
+        ways = ["--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]
+        _run([programs.initdb, "-D", str(unfinished), *access, *ways], run_as, folder=unfinished)
     statement = f"CREATE DATABASE {DATABASE};\n"
     _run([programs.postgres, "--single", "-D", str(unfinished), "postgres"], run_as, unfinished, statement)
     os.sync()
@@ -422,8 +420,8 @@ def _serves(pid: int, data: Path) -> bool:
     """True if that process is a living postmaster of this data folder."""
     if processes.identify(pid) is None:
         return False
-    words = processes.command_line(pid)
-    return "postgres" in Path(words[0]).name and str(data) in words if words else False
+    command = processes.command_line(pid)
+    return "postgres" in command and f"-D {data} " in command
 
 
 def _is_ready(data: Path, pid: int) -> bool:

@@ -39,12 +39,16 @@ def is_running(process: ProcessId) -> bool:
 
 
 def end(process: ProcessId, *, patience_seconds: float, first: signal.Signals = signal.SIGTERM) -> None:
-    """Asks with `first`, insists with SIGKILL after the patience is used up, returns once it is gone."""
+    """Asks with `first`, insists with SIGKILL after the patience is used up, returns once it is gone.
+
+    One that was stopped (SIGSTOP) is woken, or it would never hear.
+    """
     for request in (first, signal.SIGKILL):
         if not is_running(process):
             return
         with suppress(ProcessLookupError):
             os.kill(process.pid, request)
+            os.kill(process.pid, signal.SIGCONT)
         if wait_until(lambda: not is_running(process), seconds=patience_seconds):
             return
 
@@ -59,12 +63,13 @@ def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
     return True
 
 
-def command_line(pid: int) -> list[str]:
+def command_line(pid: int) -> str:
+    """Program and arguments, a space after each; empty where the process is gone or not ours to see."""
     if LINUX:
         with suppress(OSError):
-            return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).rstrip("\0").split("\0")
-        return []
-    return _ps(pid, "command=").split()
+            return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).replace("\0", " ")
+        return ""
+    return _ps(pid, "command=") + " "
 
 
 def adopt_orphans() -> None:
@@ -106,12 +111,11 @@ def _started_on_linux(pid: int) -> str:
 
 
 def _started_by_ps(pid: int) -> str:
-    state, _, started = _ps(pid, "stat=,lstart=").strip().partition(" ")
+    state, _, started = _ps(pid, "stat=", "lstart=").partition(" ")
     return "" if state.startswith("Z") else started.strip()
 
 
-def _ps(pid: int, columns: str) -> str:
-    answer = subprocess.run(  # noqa: S603
-        ["/bin/ps", "-o", columns, "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return answer.stdout.strip()
+def _ps(pid: int, *columns: str) -> str:
+    wanted = [word for column in columns for word in ("-o", column)]
+    command = ["/bin/ps", "-ww", *wanted, "-p", str(pid)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

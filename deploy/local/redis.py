@@ -75,6 +75,7 @@ class RedisServer:
         for request in (signal.SIGTERM, signal.SIGKILL):
             if self._process.poll() is None:
                 self._process.send_signal(request)
+                self._process.send_signal(signal.SIGCONT)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_SECONDS)
                 break
