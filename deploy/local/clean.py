@@ -1,0 +1,62 @@
+"""`make clean`: removes what can be made again, and the data of a stack that doesn't run.
+
+Ends no process: a data folder in use is left alone, and said so. Standard library only.
+"""
+
+import argparse
+import fcntl
+import shutil
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHES = (
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".hypothesis",
+    ".import_linter_cache",
+    "build",
+    "dist",
+)
+OURS = ("secrets.json", "runner.lock", "postgres")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make clean")
+    parser.add_argument("--data-dir", type=Path, default=Path(".tollgate"))
+    data = (ROOT / parser.parse_args().data_dir).resolve()
+    in_use = _remove_data(data)
+    for cache in [ROOT / name for name in CACHES] + sorted(ROOT.glob("*.egg-info")):
+        _remove(cache)
+    for room in ("services", "shared", "deploy", "tests", "benchmarks"):
+        for cache in sorted((ROOT / room).rglob("__pycache__")):
+            shutil.rmtree(cache, ignore_errors=True)
+    if in_use:
+        sys.exit(f"Left alone: {data} (and .venv), for a stack runs on it. Stop that one first (Ctrl-C).")
+    _remove(ROOT / ".venv")
+
+
+def _remove_data(data: Path) -> bool:
+    """True if a runner holds the folder. One that holds nothing of ours is not touched."""
+    if not data.is_dir() or not any((data / name).exists() for name in OURS):
+        return False
+    with (data / "runner.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        _remove(data)
+    return False
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_dir():
+        print(f"removing {folder}")
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
