@@ -27,28 +27,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make clean")
     parser.add_argument("--data-dir", type=Path, default=Path(".tollgate"))
     data = (ROOT / parser.parse_args().data_dir).resolve()
-    in_use = _remove_data(data)
+    in_use = _in_use({data, *ROOT.glob(".tollgate*")})
+    if data not in in_use:
+        _remove_data(data)
     for cache in [ROOT / name for name in CACHES] + sorted(ROOT.glob("*.egg-info")):
         _remove(cache)
     for room in ("services", "shared", "deploy", "tests", "benchmarks"):
         for cache in sorted((ROOT / room).rglob("__pycache__")):
             shutil.rmtree(cache, ignore_errors=True)
     if in_use:
-        sys.exit(f"Left alone: {data} (and .venv), for a stack runs on it. Stop that one first (Ctrl-C).")
+        names = ", ".join(str(folder) for folder in in_use)
+        sys.exit(f"A stack runs on {names}, so that and .venv are left alone. Stop it first (Ctrl-C).")
     _remove(ROOT / ".venv")
 
 
-def _remove_data(data: Path) -> bool:
-    """True if a runner holds the folder. One that holds nothing of ours is not touched."""
-    if not data.is_dir() or not any((data / name).exists() for name in OURS):
+def _in_use(folders: set[Path]) -> list[Path]:
+    """Those whose runner lives: it holds a lock."""
+    return [folder for folder in sorted(folders) if _is_locked(folder / "runner.lock")]
+
+
+def _is_locked(file: Path) -> bool:
+    if not file.exists():
         return False
-    with (data / "runner.lock").open("a") as lock:
+    with file.open() as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
-        _remove(data)
     return False
+
+
+def _remove_data(data: Path) -> None:
+    """A folder that holds nothing of ours is not touched."""
+    if any((data / name).exists() for name in OURS):
+        _remove(data)
 
 
 def _remove(folder: Path) -> None:

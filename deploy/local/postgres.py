@@ -127,6 +127,16 @@ class PostgresServer:
     def pids(self) -> list[int]:
         return [self._process.pid] if self._process is not None and self._process.poll() is None else []
 
+    @property
+    def is_ours(self) -> bool:
+        """False for a server that was given by its address: that one is never started or ended by us."""
+        return self._programs is not None
+
+    @property
+    def pid(self) -> int | None:
+        """The process we started, alive or not yet waited for."""
+        return self._process.pid if self._process is not None else None
+
     def alive(self) -> bool:
         if self._process is not None:
             return self._process.poll() is None
@@ -189,12 +199,15 @@ class PostgresServer:
     def _wait_until_ready(self, data: Path) -> None:
         process = self._process
         assert process is not None
-        processes.wait_until(
-            lambda: process.poll() is not None or _is_ready(data, process.pid), seconds=START_SECONDS
-        )
-        if process.poll() is not None or not _is_ready(data, process.pid):
+        try:
+            processes.wait_until(
+                lambda: process.poll() is not None or _is_ready(data, process.pid), seconds=START_SECONDS
+            )
+            if process.poll() is not None or not _is_ready(data, process.pid):
+                raise LaunchError(f"PostgreSQL did not start. The end of {self.log}:\n{tail(self.log)}")
+        except BaseException:
             self.halt()
-            raise LaunchError(f"PostgreSQL did not start. The end of {self.log}:\n{tail(self.log)}")
+            raise
 
 
 def find_programs(data: Path, environment: Mapping[str, str] = os.environ) -> Programs:

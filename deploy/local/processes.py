@@ -93,11 +93,24 @@ def reap_orphans(own_children: Iterable[int]) -> None:
 
 
 def _children_of(parent: int) -> list[int]:
+    if not LINUX:
+        return _children_by_ps(parent)
     found: list[int] = []
     for listing in Path(f"/proc/{parent}/task").glob("*/children"):
         with suppress(OSError):
             found += [int(pid) for pid in listing.read_text().split()]
     return found
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below that one; without it."""
+    below: list[int] = []
+    waiting = [pid]
+    while waiting:
+        children = _children_of(waiting.pop())
+        below += children
+        waiting += children
+    return below
 
 
 def _started_on_linux(pid: int) -> str:
@@ -113,6 +126,13 @@ def _started_on_linux(pid: int) -> str:
 def _started_by_ps(pid: int) -> str:
     state, _, started = _ps(pid, "stat=", "lstart=").partition(" ")
     return "" if state.startswith("Z") else started.strip()
+
+
+def _children_by_ps(parent: int) -> list[int]:
+    command = ["/bin/ps", "-A", "-o", "pid=", "-o", "ppid="]
+    table = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    pairs = [line.split() for line in table.splitlines()]
+    return [int(pair[0]) for pair in pairs if pair[1:] == [str(parent)]]
 
 
 def _ps(pid: int, *columns: str) -> str:

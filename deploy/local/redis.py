@@ -57,6 +57,16 @@ class RedisServer:
     def pids(self) -> list[int]:
         return [self._process.pid] if self._process is not None and self._process.poll() is None else []
 
+    @property
+    def is_ours(self) -> bool:
+        """False for a server that was given by its address: that one is never started or ended by us."""
+        return self._program is not None
+
+    @property
+    def pid(self) -> int | None:
+        """The process we started, alive or not yet waited for."""
+        return self._process.pid if self._process is not None else None
+
     def alive(self) -> bool:
         if self._process is not None:
             return self._process.poll() is None
@@ -102,12 +112,16 @@ class RedisServer:
         configuration = self._write_configuration()
         self._process = spawn([self._program, str(configuration)], log=self.log, folder=self.folder)
         process = self._process
-        processes.wait_until(
-            lambda: process.poll() is not None or _accepts(self.port, self.password), seconds=START_SECONDS
-        )
-        if process.poll() is not None or not _accepts(self.port, self.password):
+        try:
+            processes.wait_until(
+                lambda: process.poll() is not None or _accepts(self.port, self.password),
+                seconds=START_SECONDS,
+            )
+            if process.poll() is not None or not _accepts(self.port, self.password):
+                raise LaunchError(f"Redis did not start. The end of {self.log}:\n{tail(self.log)}")
+        except BaseException:
             self.halt()
-            raise LaunchError(f"Redis did not start. The end of {self.log}:\n{tail(self.log)}")
+            raise
 
     def _write_configuration(self) -> Path:
         """In a file, not on the command line, which every user of the machine can read."""
