@@ -1,0 +1,32 @@
+"""Stripe's identifiers: a prefix that names the kind, then letters and digits.
+
+The text after the prefix has no order; the order of objects is the store's.
+"""
+
+from collections.abc import Callable
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+# kind -> (prefix, number of characters after it), as seen in Stripe's test mode.
+SHAPES: dict[str, tuple[str, int]] = {
+    "customer": ("cus_", 14),
+    "product": ("prod_", 14),
+    "price": ("price_1", 23),
+    "checkout.session": ("cs_test_a1", 56),
+    "item": ("li_1", 23),
+    "payment_intent": ("pi_3", 23),
+    "payment_method": ("pm_1", 23),
+    "charge": ("ch_3", 23),
+    "balance_transaction": ("txn_3", 23),
+    "event": ("evt_1", 23),
+    "webhook_endpoint": ("we_1", 23),
+    "request": ("req_", 14),
+}
+
+# A source of randomness: how many letters are wanted -> that many letters of ALPHABET.
+Letters = Callable[[int], str]
+
+
+def new_id(kind: str, letters: Letters) -> str:
+    prefix, length = SHAPES[kind]
+    return prefix + letters(length)

@@ -1,0 +1,32 @@
+"""The sandbox as a whole: what its doors, its courier and its clockwork share."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from deploy.stripe_sandbox.api.faults import Faults
+from deploy.stripe_sandbox.clock import Clock
+from deploy.stripe_sandbox.domain.events import Cause
+from deploy.stripe_sandbox.settings import Settings
+from deploy.stripe_sandbox.store.store import Store
+from deploy.stripe_sandbox.use_cases.turn import Turn
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    settings: Settings
+    store: Store
+    clock: Clock = field(default_factory=Clock)
+    faults: Faults = field(default_factory=Faults)
+    # Rings when there may be something to deliver.
+    bell: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def turn(self, cause: Cause | None = None) -> Turn:
+        """For use inside `store.transaction()`."""
+        return Turn(
+            store=self.store,
+            now=self.clock.now(),
+            real_now=self.clock.real_now(),
+            public_url=self.settings.public_url,
+            has_webhook=bool(self.settings.webhook_url),
+            cause=cause or Cause(),
+        )
