@@ -1,0 +1,61 @@
+"""Background loops: small pieces of work that are safe to run twice at once, each in a task of its own.
+
+A loop that fails says so and tries again after a pause that doubles up to half a minute; it never ends the process.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from shared.telemetry import logger
+
+_LONGEST_PAUSE_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Loop:
+    """`run_once` says whether there may be more to do at once; otherwise the loop rests `every_seconds`,
+    or until `bell` is set."""
+
+    name: str
+    every_seconds: float
+    run_once: Callable[[], Awaitable[bool]]
+    bell: asyncio.Event | None = field(default=None, compare=False)
+
+
+async def run_forever(loop: Loop) -> None:
+    """Run one loop until its task is cancelled."""
+    failures = 0
+    while True:
+        try:
+            more = await loop.run_once()
+            failures = 0
+        except Exception as error:
+            failures += 1
+            logger.warning("loop_failed", loop=loop.name, failures=failures, error=repr(error))
+            await asyncio.sleep(min(_LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(failures, 6)))
+            continue
+        if not more:
+            await _rest(loop)
+
+
+async def _rest(loop: Loop) -> None:
+    if loop.bell is None:
+        await asyncio.sleep(loop.every_seconds)
+        return
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(loop.bell.wait(), loop.every_seconds)
+    loop.bell.clear()
+
+
+@contextlib.asynccontextmanager
+async def running(loops: Sequence[Loop]) -> AsyncIterator[None]:
+    """Keep the loops running for the length of a `with` block."""
+    tasks = [asyncio.create_task(run_forever(loop), name=f"loop:{loop.name}") for loop in loops]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,71 @@
+"""Structured logs and metrics.
+
+A log line is one JSON object on stderr, with the service, the request's id and what the caller binds. Bodies, keys,
+tokens and addresses are never bound (S5); the last processor drops well-known names of secrets should one slip.
+"""
+
+import logging
+import sys
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from structlog.contextvars import bind_contextvars, clear_contextvars, merge_contextvars
+from structlog.typing import EventDict, WrappedLogger
+
+logger: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_SECRET_NAMES = frozenset(
+    {"password", "token", "key", "api_key", "authorization", "secret", "email", "body", "cookie", "card", "number"}
+)
+
+REGISTRY = CollectorRegistry()
+
+REQUESTS = Counter(
+    "tollgate_http_requests_total",
+    "Requests answered, by method, route template and status.",
+    ["method", "route", "status"],
+    registry=REGISTRY,
+)
+LATENCY = Histogram(
+    "tollgate_http_request_seconds",
+    "Time from a request's head to the end of its answer.",
+    ["method", "route"],
+    registry=REGISTRY,
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+
+
+def _drop_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    for name in _SECRET_NAMES & event.keys():
+        event[name] = "[dropped]"
+    return event
+
+
+def configure_logging(service: str, level: str) -> None:
+    """Send structlog's and the standard library's records to stderr as JSON lines."""
+    numeric = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[
+            merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _drop_secrets,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(numeric),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(
+        level=max(numeric, logging.WARNING),
+        format='{"service": "' + service + '", "level": "%(levelname)s", "event": "%(name)s: %(message)s"}',
+        force=True,
+    )
+    clear_contextvars()
+    bind_contextvars(service=service)
+
+
+def metrics_text() -> bytes:
+    """This process's metrics in Prometheus's text format."""
+    return generate_latest(REGISTRY)
