@@ -4,17 +4,17 @@ PORT ?= 8082
 DATA_DIR ?= .tollgate
 ARGS ?=
 
-with_env = @$(PYTHON) -m deploy.local.bootstrap --
+with_env = @exec $(PYTHON) -m deploy.local.bootstrap --
 tasks = $(with_env) -m deploy.local
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test test-long lint bench clean
 
 help:  ## show this list
-	@$(PYTHON) -m deploy.local.make_help Makefile
+	@exec $(PYTHON) -m deploy.local.make_help Makefile
 
 setup:  ## make .venv from requirements.lock (the others do it when needed)
-	@$(PYTHON) -m deploy.local.bootstrap
+	@exec $(PYTHON) -m deploy.local.bootstrap
 
 run:  ## start everything on port 8082; PORT=9000 DATA_DIR=.tollgate-b runs a second one beside it
 	$(tasks) run --port "$(PORT)" --data-dir "$(DATA_DIR)"
@@ -35,4 +35,4 @@ bench:  ## measure the running stack; ARGS are the benchmark's own
 	$(tasks) bench --data-dir "$(DATA_DIR)" $(ARGS)
 
 clean:  ## remove .venv, caches and the data of a stopped stack; ends no process
-	@$(PYTHON) -m deploy.local.clean --data-dir "$(DATA_DIR)" $(ARGS)
+	@exec $(PYTHON) -m deploy.local.clean --data-dir "$(DATA_DIR)" $(ARGS)
