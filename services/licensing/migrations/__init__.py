@@ -1,0 +1,1 @@
+"""Alembic revisions of the licensing schema, in plain SQL."""

@@ -1,0 +1,81 @@
+"""PostgreSQL: one engine and one optional raw pool a process, transactions with deadlines.
+
+READ COMMITTED throughout; what must not interleave takes row locks. Every statement and every wait for a lock has a
+deadline, set when the connection is made.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+STATEMENT_TIMEOUT_MS = 10_000
+LOCK_TIMEOUT_MS = 5_000
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000
+CONNECT_TIMEOUT_SECONDS = 5.0
+
+_SERVER_SETTINGS = {
+    "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+    "lock_timeout": str(LOCK_TIMEOUT_MS),
+    "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+    "timezone": "UTC",
+    "jit": "off",
+}
+
+
+class Database:
+    """One schema, as its service's role. Close it when the process ends."""
+
+    def __init__(self, url: str, *, pool_size: int = 10, application: str = "tollgate") -> None:
+        self._url = make_url(url).set(drivername="postgresql+asyncpg")
+        self._pool_size = pool_size
+        self._settings = {**_SERVER_SETTINGS, "application_name": application}
+        self.engine: AsyncEngine = create_async_engine(
+            self._url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=CONNECT_TIMEOUT_SECONDS,
+            pool_pre_ping=True,
+            isolation_level="READ COMMITTED",
+            connect_args={"timeout": CONNECT_TIMEOUT_SECONDS, "server_settings": self._settings},
+        )
+        self._pool: asyncpg.Pool | None = None
+        self._pool_made = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        async with self.engine.begin() as connection:
+            yield connection
+
+    async def asyncpg_pool(self) -> asyncpg.Pool:
+        """The raw pool for hot paths, made at its first use."""
+        if self._pool is None:
+            async with self._pool_made:
+                if self._pool is None:
+                    self._pool = await asyncpg.create_pool(
+                        self._url.set(drivername="postgresql").render_as_string(hide_password=False),
+                        min_size=0,
+                        max_size=self._pool_size,
+                        timeout=CONNECT_TIMEOUT_SECONDS,
+                        server_settings=self._settings,
+                    )
+        return self._pool
+
+    async def answers(self) -> bool:
+        """Whether PostgreSQL answers a trivial query."""
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS), self.engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+        except Exception:
+            return False
+        return True
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            await self._pool.close()
+        await self.engine.dispose()

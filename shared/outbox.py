@@ -1,0 +1,103 @@
+"""News out: an event is a row written in the transaction of the change that it tells of.
+
+One dispatcher for each schema (an advisory lock) numbers committed rows; readers page by that position. A row's
+position is given only once it is committed, so no reader can pass one that commits late.
+"""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from redis.asyncio import Redis
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import Response
+
+from shared import bus
+from shared.db import Database
+from shared.doors import StrictRoute, answer, guarded
+from shared.ids import new_uuid
+from shared.loops import Loop
+from shared.service_auth import service_required
+
+PAGE = 500
+KEPT_FOR = timedelta(days=35)
+_DISPATCH_LOCK = 0x0B0C5
+
+
+async def publish(
+    connection: AsyncConnection, kind: str, subject: str, data: dict[str, object], *, at: datetime
+) -> None:
+    """Write one event (`"payment.succeeded"`, the subject's id, facts without personal data)."""
+    await connection.execute(
+        text(
+            "INSERT INTO outbox (id, kind, subject, data, created_at)"
+            " VALUES (:id, :kind, :subject, CAST(:data AS jsonb), :at)"
+        ),
+        {"id": new_uuid(at=at), "kind": kind, "subject": subject, "data": orjson.dumps(data).decode(), "at": at},
+    )
+
+
+async def number_committed(database: Database) -> int:
+    """Give up to `PAGE` committed events their positions, oldest first; how many. Another dispatcher at work: 0."""
+    async with database.transaction() as connection:
+        mine = await connection.scalar(
+            text("SELECT pg_try_advisory_xact_lock(hashtext(current_schema()), :key)"), {"key": _DISPATCH_LOCK}
+        )
+        if not mine:
+            return 0
+        result = await connection.execute(
+            text(
+                """
+                UPDATE outbox SET position = numbered.position
+                FROM (SELECT id, nextval('outbox_position') AS position
+                      FROM (SELECT id FROM outbox WHERE position IS NULL ORDER BY id LIMIT :page) AS waiting) AS numbered
+                WHERE outbox.id = numbered.id
+                """
+            ),
+            {"page": PAGE},
+        )
+        return result.rowcount
+
+
+def dispatcher(service: str, database: Database, redis: Redis, *, every_seconds: float = 0.2) -> Loop:
+    """The loop that numbers events and rings the bell `events:<service>`."""
+
+    async def run_once() -> bool:
+        numbered = await number_committed(database)
+        if numbered:
+            await bus.ring(redis, f"events:{service}")
+        return numbered == PAGE
+
+    return Loop(f"{service}-dispatcher", every_seconds, run_once)
+
+
+async def page_after(connection: AsyncConnection, position: int, limit: int) -> list[dict[str, object]]:
+    """The next events by position."""
+    rows = await connection.execute(
+        text(
+            "SELECT position, id, kind, subject, data, created_at FROM outbox"
+            " WHERE position > :position ORDER BY position LIMIT :limit"
+        ),
+        {"position": position, "limit": limit},
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+def feed_router(service_of: str) -> APIRouter:
+    """`GET /internal/v1/events?after=&limit=`, for siblings. `service_of` names the producer in the docs."""
+    router = APIRouter(route_class=StrictRoute, include_in_schema=False)
+
+    @router.get("/internal/v1/events", summary=f"Events of {service_of}")
+    @guarded(service_required)
+    async def events(
+        request: Request,
+        after: Annotated[int, Query(ge=0)] = 0,
+        limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE,
+    ) -> Response:
+        database: Database = request.app.state.service.database
+        async with database.transaction() as connection:
+            return answer({"events": await page_after(connection, after, limit)})
+
+    return router
