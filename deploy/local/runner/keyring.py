@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from deploy.local.runner.files import read_json, write_json
 
 KEY_BYTES = 32
@@ -35,15 +33,14 @@ class Keyring:
 
     def public_keys(self) -> dict[str, str]:
         """Each service's public key, by its name: how the others know that it speaks."""
-        return {name: _public_key(of["signing_key"]) for name, of in self._content["services"].items()}
+        return {name: str(of["public_key"]) for name, of in self._content["services"].items()}
 
 
 def open_keyring(file: Path, services: list[str]) -> Keyring:
     kept = read_json(file) or {}
-    content = {
-        "shared": _shared_secrets() | kept.get("shared", {}),
-        "services": {name: _service_secrets() for name in services} | kept.get("services", {}),
-    }
+    before = kept.get("services", {})
+    new = {name: _service_secrets() for name in services if name not in before}
+    content = {"shared": _shared_secrets() | kept.get("shared", {}), "services": before | new}
     if content != kept:
         write_json(file, content)
     return Keyring(content)
@@ -62,8 +59,10 @@ def _shared_secrets() -> dict[str, str]:
 
 
 def _service_secrets() -> dict[str, str]:
+    signing_key = _key()
     return {
-        "signing_key": _key(),
+        "signing_key": signing_key,
+        "public_key": _public_key(signing_key),
         "database_password": secrets.token_urlsafe(24),
         "seal_key": _key(),
         "idempotency_pepper": _key(),
@@ -75,6 +74,9 @@ def _key() -> str:
 
 
 def _public_key(seed: str) -> str:
+    """Imported only here: the runner stays, and the library is large."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+
     private = Ed25519PrivateKey.from_private_bytes(base64.urlsafe_b64decode(seed))
     return base64.urlsafe_b64encode(private.public_key().public_bytes_raw()).decode()
 

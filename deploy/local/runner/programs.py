@@ -122,7 +122,7 @@ class Plan:
         found: list[Program] = []
         if self.has_own_stripe:
             webhook = f"{at.url('gateway')}/api/webhooks/stripe"
-            options = ["--data", str(self.data / "stripe_sandbox.json"), "--webhook-url", webhook]
+            options = ["--data", str(self.data / "stripe_sandbox.sqlite"), "--webhook-url", webhook]
             secret = ["--webhook-secret", self.stripe_webhook_secret]
             found.append(self._stand_in("stripe_sandbox", "deploy.stripe_sandbox", *options, *secret))
         if is_present("deploy.local.demo_upstream"):
