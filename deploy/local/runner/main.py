@@ -211,8 +211,10 @@ class Stack:
         if read_json(stamp) == state:
             return
         stamp.unlink(missing_ok=True)
-        run_to_end(plan.migrations(), self.data / "logs", seconds=MIGRATE_SECONDS)
-        say_ready("schemas", time.monotonic() - began_at)
+        migrations = plan.migrations()
+        run_to_end(migrations, self.data / "logs", seconds=MIGRATE_SECONDS)
+        if migrations:
+            say_ready("schemas", time.monotonic() - began_at)
         if self.postgres is not None and self.postgres.pids:
             write_json(stamp, state)
 
