@@ -12,6 +12,7 @@ class DomainError(Exception):
 
     `code` is stable and machine-readable, `detail` is for a person, `extra` are further members of the problem
     document (`credits`, `required`), and `headers` go onto the answer (`Retry-After`). None may hold a secret.
+    `status` is given only where one code has another status than `shared.problems` says.
     """
 
     def __init__(
@@ -21,12 +22,14 @@ class DomainError(Exception):
         *,
         extra: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
+        status: int | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
         self.extra = dict(extra or {})
         self.headers = dict(headers or {})
+        self.status = status
 
 
 class NotFound(DomainError):

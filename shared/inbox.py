@@ -64,7 +64,10 @@ class FeedReader:
             names,
         )
         position = await connection.scalar(
-            text("SELECT position FROM feed_cursors WHERE producer = :producer AND reader = :reader FOR UPDATE"), names
+            text(
+                "SELECT position FROM feed_cursors WHERE producer = :producer AND reader = :reader FOR UPDATE"
+            ),
+            names,
         )
         assert isinstance(position, int)
         return position

@@ -35,7 +35,13 @@ async def publish(
             "INSERT INTO outbox (id, kind, subject, data, created_at)"
             " VALUES (:id, :kind, :subject, CAST(:data AS jsonb), :at)"
         ),
-        {"id": new_uuid(at=at), "kind": kind, "subject": subject, "data": orjson.dumps(data).decode(), "at": at},
+        {
+            "id": new_uuid(at=at),
+            "kind": kind,
+            "subject": subject,
+            "data": orjson.dumps(data).decode(),
+            "at": at,
+        },
     )
 
 
@@ -43,7 +49,8 @@ async def number_committed(database: Database) -> int:
     """Give up to `PAGE` committed events their positions, oldest first; how many. Another dispatcher at work: 0."""
     async with database.transaction() as connection:
         mine = await connection.scalar(
-            text("SELECT pg_try_advisory_xact_lock(hashtext(current_schema()), :key)"), {"key": _DISPATCH_LOCK}
+            text("SELECT pg_try_advisory_xact_lock(hashtext(current_schema()), :key)"),
+            {"key": _DISPATCH_LOCK},
         )
         if not mine:
             return 0

@@ -27,7 +27,9 @@ def _bytes32(value: object) -> object:
     except ValueError as error:
         raise ValueError("is not url-safe base64") from error
     if len(decoded) != KEY_BYTES:
-        raise ValueError(f"holds {len(decoded)} bytes, and 32 are needed; make one with `openssl rand -base64 32`")
+        raise ValueError(
+            f"holds {len(decoded)} bytes, and 32 are needed; make one with `openssl rand -base64 32`"
+        )
     return decoded
 
 

@@ -15,7 +15,19 @@ from structlog.typing import EventDict, WrappedLogger
 logger: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _SECRET_NAMES = frozenset(
-    {"password", "token", "key", "api_key", "authorization", "secret", "email", "body", "cookie", "card", "number"}
+    {
+        "password",
+        "token",
+        "key",
+        "api_key",
+        "authorization",
+        "secret",
+        "email",
+        "body",
+        "cookie",
+        "card",
+        "number",
+    }
 )
 
 REGISTRY = CollectorRegistry()

@@ -1,0 +1,154 @@
+"""What every application has: request ids, logs and metrics of requests, problem documents for every refusal."""
+
+import re
+import time
+from collections.abc import Mapping, MutableMapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
+
+from shared.doors.answers import problem_response
+from shared.errors import DomainError
+from shared.ids import new_id
+from shared.telemetry import LATENCY, REQUESTS, logger, metrics_text
+
+_REQUEST_ID = re.compile(r"req_[0-9A-HJKMNP-TV-Z]{26}")
+_HTTP_CODES = {
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+}
+_HTTP_DETAILS = {
+    404: "There is nothing at this path.",
+    405: "This path does not take that method.",
+}
+
+
+def install(app: FastAPI, *, trusts_request_id: bool) -> None:
+    """Add the handlers and the outermost middleware, `/ping` and `/metrics` aside from what the service mounts.
+    Behind the gateway `X-Request-Id` is the gateway's; at the gateway a caller's is ignored."""
+    app.add_exception_handler(DomainError, _domain_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(Requests, trusts_request_id=trusts_request_id)
+
+
+async def _domain_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DomainError)
+    return problem_response(request, error)
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return problem_response(request, validation_problem(error.errors()))
+
+
+def validation_problem(faults: Sequence[Any]) -> DomainError:
+    """`validation_failed` with a JSON pointer and a sentence for each fault; never the value itself."""
+    errors = [{"pointer": _pointer(fault["loc"]), "message": _message(fault)} for fault in faults[:20]]
+    first = errors[0]
+    return DomainError(
+        "validation_failed",
+        f"{first['pointer'].lstrip('/') or 'The body'}: {first['message']}",
+        extra={"errors": errors},
+    )
+
+
+def _pointer(location: Sequence[object]) -> str:
+    where, *path = location or ("body",)
+    parts = [
+        str(part).replace("~", "~0").replace("/", "~1").encode("utf-8", "replace").decode() for part in path
+    ]
+    return ("" if where == "body" else f"{where}:") + "".join(f"/{part}" for part in parts)
+
+
+def _message(fault: Mapping[str, Any]) -> str:
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return {"extra_forbidden": "is not a field of this request", "missing": "is required"}.get(
+        fault["type"], message
+    )
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _HTTP_CODES.get(
+        error.status_code, "malformed_json" if error.status_code == 400 else "internal_error"
+    )
+    detail = _HTTP_DETAILS.get(error.status_code, str(error.detail))
+    return problem_response(
+        request, DomainError(code, detail, headers=error.headers, status=error.status_code)
+    )
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    logger.error("internal_error", path=request.url.path, error=type(error).__name__, exc_info=error)
+    return problem_response(request, DomainError("internal_error", "Something went wrong on our side."))
+
+
+def request_id_for(headers: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> str:
+    """The gateway's id where it may be trusted, else a new one (`req_...`)."""
+    if trusted:
+        for name, value in headers:
+            if name == b"x-request-id" and _REQUEST_ID.fullmatch(text := value.decode("latin-1")):
+                return text
+    return new_id("req", at=datetime.now(UTC))
+
+
+class Requests:
+    """Gives each request its id, says it on the answer, logs one line and counts it. Plain ASGI, outermost."""
+
+    def __init__(self, app: ASGIApp, *, trusts_request_id: bool) -> None:
+        self._app = app
+        self._trusts = trusts_request_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = request_id_for(scope["headers"], trusted=self._trusts)
+        scope.setdefault("state", {})["request_id"] = request_id
+        started, status = time.perf_counter_ns(), 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _set_header(message, b"x-request-id", request_id.encode())
+            await send(message)
+
+        with bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, sending)
+            finally:
+                _tell(scope, status, time.perf_counter_ns() - started)
+
+
+def _set_header(message: Message, name: bytes, value: bytes) -> None:
+    headers = [(key, content) for key, content in message.get("headers", ()) if key.lower() != name]
+    message["headers"] = [*headers, (name, value)]
+
+
+def _tell(scope: MutableMapping[str, Any], status: int, elapsed_ns: int) -> None:
+    route = getattr(scope.get("route"), "path", "unrouted")
+    method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+    REQUESTS.labels(method, route, str(status)).inc()
+    LATENCY.labels(method, route).observe(elapsed_ns / 1e9)
+    if route != "/ping":
+        logger.info("request", method=method, route=route, status=status, elapsed_us=elapsed_ns // 1000)
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def metrics_response() -> Response:
+    """This process's metrics for Prometheus."""
+    return Response(metrics_text(), media_type="text/plain; version=0.0.4")

@@ -1,0 +1,91 @@
+"""The route class: credentials, then the path, then the body."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from fastapi.params import Form
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.doors.strict_json import decode
+from shared.errors import DomainError
+
+MAX_BODY_BYTES = 1024 * 1024
+
+Guard = Callable[[Request], Awaitable[None]]
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+_GUARDS = "__tollgate_guards__"
+
+
+def guarded(*guards: Guard) -> Callable[[Endpoint], Endpoint]:
+    """Judge these in order before the body is read: who is asking, then whether what the path names is theirs.
+    A guard raises DomainError, and may leave what it found on `request.state`."""
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        setattr(endpoint, _GUARDS, guards)
+        return endpoint
+
+    return mark
+
+
+async def read_bounded(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
+    """The body, refused as soon as it is known to pass `limit` (413 `body_too_large`)."""
+    too_large = DomainError(
+        "body_too_large", f"A body may have up to {limit} bytes.", headers={"Connection": "close"}
+    )
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared[:20]) > limit:
+        raise too_large
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise DomainError("unsupported_media_type", "Send the body without a content encoding.")
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise too_large
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+class _JsonRequest(Request):
+    """A request whose body is read and decoded already. It reads as JSON whatever its content type says: `curl -d`
+    sends a form's."""
+
+    def __init__(self, request: Request, body: bytes, value: object) -> None:
+        scope = dict(request.scope)
+        scope["headers"] = [
+            *((name, content) for name, content in scope["headers"] if name != b"content-type"),
+            (b"content-type", b"application/json"),
+        ]
+        super().__init__(scope, request.receive)
+        self._body = body
+        self._value = value
+
+    async def json(self) -> Any:
+        return self._value
+
+
+class StrictRoute(APIRoute):
+    """Use as `APIRouter(route_class=StrictRoute)`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        inner = super().get_route_handler()
+        guards: tuple[Guard, ...] = getattr(self.endpoint, _GUARDS, ())
+        field = self.body_field
+        takes_json = field is not None and not isinstance(field.field_info, Form)
+        required = takes_json and field is not None and field.field_info.is_required()
+
+        async def handle(request: Request) -> Response:
+            for guard in guards:
+                await guard(request)
+            if not takes_json:
+                return await inner(request)
+            body = await read_bounded(request)
+            request.state.body = body
+            if not body and not required:
+                return await inner(_JsonRequest(request, b"", None))
+            return await inner(_JsonRequest(request, body, decode(body)))
+
+        return handle

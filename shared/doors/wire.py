@@ -1,0 +1,120 @@
+"""Wire models and the types of their fields: strict, bounded, no unknown field."""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from shared.money import MILLICREDITS_PER_CREDIT, MINOR_UNIT_DIGITS, Credits, Money, millicredits_from
+
+MAX_MINOR = 10**12
+_COUNTRY = re.compile(r"[A-Z]{2}")
+
+
+class Wire(BaseModel):
+    """A body of the public or internal API."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _number(value: object) -> int | Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise ValueError("must be a number")
+    return value
+
+
+def _credits(value: object) -> Credits:
+    return value if isinstance(value, Credits) else Credits(millicredits_from(_number(value)))
+
+
+def _whole_credits(value: object) -> Credits:
+    amount = _credits(value)
+    if amount.millicredits % MILLICREDITS_PER_CREDIT:
+        raise ValueError("must be a whole number of credits")
+    return amount
+
+
+class _CreditsSchema:
+    def __init__(self, *, whole: bool) -> None:
+        self._whole = whole
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(_whole_credits if self._whole else _credits)
+
+    def __get_pydantic_json_schema__(
+        self, _schema: CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        if self._whole:
+            return {"type": "integer", "description": "Whole credits; 1,000 are a dollar."}
+        return {"type": "number", "multipleOf": 0.001, "description": "Credits with at most 3 decimals."}
+
+
+CreditsField = Annotated[Credits, _CreditsSchema(whole=False)]
+WholeCreditsField = Annotated[Credits, _CreditsSchema(whole=True)]
+
+
+class MoneyWire(Wire):
+    """Money as the API says it: an integer of the minor unit, and a currency in lower case."""
+
+    amount: Annotated[int, Field(ge=-MAX_MINOR, le=MAX_MINOR)]
+    currency: str
+
+    def money(self) -> Money:
+        return Money(self.amount, self.currency)
+
+
+def _known_currency(value: MoneyWire) -> MoneyWire:
+    if value.currency not in MINOR_UNIT_DIGITS:
+        raise ValueError(f"currency must be one of {', '.join(sorted(MINOR_UNIT_DIGITS))}")
+    return value
+
+
+MoneyField = Annotated[MoneyWire, AfterValidator(_known_currency)]
+
+
+def _aware(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("must have a time zone, as in 2027-01-31T12:00:00Z")
+    return value.astimezone(UTC)
+
+
+def _rfc3339(value: object) -> object:
+    if not isinstance(value, str | datetime):
+        raise ValueError("must be an RFC 3339 time, as 2027-01-31T12:00:00Z")
+    return value
+
+
+class _RequireText:
+    """Pydantic would take a number as unix time."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_rfc3339, handler(source))
+
+
+InstantField = Annotated[datetime, Field(strict=False), _RequireText(), AfterValidator(_aware)]
+
+
+def _trimmed(value: str) -> str:
+    trimmed = value.strip()
+    if not trimmed:
+        raise ValueError("must not be blank")
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in trimmed):  # noqa: PLR2004
+        raise ValueError("must not hold control characters")
+    return trimmed
+
+
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_trimmed)]
+"""A line of text that a person writes: 1 to 200 characters, no control characters."""
+
+
+def _country(value: str) -> str:
+    if not _COUNTRY.fullmatch(value):
+        raise ValueError("must be an ISO 3166-1 alpha-2 code, as DE")
+    return value
+
+
+CountryField = Annotated[str, AfterValidator(_country)]

@@ -1,0 +1,114 @@
+"""`python -m services.<name> serve | worker | migrate | settings`, the same for every service."""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from shared import migrations
+from shared.loops import Loop, running
+from shared.settings import ServiceSettings, described, load
+from shared.telemetry import configure_logging, logger
+
+Opener = Callable[[Any], AbstractAsyncContextManager[Any]]
+Loops = Callable[[Any], Sequence[Loop]]
+
+GRACE_SECONDS = 25
+"""How long a stopping process lets its answers end (it must be gone within 30 s of SIGTERM)."""
+
+
+def run(
+    name: str,
+    settings: type[ServiceSettings],
+    create_app: Callable[[Any], FastAPI],
+    open_service: Opener,
+    loops: Loops,
+    extra: dict[str, Callable[[Any, Sequence[str]], None]] | None = None,
+) -> None:
+    """Parse the command line and do it. `extra` are commands of the service's own, given settings and the rest."""
+    command, options, rest = _parse(name, extra or {})
+    if command == "settings":
+        sys.stdout.write("\n".join(described(settings)) + "\n")
+        return
+    loaded = load(settings)
+    configure_logging(name, loaded.log_level)
+    if command == "migrate":
+        migrations.main(name, loaded.database_owner_url, loaded.database_url)
+    elif command == "serve":
+        serve(create_app(loaded), host=options.host, port=options.port)
+    elif command == "worker":
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_work(loaded, open_service, loops))
+    else:
+        (extra or {})[command](loaded, rest)
+
+
+def _parse(name: str, extra: dict[str, Any]) -> tuple[str, argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(prog=f"python -m services.{name}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serving = commands.add_parser(
+        "serve", help="answer HTTP, with the background loops unless RUN_WORKERS=false"
+    )
+    serving.add_argument("--host", default="127.0.0.1")
+    serving.add_argument("--port", type=int, required=True)
+    commands.add_parser("worker", help="run the background loops only")
+    commands.add_parser("migrate", help="upgrade this service's schema")
+    commands.add_parser("settings", help="list every setting with its default and meaning")
+    for command in extra:
+        commands.add_parser(command, add_help=False)
+    options, rest = parser.parse_known_args()
+    return options.command, options, rest
+
+
+def serve(app: FastAPI, *, host: str, port: int) -> None:
+    """Answer HTTP until SIGTERM or SIGINT."""
+    uvicorn.run(app, host=host, port=port, **uvicorn_options())
+
+
+def uvicorn_options() -> dict[str, Any]:
+    """How we run uvicorn: our own logs and headers, and an end to what does not end."""
+    return {
+        "loop": "uvloop",
+        "http": "httptools",
+        "ws": "none",
+        "access_log": False,
+        "server_header": False,
+        "date_header": True,
+        "proxy_headers": False,
+        "log_config": None,
+        "timeout_graceful_shutdown": GRACE_SECONDS,
+        "timeout_keep_alive": 75,
+        "backlog": min(2048, socket.SOMAXCONN),
+    }
+
+
+async def _work(settings: ServiceSettings, open_service: Opener, loops: Loops) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with open_service(settings) as service, running(loops(service)):
+        logger.info("worker_started")
+        await stop.wait()
+
+
+def lifespan(
+    settings: ServiceSettings, open_service: Opener, loops: Loops
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """An application's lifespan: the service opened into `app.state.service`, its loops beside it."""
+
+    @contextlib.asynccontextmanager
+    async def live(app: FastAPI) -> AsyncIterator[None]:
+        async with open_service(settings) as service:
+            app.state.service = service
+            async with running(loops(service) if settings.run_workers else ()):
+                yield
+
+    return live
