@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 STATEMENT_TIMEOUT_MS = 10_000
@@ -71,7 +72,7 @@ class Database:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS), self.engine.connect() as connection:
                 await connection.execute(text("SELECT 1"))
-        except Exception:
+        except (OSError, TimeoutError, SQLAlchemyError, asyncpg.PostgresError):
             return False
         return True
 

@@ -24,9 +24,7 @@ class SiblingUnavailable(Exception):
 class ServiceClient:
     """A sibling, as this service calls it. Close it when the process ends."""
 
-    def __init__(
-        self, base_url: str, *, audience: str, minter: Minter, deadline_seconds: float = 5.0
-    ) -> None:
+    def __init__(self, base_url: str, *, audience: str, minter: Minter, deadline_seconds: float = 5.0) -> None:
         self._audience = audience
         self._minter = minter
         self._deadline = deadline_seconds
@@ -48,9 +46,7 @@ class ServiceClient:
     ) -> httpx.Response:
         """POST JSON as this service; answers under 500 come back as they are. Raises SiblingUnavailable."""
         content = orjson.dumps(body)
-        return await self._call(
-            "POST", path, content, idempotent=idempotent, deadline_seconds=deadline_seconds
-        )
+        return await self._call("POST", path, content, idempotent=idempotent, deadline_seconds=deadline_seconds)
 
     async def _call(
         self,
@@ -79,7 +75,7 @@ class ServiceClient:
                 if not self._may_retry(idempotent=idempotent):
                     raise
             else:
-                if response.status_code < 500:  # noqa: PLR2004
+                if response.status_code < 500:
                     return response
                 if not self._may_retry(idempotent=idempotent):
                     raise SiblingUnavailable(f"{self._audience}: {response.status_code}")
@@ -117,7 +113,7 @@ class ServiceClient:
         """Whether the sibling's `/ping` answers."""
         try:
             async with asyncio.timeout(1.0):
-                return (await self._http.get("/ping")).status_code == 200  # noqa: PLR2004
+                return (await self._http.get("/ping")).status_code == 200
         except (TimeoutError, httpx.HTTPError):
             return False
 

@@ -37,9 +37,7 @@ class Replay(Exception):
         self.body = body
 
     def response(self) -> Response:
-        return Response(
-            self.body, self.status, {"Idempotent-Replayed": "true"}, media_type="application/json"
-        )
+        return Response(self.body, self.status, {"Idempotent-Replayed": "true"}, media_type="application/json")
 
 
 @dataclass(frozen=True)
@@ -155,15 +153,11 @@ async def _insert(connection: AsyncConnection, claimed: Claim, fingerprint: byte
     return row.first() is not None
 
 
-async def _judge_known(
-    connection: AsyncConnection, claimed: Claim, fingerprint: bytes, now: datetime
-) -> None:
+async def _judge_known(connection: AsyncConnection, claimed: Claim, fingerprint: bytes, now: datetime) -> None:
     assert claimed.key is not None
     row = (
         await connection.execute(
-            text(
-                "SELECT body_hash, status, sealed FROM idempotency WHERE scope = :scope AND key_hash = :key_hash"
-            ),
+            text("SELECT body_hash, status, sealed FROM idempotency WHERE scope = :scope AND key_hash = :key_hash"),
             {"scope": claimed.scope, "key_hash": _digest(claimed.key.encode(), claimed.pepper)},
         )
     ).first()
@@ -204,4 +198,4 @@ async def forget_old(database: Database, clock: Clock) -> bool:
             ),
             {"oldest": clock.real_now() - KEPT_FOR},
         )
-    return gone.rowcount == 1000  # noqa: PLR2004
+    return gone.rowcount == 1000

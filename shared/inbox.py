@@ -64,9 +64,7 @@ class FeedReader:
             names,
         )
         position = await connection.scalar(
-            text(
-                "SELECT position FROM feed_cursors WHERE producer = :producer AND reader = :reader FOR UPDATE"
-            ),
+            text("SELECT position FROM feed_cursors WHERE producer = :producer AND reader = :reader FOR UPDATE"),
             names,
         )
         assert isinstance(position, int)
@@ -74,9 +72,7 @@ class FeedReader:
 
     async def _move(self, connection: AsyncConnection, position: int) -> None:
         await connection.execute(
-            text(
-                "UPDATE feed_cursors SET position = :position WHERE producer = :producer AND reader = :reader"
-            ),
+            text("UPDATE feed_cursors SET position = :position WHERE producer = :producer AND reader = :reader"),
             {"position": position, "producer": self.producer, "reader": self.reader},
         )
 

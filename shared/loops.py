@@ -31,7 +31,7 @@ async def run_forever(loop: Loop) -> None:
         try:
             more = await loop.run_once()
             failures = 0
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a loop outlives whatever its work runs into
             failures += 1
             logger.warning("loop_failed", loop=loop.name, failures=failures, error=repr(error))
             await asyncio.sleep(min(_LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(failures, 6)))

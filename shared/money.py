@@ -45,7 +45,7 @@ class Money:
 def millicredits_from(number: int | Decimal) -> int:
     """Credits as JSON said them, in millicredits. ValueError where they have more than three decimals,
     are no number, or are past `MAX_MILLICREDITS`."""
-    if isinstance(number, Decimal) and (not number.is_finite() or abs(number.adjusted()) > 30):  # noqa: PLR2004
+    if isinstance(number, Decimal) and (not number.is_finite() or abs(number.adjusted()) > 30):
         if number.is_finite() and number == 0:
             return 0
         raise ValueError("is not an amount of credits")

@@ -59,7 +59,8 @@ async def number_committed(database: Database) -> int:
                 """
                 UPDATE outbox SET position = numbered.position
                 FROM (SELECT id, nextval('outbox_position') AS position
-                      FROM (SELECT id FROM outbox WHERE position IS NULL ORDER BY id LIMIT :page) AS waiting) AS numbered
+                      FROM (SELECT id FROM outbox WHERE position IS NULL ORDER BY id LIMIT :page) AS waiting)
+                      AS numbered
                 WHERE outbox.id = numbered.id
                 """
             ),

@@ -96,7 +96,7 @@ class Verifier:
     def verify(self, token: str) -> Caller:
         """Whom the token speaks for, or DomainError `unauthenticated`."""
         try:
-            issuer = jwt.decode(token, options={"verify_signature": False}).get("iss")
+            issuer = str(jwt.decode(token, options={"verify_signature": False}).get("iss"))
             key = self._keys[issuer]
             claims = jwt.decode(
                 token,
@@ -113,9 +113,7 @@ class Verifier:
 
 
 def refused() -> DomainError:
-    return DomainError(
-        "unauthenticated", "A signed service token is needed.", headers={"WWW-Authenticate": "Bearer"}
-    )
+    return DomainError("unauthenticated", "A signed service token is needed.", headers={"WWW-Authenticate": "Bearer"})
 
 
 def _caller(claims: dict[str, Any]) -> Caller:
@@ -137,9 +135,7 @@ def _caller(claims: dict[str, Any]) -> Caller:
 
 def public_key_of(seed: bytes) -> bytes:
     """The 32 bytes that siblings verify with."""
-    return (
-        Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    )
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
 def _bearer(request: Request) -> str:

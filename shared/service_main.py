@@ -27,6 +27,7 @@ GRACE_SECONDS = 25
 
 def run(
     name: str,
+    *,
     settings: type[ServiceSettings],
     create_app: Callable[[Any], FastAPI],
     open_service: Opener,
@@ -54,9 +55,7 @@ def run(
 def _parse(name: str, extra: dict[str, Any]) -> tuple[str, argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(prog=f"python -m services.{name}")
     commands = parser.add_subparsers(dest="command", required=True)
-    serving = commands.add_parser(
-        "serve", help="answer HTTP, with the background loops unless RUN_WORKERS=false"
-    )
+    serving = commands.add_parser("serve", help="answer HTTP, with the background loops unless RUN_WORKERS=false")
     serving.add_argument("--host", default="127.0.0.1")
     serving.add_argument("--port", type=int, required=True)
     commands.add_parser("worker", help="run the background loops only")

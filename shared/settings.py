@@ -27,9 +27,7 @@ def _bytes32(value: object) -> object:
     except ValueError as error:
         raise ValueError("is not url-safe base64") from error
     if len(decoded) != KEY_BYTES:
-        raise ValueError(
-            f"holds {len(decoded)} bytes, and 32 are needed; make one with `openssl rand -base64 32`"
-        )
+        raise ValueError(f"holds {len(decoded)} bytes, and 32 are needed; make one with `openssl rand -base64 32`")
     return decoded
 
 
@@ -48,7 +46,7 @@ def _url(value: object) -> object:
     parts = urlsplit(value)
     if not parts.scheme or not parts.netloc:
         raise ValueError("is not a URL; it begins with a scheme and a host, as http://127.0.0.1:8082 does")
-    return value.rstrip("/")
+    return str(value).rstrip("/")
 
 
 Key32 = Annotated[bytes, BeforeValidator(_bytes32)]
@@ -129,7 +127,7 @@ def _complaint(fault: Any, settings: type[ServiceSettings]) -> str:
     location = fault["loc"]
     message = fault["msg"].removeprefix("Value error, ")
     if not location:
-        return message
+        return str(message)
     name = str(location[0])
     wrong = "is not set" if fault["type"] == "missing" else message
     info = settings.model_fields.get(name.lower())

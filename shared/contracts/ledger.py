@@ -24,7 +24,7 @@ Verdict = Literal[
     "hold_lapsed",
     "not_found",
 ]
-"""`id_refused`: the id's time is over 35 days old or two hours ahead. `id_conflict`: the id was used with other content.
+"""`id_refused`: the id's time is over 35 days old or 2 h ahead. `id_conflict`: the id was used with other content.
 `reversed`: the charge was reversed before it arrived. `hold_lapsed`: expired or released. `not_found`: no such hold."""
 
 

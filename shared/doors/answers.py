@@ -39,7 +39,7 @@ def encode(content: object) -> bytes:
 
 def answer(content: object = None, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer; with status 204 an empty one."""
-    if status == 204:  # noqa: PLR2004
+    if status == 204:
         return Response(status_code=204, headers=dict(headers or {}))
     return Response(encode(content), status, dict(headers or {}), media_type="application/json")
 

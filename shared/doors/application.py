@@ -65,28 +65,20 @@ def validation_problem(faults: Sequence[Any]) -> DomainError:
 
 def _pointer(location: Sequence[object]) -> str:
     where, *path = location or ("body",)
-    parts = [
-        str(part).replace("~", "~0").replace("/", "~1").encode("utf-8", "replace").decode() for part in path
-    ]
+    parts = [str(part).replace("~", "~0").replace("/", "~1").encode("utf-8", "replace").decode() for part in path]
     return ("" if where == "body" else f"{where}:") + "".join(f"/{part}" for part in parts)
 
 
 def _message(fault: Mapping[str, Any]) -> str:
     message = str(fault["msg"]).removeprefix("Value error, ")
-    return {"extra_forbidden": "is not a field of this request", "missing": "is required"}.get(
-        fault["type"], message
-    )
+    return {"extra_forbidden": "is not a field of this request", "missing": "is required"}.get(fault["type"], message)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code = _HTTP_CODES.get(
-        error.status_code, "malformed_json" if error.status_code == 400 else "internal_error"
-    )
+    code = _HTTP_CODES.get(error.status_code, "malformed_json" if error.status_code == 400 else "internal_error")
     detail = _HTTP_DETAILS.get(error.status_code, str(error.detail))
-    return problem_response(
-        request, DomainError(code, detail, headers=error.headers, status=error.status_code)
-    )
+    return problem_response(request, DomainError(code, detail, headers=error.headers, status=error.status_code))
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -32,9 +32,7 @@ def guarded(*guards: Guard) -> Callable[[Endpoint], Endpoint]:
 
 async def read_bounded(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
     """The body, refused as soon as it is known to pass `limit` (413 `body_too_large`)."""
-    too_large = DomainError(
-        "body_too_large", f"A body may have up to {limit} bytes.", headers={"Connection": "close"}
-    )
+    too_large = DomainError("body_too_large", f"A body may have up to {limit} bytes.", headers={"Connection": "close"})
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared[:20]) > limit:
         raise too_large

@@ -45,9 +45,7 @@ class _CreditsSchema:
     def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(_whole_credits if self._whole else _credits)
 
-    def __get_pydantic_json_schema__(
-        self, _schema: CoreSchema, _handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         if self._whole:
             return {"type": "integer", "description": "Whole credits; 1,000 are a dollar."}
         return {"type": "number", "multipleOf": 0.001, "description": "Credits with at most 3 decimals."}
@@ -102,7 +100,7 @@ def _trimmed(value: str) -> str:
     trimmed = value.strip()
     if not trimmed:
         raise ValueError("must not be blank")
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in trimmed):  # noqa: PLR2004
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in trimmed):
         raise ValueError("must not hold control characters")
     return trimmed
 

@@ -57,9 +57,7 @@ def _prepare(connection: Connection, service: str, own: URL) -> None:
     exists = connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}).first()
     quoted = connection.execute(text("SELECT quote_literal(:password)"), {"password": password}).scalar_one()
     verb = "ALTER" if exists else "CREATE"
-    connection.exec_driver_sql(
-        f'{verb} ROLE "{role}" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {quoted}'
-    )
+    connection.exec_driver_sql(f'{verb} ROLE "{role}" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {quoted}')
     connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{service}"')
     connection.exec_driver_sql(f'GRANT CONNECT ON DATABASE "{database}" TO "{role}"')
     connection.exec_driver_sql(f'GRANT USAGE ON SCHEMA "{service}" TO "{role}"')
@@ -84,9 +82,7 @@ def _versions(service: str) -> Path:
 def execute(sql: str) -> None:
     """Run one or more SQL statements of a revision, unparsed."""
     connection = op.get_bind()
-    connection.exec_driver_sql(
-        "SELECT 1"
-    )  # opens SQLAlchemy's transaction, which the raw call below then joins
+    connection.exec_driver_sql("SELECT 1")  # opens SQLAlchemy's transaction, which the raw call below then joins
     raw = connection.connection.driver_connection
     assert raw is not None
     await_only(raw.execute(sql))
