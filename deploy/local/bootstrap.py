@@ -44,10 +44,7 @@ def _run_by_a_newer_python(arguments: "list[str]") -> None:
             python = os.path.join(folder, name)  # noqa: PTH118
             if not os.access(python, os.X_OK):
                 continue
-            if (
-                subprocess.call([python, "-c", test], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                == 0
-            ):
+            if subprocess.call([python, "-c", test], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0:
                 os.execv(python, [python, "-m", "deploy.local.bootstrap", *arguments])  # noqa: S606
     version = ".".join(str(part) for part in sys.version_info[:2])
     sys.exit(

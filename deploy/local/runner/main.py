@@ -35,6 +35,7 @@ from deploy.local.runner.supervisor import Supervised, run_to_end
 
 INNER = ("billing", "licensing", "fraud", "stripe_sandbox", "demo_upstream", "mail", "smtp")
 STOP_ORDER = (("gateway",), ("billing", "licensing", "fraud"), ("stripe_sandbox", "demo_upstream", "mail"))
+FIRST_UNPRIVILEGED_PORT = 1024
 MIGRATE_SECONDS = 180.0
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -57,6 +58,12 @@ def run(arguments: list[str]) -> int:
         stack.watch()
     except StopAsked:
         return 0
+    except PermissionError as failure:
+        complain(
+            f"{failure}\nWas {options.data_dir} made by another user (root)? Use another folder: "
+            "make run DATA_DIR=.tollgate-mine"
+        )
+        return 1
     except (LaunchError, OSError) as failure:
         complain(str(failure))
         return 1
@@ -134,9 +141,10 @@ class Stack:
             say(f"An earlier runner was killed; ended what it left: {', '.join(ended)}.")
 
     def _require_port(self) -> None:
-        taken = ports.answers(ports.LOOPBACK, self.port) or not ports.is_free(self.port)
-        if taken:
-            another = 9000 if self.port != 9000 else 9001  # noqa: PLR2004
+        if self.port < FIRST_UNPRIVILEGED_PORT and os.geteuid() != 0:
+            raise LaunchError(f"Port {self.port} is for root only. Choose a higher one: make run PORT=8082")
+        if ports.answers(ports.LOOPBACK, self.port) or not ports.is_free(self.port):
+            another = 9000 if self.port != 9000 else 9001
             raise LaunchError(
                 f"Port {self.port} is taken by another program. End that program, or choose another port: "
                 f"make run PORT={another}"
@@ -150,9 +158,7 @@ class Stack:
         if is_first and not os.environ.get("DATABASE_URL"):
             say("  Setting up the database; this is done once.")
         began_at = time.monotonic()
-        self.postgres = PostgresServer.start(
-            self.data / "postgres", durable=self.durable, log=logs / "postgres.log"
-        )
+        self.postgres = PostgresServer.start(self.data / "postgres", durable=self.durable, log=logs / "postgres.log")
         say_ready("postgres", time.monotonic() - began_at)
         began_at = time.monotonic()
         self.redis = RedisServer.start(self.data / "redis", log=logs / "redis.log")
@@ -229,9 +235,7 @@ class Stack:
                     say_ready(one.name, time.monotonic() - one.started_at, one.program.url)
             if time.monotonic() > deadline:
                 late = ", ".join(one.name for one in self.supervised if not one.is_ready)
-                raise LaunchError(
-                    f"Not ready after {READY_SECONDS:.0f} s: {late}. Logs: {self.data / 'logs'}"
-                )
+                raise LaunchError(f"Not ready after {READY_SECONDS:.0f} s: {late}. Logs: {self.data / 'logs'}")
             time.sleep(POLL_STARTING_SECONDS)
 
     def _greet(self) -> None:
@@ -257,10 +261,8 @@ class Stack:
             changed = self._heal_servers()
             for one in self.supervised:
                 changed = one.look() or changed
-            if changed:
+            if self._write_files() or changed:
                 self._write_register()
-            if changed or any(not one.is_ready for one in self.supervised):
-                self._write_files()
             processes.reap_orphans(self._own_pids())
             self._rest()
 
@@ -298,8 +300,8 @@ class Stack:
             pids["redis"] = self.redis.pids
         self.register.write(pids)
 
-    def _write_files(self) -> None:
-        """`stack.json`, if it would say something new."""
+    def _write_files(self) -> bool:
+        """`stack.json`, if it would say something new; True if it did."""
         assert self.plan is not None
         assert self.postgres is not None
         assert self.redis is not None
@@ -315,9 +317,11 @@ class Stack:
             operator=self.plan.operator,
             stripe_webhook_secret=self.plan.stripe_webhook_secret,
         )
-        if content != self.written:
-            self.stack_file.write(content)
-            self.written = content
+        if content == self.written:
+            return False
+        self.stack_file.write(content)
+        self.written = content
+        return True
 
     def _own_pids(self) -> list[int]:
         own = [one.process.pid for one in self.supervised if one.process is not None]

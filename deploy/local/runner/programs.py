@@ -92,9 +92,7 @@ class Plan:
     def migrations(self) -> list[Program]:
         owner = {"DATABASE_OWNER_URL": self.owner_url}
         return [
-            Program(
-                f"migrate-{name}", _python(f"services.{name}", "migrate"), "", self._settings(name) | owner
-            )
+            Program(f"migrate-{name}", _python(f"services.{name}", "migrate"), "", self._settings(name) | owner)
             for name in SERVICES
             if is_present(f"services.{name}")
         ]
@@ -111,9 +109,7 @@ class Plan:
 
     def _service(self, name: str) -> Program:
         url = self.addresses.url(name)
-        command = _python(
-            f"services.{name}", "serve", "--host", ports.LOOPBACK, "--port", str(urlsplit(url).port)
-        )
+        command = _python(f"services.{name}", "serve", "--host", ports.LOOPBACK, "--port", str(urlsplit(url).port))
         return Program(name, command, url, self._settings(name))
 
     def _stand_ins(self) -> list[Program]:

@@ -22,9 +22,7 @@ def story(gateway: str) -> str:
 
 
 def _register(gateway: str) -> str:
-    body = (
-        r'''"{\"email\": \"ada$(date +%s)@example.com\", \"password\": \"correct horse battery staple\"}"'''
-    )
+    body = r'''"{\"email\": \"ada$(date +%s)@example.com\", \"password\": \"correct horse battery staple\"}"'''
     return f"TOKEN=$(curl -s {gateway}/api/v1/auth/register {JSON} \\\n  -d {body} | {FIELD.format('token')})"
 
 

@@ -46,9 +46,7 @@ class Supervised:
     def start(self) -> None:
         self.started_at = time.monotonic()
         self.is_ready = False
-        self.process = spawn(
-            self.program.command, log=self.log, environment=self.program.environment, folder=ROOT
-        )
+        self.process = spawn(self.program.command, log=self.log, environment=self.program.environment, folder=ROOT)
 
     def pids(self) -> list[int]:
         """Its process and all below it."""
@@ -100,9 +98,7 @@ class Supervised:
         self.kill()
         self.process, self.is_ready = None, False
         self.start_again_at = time.monotonic() + pause
-        say_event(
-            f"{self.name} died ({describe(status)}); starting it again in {pause:.1f} s. Log: {self.log}"
-        )
+        say_event(f"{self.name} died ({describe(status)}); starting it again in {pause:.1f} s. Log: {self.log}")
 
     def _note_ready(self) -> None:
         self.is_ready = True

@@ -98,9 +98,7 @@ def test_second_launcher_in_one_folder_is_refused(server: PostgresServer) -> Non
 @pytest.mark.parametrize("also_the_postmaster", [False, True])
 async def test_killed_launcher_leaves_nothing_in_the_way(folder: Path, also_the_postmaster: bool) -> None:
     """Where process 1 waits for nobody, the second case leaves a zombie that holds PostgreSQL's lock file."""
-    other = subprocess.Popen(
-        [sys.executable, "-c", HOLD_A_SERVER, str(folder)], stdout=subprocess.PIPE, text=True
-    )
+    other = subprocess.Popen([sys.executable, "-c", HOLD_A_SERVER, str(folder)], stdout=subprocess.PIPE, text=True)
     assert other.stdout is not None
     postmaster = int(other.stdout.readline())
     if also_the_postmaster:
@@ -138,9 +136,7 @@ def test_given_database_is_named_and_never_ended(
     assert not (tmp_path / "unused").exists()
 
 
-def test_given_database_that_does_not_answer_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_given_database_that_does_not_answer_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://owner@127.0.0.1:1/tollgate")
     with pytest.raises(LaunchError, match="DATABASE_URL is set, but nobody answers"):
         PostgresServer.start(tmp_path)

@@ -31,9 +31,7 @@ INNER = {
 def plan(tmp_path: Path, **given: str) -> Plan:
     keyring = open_keyring(tmp_path / "secrets.json", list(programs.SERVICES))
     addresses = Addresses(8082, INNER)
-    return Plan(
-        tmp_path, addresses, keyring, "postgresql://owner:pw@127.0.0.1:5/tollgate", "redis://r", given
-    )
+    return Plan(tmp_path, addresses, keyring, "postgresql://owner:pw@127.0.0.1:5/tollgate", "redis://r", given)
 
 
 @pytest.fixture
@@ -65,9 +63,7 @@ def test_stripe_key_of_ones_own_replaces_the_sandbox(tmp_path: Path) -> None:
     with_sandbox = {one.name: one for one in plan(tmp_path).programs()}
     with_stripe = {
         one.name: one
-        for one in plan(
-            tmp_path, STRIPE_SECRET_KEY="sk_test_mine", STRIPE_WEBHOOK_SECRET="whsec_mine"
-        ).programs()
+        for one in plan(tmp_path, STRIPE_SECRET_KEY="sk_test_mine", STRIPE_WEBHOOK_SECRET="whsec_mine").programs()
     }
     assert with_sandbox["billing"].environment["STRIPE_API_BASE"] == "http://127.0.0.1:4"
     assert "stripe_sandbox" in with_sandbox
