@@ -75,9 +75,7 @@ class Courier:
         assert event is not None, "a delivery names an event that exists"
         body = json.dumps(event, indent=2, ensure_ascii=False).encode("utf-8", errors="replace")
         settings = self._sandbox.settings
-        signature = signature_header(
-            body, secret=settings.webhook_secret, now=int(self._sandbox.clock.real_now())
-        )
+        signature = signature_header(body, secret=settings.webhook_secret, now=int(self._sandbox.clock.real_now()))
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "Stripe-Signature": signature,
@@ -97,9 +95,7 @@ class Courier:
         now = self._sandbox.clock.real_now()
         next_at = next_attempt_at(attempts=delivery.attempts + 1, first_at=delivery.first_at, now=now)
         deliveries.failed(delivery, error=error, next_at=next_at)
-        log.warning(
-            "webhook %s not delivered (%s), attempt %d", delivery.event_id, error, delivery.attempts + 1
-        )
+        log.warning("webhook %s not delivered (%s), attempt %d", delivery.event_id, error, delivery.attempts + 1)
 
     async def _stop(self) -> None:
         tasks = list(self._under_way.values())

@@ -31,15 +31,9 @@ def read_settings(arguments: list[str]) -> Settings:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, required=True, help="port to listen on")
-    parser.add_argument(
-        "--data", type=Path, required=True, metavar="FILE", help="SQLite file, made if it is absent"
-    )
-    parser.add_argument(
-        "--webhook-url", default="", metavar="URL", help="where events are sent; empty: nowhere"
-    )
-    parser.add_argument(
-        "--webhook-secret", default="", metavar="whsec_...", help="what events are signed with"
-    )
+    parser.add_argument("--data", type=Path, required=True, metavar="FILE", help="SQLite file, made if it is absent")
+    parser.add_argument("--webhook-url", default="", metavar="URL", help="where events are sent; empty: nowhere")
+    parser.add_argument("--webhook-secret", default="", metavar="whsec_...", help="what events are signed with")
     parser.add_argument(
         "--public-url", default="", metavar="URL", help="how browsers reach it (default: host and port)"
     )

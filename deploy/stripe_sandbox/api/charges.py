@@ -57,9 +57,7 @@ def _transactions(turn: Turn, given: Given) -> Json:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    operation(
-        "GET", "/v1/charges", list_shape(customer=Text(), payment_intent=Text(), transfer_group=Text()), _list
-    ),
+    operation("GET", "/v1/charges", list_shape(customer=Text(), payment_intent=Text(), transfer_group=Text()), _list),
     operation("GET", "/v1/charges/{id}", shape(), _retrieve),
     operation("POST", "/v1/charges/{id}", _UPDATE, _update),
     operation(

@@ -114,9 +114,7 @@ def _create(turn: Turn, given: Given) -> Json:
         _check_url(params.get(name), name)
     if "customer" in params and ("customer_email" in params or "customer_creation" in params):
         other = "customer_email" if "customer_email" in params else "customer_creation"
-        raise StripeError(
-            f"You may only specify one of these parameters: customer, {other}.", param="customer"
-        )
+        raise StripeError(f"You may only specify one of these parameters: customer, {other}.", param="customer")
     return checkout.create_session(turn, params)
 
 

@@ -33,9 +33,7 @@ _FIELDS: dict[str, Param] = {
     "shipping": SHIPPING,
     "tax_exempt": choice("none", "exempt", "reverse"),
 }
-_UNBUILT = names(
-    "business_name cash_balance individual_name invoice_prefix next_invoice_sequence source tax validate"
-)
+_UNBUILT = names("business_name cash_balance individual_name invoice_prefix next_invoice_sequence source tax validate")
 _CREATE = Shape({**_FIELDS, "payment_method": Text()}, unbuilt=_UNBUILT | {"tax_id_data", "test_clock"})
 _UPDATE = Shape(_FIELDS, unbuilt=_UNBUILT | {"default_source"})
 

@@ -58,8 +58,7 @@ OPERATIONS: tuple[Operation, ...] = (
 def routes(sandbox: Sandbox) -> list[BaseRoute]:
     desk = Desk(sandbox)
     known: list[BaseRoute] = [
-        Route(operation.path, desk.endpoint(operation), methods=[operation.method])
-        for operation in OPERATIONS
+        Route(operation.path, desk.endpoint(operation), methods=[operation.method]) for operation in OPERATIONS
     ]
     anything = ["GET", "POST", "DELETE", "PUT", "PATCH"]
     return [*known, Route("/v1/{rest:path}", desk.endpoint(None), methods=anything)]
@@ -148,7 +147,7 @@ def _carry_out(turn: Turn, operation: Operation, asked: Asked, path: dict[str, s
     result = operation.act(turn, Given(path=path, params=params))
     answer = result if isinstance(result, Answer) else Answer(result)
     body = answer.body
-    if answer.status == 200:  # noqa: PLR2004
+    if answer.status == 200:
         body = expand(
             body, paths, find=turn.store.objects.get, include=lambda found, name: _included(turn, found, name)
         )
@@ -208,9 +207,7 @@ async def _read(request: Request, request_id: str) -> Asked:
         text = body.decode("utf-8", errors="replace")
         key = request.headers.get("idempotency-key") or None
     if key is not None and len(key) > MAX_KEY_LENGTH:
-        raise StripeError(
-            f"Idempotency keys can be at most {MAX_KEY_LENGTH} characters.", kind="idempotency_error"
-        )
+        raise StripeError(f"Idempotency keys can be at most {MAX_KEY_LENGTH} characters.", kind="idempotency_error")
     return Asked(request_id=request_id, method=request.method, path=request.url.path, text=text, key=key)
 
 
@@ -241,7 +238,7 @@ def _lost(fault: Fault) -> Response:
 def _refusal(refusal: StripeError) -> Response:
     body = errors.error_body(refusal.message, kind=refusal.kind, code=refusal.code, param=refusal.param)
     response = _json(refusal.status, _bytes(body))
-    if refusal.status == 401:  # noqa: PLR2004
+    if refusal.status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="Stripe"'
     return response
 
@@ -251,6 +248,4 @@ def _bytes(body: Json) -> bytes:
 
 
 def _json(status: int, body: bytes) -> Response:
-    return Response(
-        body, status_code=status, media_type="application/json", headers={"Cache-Control": "no-store"}
-    )
+    return Response(body, status_code=status, media_type="application/json", headers={"Cache-Control": "no-store"})

@@ -59,12 +59,12 @@ class Faults:
 
 def fault_body(status: int) -> Json:
     """Stripe's words for each kind of trouble."""
-    if status == 429:  # noqa: PLR2004
+    if status == 429:
         return error_body(
             "Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits.",
             code="rate_limit",
         )
-    if status == 409:  # noqa: PLR2004
+    if status == 409:
         return error_body(
             "This object cannot be accessed right now because another API request or Stripe "
             "process is currently "

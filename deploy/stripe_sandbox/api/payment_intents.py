@@ -50,8 +50,7 @@ _CREATE = Shape(
 )
 _UPDATE = Shape(_FIELDS, unbuilt=_UNBUILT)
 _CONFIRM = shape(
-    unbuilt=_UNBUILT
-    | {"amount_to_confirm", "confirmation_token", "mandate", "mandate_data", "radar_options"},
+    unbuilt=_UNBUILT | {"amount_to_confirm", "confirmation_token", "mandate", "mandate_data", "radar_options"},
     allowed_payment_method_types=Many(choice("card")),
     capture_method=choice("automatic", "automatic_async"),
     error_on_requires_action=Flag(),
@@ -71,6 +70,8 @@ def _create(turn: Turn, given: Given) -> Json | Answer:
     params = dict(given.params)
     currency = currencies.checked_currency(params.pop("currency"), param="currency")
     amount = params.pop("amount")
+    if amount < 1:
+        raise _no_amount()
     currencies.check_amount(amount, currency, param="amount")
     method = _checked(turn, params)
     if params.get("confirm") and method is None:
@@ -155,6 +156,16 @@ def _attempted(turn: Turn, intent: Json, method: Json) -> Json | Answer:
         attempt.decline, charge=attempt.charge["id"], payment_intent=attempt.intent, payment_method=method
     )
     return Answer(error, status=402)
+
+
+def _no_amount() -> StripeError:
+    return StripeError(
+        "The amount must be greater than or equal to the minimum charge amount allowed for your account and the "
+        "currency set (https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts). If you want to save "
+        "a Payment Method for future use without an immediate payment, use a Setup Intent instead.",
+        code="parameter_invalid_integer",
+        param="amount",
+    )
 
 
 def _not_of_checkout(turn: Turn, intent: Json, verb: str) -> None:

@@ -39,12 +39,8 @@ def _create(turn: Turn, given: Given) -> Json | Answer:
     card_given = given.params.get("card", {})
     for name in ("number", "exp_month", "exp_year"):
         if name not in card_given:
-            raise StripeError(
-                f"Missing required param: card[{name}].", code="parameter_missing", param=f"card[{name}]"
-            )
-    details = CardDetails(
-        card_given["number"], card_given["exp_month"], card_given["exp_year"], card_given.get("cvc")
-    )
+            raise StripeError(f"Missing required param: card[{name}].", code="parameter_missing", param=f"card[{name}]")
+    details = CardDetails(card_given["number"], card_given["exp_month"], card_given["exp_year"], card_given.get("cvc"))
     card = cards.read_card(details, now=turn.now, salt=turn.salt)
     if isinstance(card, Decline):
         return Answer(payments.card_error(card), status=402)
@@ -91,9 +87,7 @@ def _attach(turn: Turn, given: Given) -> Json | Answer:
 def _detach(turn: Turn, given: Given) -> Json:
     method = _retrieve(turn, given)
     if method["customer"] is None:
-        raise StripeError(
-            "The payment method you provided is not attached to a customer so detachment is impossible."
-        )
+        raise StripeError("The payment method you provided is not attached to a customer so detachment is impossible.")
     after = {**method, "customer": None}
     turn.store.objects.save(after)
     turn.emit("payment_method.detached", after, previous={"customer": method["customer"]})

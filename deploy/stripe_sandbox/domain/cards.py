@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from deploy.stripe_sandbox.domain.errors import doc_url
 from deploy.stripe_sandbox.domain.values import Json
 
 
@@ -162,7 +163,7 @@ def read_card(details: CardDetails, *, now: int, salt: str) -> Card | Decline:
     """The card behind what was typed, or what is wrong with it. `now` is in seconds; `salt` makes
     fingerprints."""
     number = re.sub(r"[ -]", "", details.number)
-    if not (number.isascii() and number.isdigit() and 12 <= len(number) <= 19 and passes_luhn(number)):  # noqa: PLR2004
+    if not (number.isascii() and number.isdigit() and 12 <= len(number) <= 19 and passes_luhn(number)):
         return INCORRECT_NUMBER
     expiry = _expiry(details, now)
     if isinstance(expiry, Decline):
@@ -193,13 +194,19 @@ def decline_of(card_behaviour: str) -> Decline | None:
 
 
 def decline_fields(decline: Decline) -> Json:
-    return {
+    """The error's fields, in an answer and in an intent's `last_payment_error`; absent ones are left out."""
+    by_bank = decline.code == "card_declined"
+    fields: Json = {
+        "advice_code": "try_again_later" if by_bank else None,
         "code": decline.code,
         "decline_code": decline.decline_code,
+        "doc_url": doc_url(decline.code),
         "message": decline.message,
+        "network_decline_code": "01" if by_bank else None,
         "param": decline.param,
         "type": "card_error",
     }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _card(number: str, known: TestCard, expiry: tuple[int, int], salt: str) -> Card:
@@ -219,7 +226,7 @@ def _card(number: str, known: TestCard, expiry: tuple[int, int], salt: str) -> C
 
 def _expiry(details: CardDetails, now: int) -> tuple[int, int] | Decline:
     month_text, year_text = details.exp_month.strip(), details.exp_year.strip()
-    if not (month_text.isascii() and month_text.isdigit() and 1 <= int(month_text[:4]) <= 12):  # noqa: PLR2004
+    if not (month_text.isascii() and month_text.isdigit() and 1 <= int(month_text[:4]) <= 12):
         return INVALID_MONTH
     if not (year_text.isascii() and year_text.isdigit() and len(year_text) in (2, 4)):
         return INVALID_YEAR

@@ -31,16 +31,12 @@ def new_product(product_id: str, *, given: Json, now: int, active: bool) -> Json
 
 
 def changed_product(product: Json, given: Json, *, now: int) -> Json:
-    plain = {
-        name: value for name, value in given.items() if name in product and name not in ("metadata", "id")
-    }
+    plain = {name: value for name, value in given.items() if name in product and name not in ("metadata", "id")}
     metadata = merged(product["metadata"], given.get("metadata"))
     return {**product, **plain, "metadata": metadata, "updated": now}
 
 
-def new_price(
-    price_id: str, *, given: Json, product_id: str, amount_minor: int, now: int, active: bool
-) -> Json:
+def new_price(price_id: str, *, given: Json, product_id: str, amount_minor: int, now: int, active: bool) -> Json:
     recurring: Json | None = given.get("recurring")
     return {
         "id": price_id,

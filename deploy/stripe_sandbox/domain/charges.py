@@ -135,9 +135,7 @@ def _outcome(decline: Decline | None) -> Json:
     }
 
 
-def _card_details(
-    amount_minor: int, card: Card, method: Json, authorization: str, *, succeeded: bool
-) -> Json:
+def _card_details(amount_minor: int, card: Card, method: Json, authorization: str, *, succeeded: bool) -> Json:
     checked = method["card"]["checks"]["cvc_check"] is not None
     return {
         "amount_authorized": amount_minor if succeeded else None,

@@ -48,16 +48,14 @@ def check_amount(amount_minor: int, currency: str, *, param: str) -> None:
     """A payment's bounds, and that three-decimal amounts end in 0 (cards settle in two decimals)."""
     least = _LEAST_MINOR.get(currency, _LEAST_OTHER[decimals(currency)])
     if amount_minor < least:
-        raise StripeError(
-            f"Amount must be at least {display(least, currency)}.", code="amount_too_small", param=param
-        )
+        raise StripeError(f"Amount must be at least {display(least, currency)}.", code="amount_too_small", param=param)
     if amount_minor > MOST_MINOR:
         raise StripeError(
             f"Amount must be no more than {display(MOST_MINOR, currency)}.",
             code="amount_too_large",
             param=param,
         )
-    if decimals(currency) == 3 and amount_minor % 10:  # noqa: PLR2004
+    if decimals(currency) == 3 and amount_minor % 10:
         raise StripeError(
             f"Invalid amount. {currency.upper()} is a three-decimal currency: the amount in its "
             f"minor unit must "

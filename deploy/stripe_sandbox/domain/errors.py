@@ -40,8 +40,12 @@ def error_body(
     """The JSON of an error; absent parts are left out, as Stripe does."""
     parts: Json = {"code": code, "message": message, "param": param, "type": kind, **extra}
     if code is not None:
-        parts["doc_url"] = f"https://stripe.com/docs/error-codes/{code.replace('_', '-')}"
+        parts["doc_url"] = doc_url(code)
     return {"error": {name: value for name, value in sorted(parts.items()) if value is not None}}
+
+
+def doc_url(code: str) -> str:
+    return f"https://stripe.com/docs/error-codes/{code.replace('_', '-')}"
 
 
 def missing_object(kind: str, object_id: str, *, param: str, status: int = 404) -> StripeError:

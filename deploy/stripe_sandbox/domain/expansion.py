@@ -73,9 +73,7 @@ def expand(body: Json, paths: list[str], *, find: Find, include: Include) -> Jso
     for path in paths:
         steps = path.split(".")
         if len(steps) > MAX_LEVELS:
-            raise StripeError(
-                f"You cannot expand more than {MAX_LEVELS} levels of a property. Property: {path}"
-            )
+            raise StripeError(f"You cannot expand more than {MAX_LEVELS} levels of a property. Property: {path}")
         body = _step(body, body["object"], steps, _Walk(path, find, include))
     return body
 

@@ -4,9 +4,7 @@ from deploy.stripe_sandbox.domain.params import merged
 from deploy.stripe_sandbox.domain.values import Json
 
 
-def new_line_item(
-    item_id: str, *, price: Json, description: str, quantity: int, metadata: Json | None
-) -> Json:
+def new_line_item(item_id: str, *, price: Json, description: str, quantity: int, metadata: Json | None) -> Json:
     amount: int = price["unit_amount"] * quantity
     return {
         "id": item_id,

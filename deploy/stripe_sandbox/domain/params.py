@@ -116,8 +116,7 @@ class Labels:
         for label, value in labels.items():
             if not isinstance(value, str):
                 raise StripeError(
-                    f"Metadata values must be strings, but for key `{label}` you passed in a value of type "
-                    "`hash`",
+                    f"Metadata values must be strings, but for key `{label}` you passed in a value of type `hash`",
                     param=f"{name}[{label}]",
                 )
             if len(label) > MAX_METADATA_NAME or len(value) > MAX_METADATA_VALUE:
@@ -178,9 +177,7 @@ class Shape:
         for key in sorted(self.required):
             if key not in given:
                 wanted = _under(name, key)
-                raise StripeError(
-                    f"Missing required param: {wanted}.", code="parameter_missing", param=wanted
-                )
+                raise StripeError(f"Missing required param: {wanted}.", code="parameter_missing", param=wanted)
         return {key: self.fields[key].read(value, _under(name, key)) for key, value in given.items()}
 
 
@@ -243,4 +240,4 @@ def _empty(name: str) -> StripeError:
 def _listed(options: tuple[str, ...]) -> str:
     if len(options) == 1:
         return options[0]
-    return ", ".join(options[:-1]) + f", or {options[-1]}" if len(options) > 2 else " or ".join(options)  # noqa: PLR2004
+    return ", ".join(options[:-1]) + f", or {options[-1]}" if len(options) > 2 else " or ".join(options)

@@ -128,13 +128,11 @@ def paid(intent: Json, *, charge_id: str, method_id: str) -> Json:
 def declined(intent: Json, *, charge_id: str, method: Json, decline: Decline) -> Json:
     """A refused attempt: the method is let go of, the reason kept."""
     _allow(intent, CONFIRMABLE, "confirm")
-    reason = {name: value for name, value in decline_fields(decline).items() if value is not None}
     return {
         **intent,
         "last_payment_error": {
-            **reason,
+            **decline_fields(decline),
             "charge": charge_id,
-            "doc_url": f"https://stripe.com/docs/error-codes/{decline.code.replace('_', '-')}",
             "payment_method": method,
         },
         "latest_charge": charge_id,
@@ -164,8 +162,7 @@ def unexpected_state(intent: Json, verb: str) -> StripeError:
     status = intent["status"]
     if verb == "confirm" and status == SUCCEEDED:
         message = (
-            "You cannot confirm this PaymentIntent because it has already succeeded after being "
-            "previously confirmed."
+            "You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed."
         )
     elif verb == "cancel":
         message = (

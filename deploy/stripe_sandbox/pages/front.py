@@ -62,9 +62,7 @@ def _session_row(session: Json) -> str:
     link = f'<a href="/c/pay/{name}">{name}</a>' if session["url"] else name
     amount = esc(currencies.display(session["amount_total"], session["currency"]))
     status = esc(f"{session['status']}, {session['payment_status']}")
-    return (
-        f"<tr><td>{link}</td><td>{amount}</td><td>{status}</td><td>{_instant(session['created'])}</td></tr>"
-    )
+    return f"<tr><td>{link}</td><td>{amount}</td><td>{status}</td><td>{_instant(session['created'])}</td></tr>"
 
 
 def _event_row(sandbox: Sandbox, event: Json) -> str:

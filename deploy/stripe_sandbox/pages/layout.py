@@ -71,10 +71,7 @@ def page(
 
 def _headers(form_leads_to: str | None) -> dict[str, str]:
     targets = "'self'" + (f" {_origin(form_leads_to)}" if form_leads_to else "")
-    policy = (
-        f"default-src 'none'; style-src 'self'; form-action {targets}; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    )
+    policy = f"default-src 'none'; style-src 'self'; form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
     return {
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
@@ -87,7 +84,5 @@ def _origin(address: str) -> str:
     """Scheme, host and port: browsers hold a form's redirect to `form-action` too. Odd characters name no
     host."""
     parts = urlsplit(address)
-    host = "".join(
-        letter for letter in parts.netloc.rpartition("@")[2] if letter.isalnum() or letter in ".-:[]"
-    )
+    host = "".join(letter for letter in parts.netloc.rpartition("@")[2] if letter.isalnum() or letter in ".-:[]")
     return f"{parts.scheme}://{host}"

@@ -73,9 +73,7 @@ def _shown(sandbox: Sandbox, session: Json) -> Response:
             "Already paid",
             f'<h1>This payment is done</h1><p>Nothing more is due. <a href="{esc(address)}">Go on</a></p>',
         )
-    if session["status"] == checkout_sessions.EXPIRED or checkout_sessions.is_over(
-        session, now=sandbox.clock.now()
-    ):
+    if session["status"] == checkout_sessions.EXPIRED or checkout_sessions.is_over(session, now=sandbox.clock.now()):
         return _over(session)
     return _form(sandbox, session, None)
 
@@ -146,8 +144,7 @@ def _back(session: Json) -> str:
 def _over(session: Json) -> Response:
     return page(
         "Expired",
-        f"<h1>This payment page has expired</h1><p>Nothing was charged. Please begin "
-        f"again.</p>{_back(session)}",
+        f"<h1>This payment page has expired</h1><p>Nothing was charged. Please begin again.</p>{_back(session)}",
         status=410,
     )
 

@@ -26,8 +26,7 @@ class Answers:
 
     def keep(self, key: str, answer: KeptAnswer, *, now: int) -> None:
         self._connection.execute(
-            "INSERT INTO idempotency (key, fingerprint, status, body, request_id, created) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO idempotency (key, fingerprint, status, body, request_id, created) VALUES (?, ?, ?, ?, ?, ?)",
             (key, answer.fingerprint, answer.status, answer.body, answer.request_id, now),
         )
 

@@ -78,8 +78,6 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def _migrate(connection: sqlite3.Connection) -> None:
     done = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if done > len(MIGRATIONS):
-        raise RuntimeError(
-            f"the data file is from a newer sandbox (version {done}, this one knows {len(MIGRATIONS)})"
-        )
+        raise RuntimeError(f"the data file is from a newer sandbox (version {done}, this one knows {len(MIGRATIONS)})")
     for number, script in enumerate(MIGRATIONS[done:], start=done + 1):
         connection.executescript(f"BEGIN IMMEDIATE;{script}PRAGMA user_version = {number};COMMIT;")

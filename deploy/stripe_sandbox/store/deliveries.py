@@ -42,16 +42,14 @@ class Deliveries:
 
     def delivered(self, delivery: Delivery) -> None:
         self._connection.execute(
-            "UPDATE deliveries SET state = 'delivered', attempts = attempts + 1, last_error = "
-            "NULL WHERE seq = ?",
+            "UPDATE deliveries SET state = 'delivered', attempts = attempts + 1, last_error = NULL WHERE seq = ?",
             (delivery.seq,),
         )
 
     def failed(self, delivery: Delivery, *, error: str, next_at: float | None) -> None:
         """Puts the next attempt off, or gives the delivery up."""
         self._connection.execute(
-            "UPDATE deliveries SET state = ?, attempts = attempts + 1, last_error = ?, next_at "
-            "= ? WHERE seq = ?",
+            "UPDATE deliveries SET state = ?, attempts = attempts + 1, last_error = ?, next_at = ? WHERE seq = ?",
             ("failed" if next_at is None else "pending", error[:500], next_at or 0.0, delivery.seq),
         )
 

@@ -53,9 +53,7 @@ class Objects:
             )
 
     def line_items(self, session_id: str) -> list[Json]:
-        rows = self._connection.execute(
-            "SELECT body FROM objects WHERE kind = ? ORDER BY seq", (f"item:{session_id}",)
-        )
+        rows = self._connection.execute("SELECT body FROM objects WHERE kind = ? ORDER BY seq", (f"item:{session_id}",))
         return [json.loads(row[0]) for row in rows]
 
     def get(self, kind: str, object_id: str) -> Json | None:

@@ -29,8 +29,7 @@ class Store:
 
     def set_note(self, name: str, value: str) -> None:
         self._connection.execute(
-            "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET "
-            "value = excluded.value",
+            "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             (name, value),
         )
 

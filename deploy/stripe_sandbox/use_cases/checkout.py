@@ -48,9 +48,7 @@ def create_session(turn: Turn, given: Json) -> Json:
     customer = None
     if "customer" in given:
         customer = turn.referred("customer", given["customer"], param="customer")
-    items = [
-        _line_item(turn, wanted, f"line_items[{place}]") for place, wanted in enumerate(given["line_items"])
-    ]
+    items = [_line_item(turn, wanted, f"line_items[{place}]") for place, wanted in enumerate(given["line_items"])]
     currency = _one_currency(items, given.get("currency"))
     total = sum(item["amount_total"] for item in items)
     currencies.check_amount(total, currency, param="line_items")
@@ -194,9 +192,7 @@ def whole_amount(wanted: Json, name: str) -> int:
 def _one_currency(items: list[Json], asked: str | None) -> str:
     found = {str(item["currency"]) for item in items} | ({asked.lower()} if asked else set())
     if len(found) != 1:
-        raise StripeError(
-            "All line items of a Checkout Session must have the same currency.", param="line_items"
-        )
+        raise StripeError("All line items of a Checkout Session must have the same currency.", param="line_items")
     return found.pop()
 
 

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from deploy.stripe_sandbox.domain import cards, charges, payment_intents, payment_methods
 from deploy.stripe_sandbox.domain.cards import Card, Decline
 from deploy.stripe_sandbox.domain.customers import previous_attributes
-from deploy.stripe_sandbox.domain.errors import error_body
 from deploy.stripe_sandbox.domain.values import Json
 from deploy.stripe_sandbox.use_cases.turn import Turn, random_letters
 
@@ -19,9 +18,7 @@ class Attempt:
     decline: Decline | None
 
 
-def create_intent(
-    turn: Turn, *, amount_minor: int, currency: str, given: Json, automatic_methods: bool = True
-) -> Json:
+def create_intent(turn: Turn, *, amount_minor: int, currency: str, given: Json, automatic_methods: bool = True) -> Json:
     intent = payment_intents.new_intent(
         turn.new_id("payment_intent"),
         secret=random_letters(25),
@@ -107,9 +104,7 @@ def attempt(turn: Turn, intent: Json, method: Json) -> Attempt:
 def settle(turn: Turn, charge: Json) -> Json:
     """Books a succeeded charge in Stripe's balance; Stripe does so a moment after the payment, and says
     so."""
-    transaction = charges.new_balance_transaction(
-        turn.new_id("balance_transaction"), charge=charge, now=turn.now
-    )
+    transaction = charges.new_balance_transaction(turn.new_id("balance_transaction"), charge=charge, now=turn.now)
     turn.store.objects.insert(transaction)
     after = {**charge, "balance_transaction": transaction["id"]}
     turn.store.objects.save(after)
@@ -134,11 +129,4 @@ def cancel_intent(turn: Turn, intent: Json, *, reason: str | None) -> Json:
 
 def card_error(decline: Decline, **extra: object) -> Json:
     """Stripe's 402 body for a decline; `extra` are the charge's id, the intent, the method."""
-    return error_body(
-        decline.message,
-        kind="card_error",
-        code=decline.code,
-        param=decline.param,
-        decline_code=decline.decline_code,
-        **extra,
-    )
+    return {"error": {**cards.decline_fields(decline), **extra}}

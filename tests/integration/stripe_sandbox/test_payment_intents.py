@@ -119,8 +119,8 @@ async def test_session_intent_is_not_the_apis_to_finish(sandbox: Running) -> Non
 @pytest.mark.parametrize(
     ("amount", "currency", "code"),
     [
-        (0, "usd", "amount_too_small"),
-        (-1, "usd", "amount_too_small"),
+        (0, "usd", "parameter_invalid_integer"),
+        (-1, "usd", "parameter_invalid_integer"),
         (49, "usd", "amount_too_small"),
         (100_000_000, "usd", "amount_too_large"),
         (10**30, "usd", "parameter_invalid_integer"),
