@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 import asyncpg
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 STATEMENT_TIMEOUT_MS = 10_000
@@ -42,6 +43,7 @@ class Database:
             pool_timeout=CONNECT_TIMEOUT_SECONDS,
             pool_pre_ping=True,
             isolation_level="READ COMMITTED",
+            hide_parameters=True,
             connect_args={"timeout": CONNECT_TIMEOUT_SECONDS, "server_settings": self._settings},
         )
         self._pool: asyncpg.Pool | None = None
@@ -80,3 +82,19 @@ class Database:
         if self._pool is not None:
             await self._pool.close()
         await self.engine.dispose()
+
+
+_PASSING_CLASSES = ("08", "40", "53", "57")
+_LOCK_NOT_AVAILABLE = "55P03"
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether the database, and not the request, is at fault: gone, full, restarting, out of time or of connections
+    (SQLSTATE classes 08, 40, 53 and 57, and a lock not had in time). The request may be sent again."""
+    if isinstance(error, OSError | TimeoutError | PoolTimeout | asyncpg.InterfaceError):
+        return True
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(cause, "sqlstate", None)
+    if isinstance(state, str):
+        return state.startswith(_PASSING_CLASSES) or state == _LOCK_NOT_AVAILABLE
+    return isinstance(error, DBAPIError) and error.connection_invalidated

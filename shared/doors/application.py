@@ -14,8 +14,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
+from shared.db import is_unavailable
 from shared.doors.answers import problem_response
 from shared.errors import DomainError
+from shared.http_client import SiblingUnavailable
 from shared.ids import new_id
 from shared.telemetry import LATENCY, REQUESTS, logger, metrics_text
 
@@ -38,7 +40,6 @@ def install(app: FastAPI, *, trusts_request_id: bool) -> None:
     app.add_exception_handler(DomainError, _domain_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(Requests, trusts_request_id=trusts_request_id)
 
 
@@ -81,11 +82,6 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return problem_response(request, DomainError(code, detail, headers=error.headers, status=error.status_code))
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
-    logger.error("internal_error", path=request.url.path, error=type(error).__name__, exc_info=error)
-    return problem_response(request, DomainError("internal_error", "Something went wrong on our side."))
-
-
 def request_id_for(headers: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> str:
     """The gateway's id where it may be trusted, else a new one (`req_...`)."""
     if trusted:
@@ -108,11 +104,12 @@ class Requests:
             return
         request_id = request_id_for(scope["headers"], trusted=self._trusts)
         scope.setdefault("state", {})["request_id"] = request_id
-        started, status = time.perf_counter_ns(), 500
+        started, status, begun = time.perf_counter_ns(), 500, False
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
+                begun = True
                 status = message["status"]
                 _set_header(message, b"x-request-id", request_id.encode())
             await send(message)
@@ -120,8 +117,24 @@ class Requests:
         with bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, sending)
+            except Exception as error:
+                refusal = _unexpected(error)
+                if begun:
+                    raise
+                await problem_response(Request(scope), refusal)(scope, receive, sending)
             finally:
                 _tell(scope, status, time.perf_counter_ns() - started)
+
+
+def _unexpected(error: Exception) -> DomainError:
+    """What a caller is told of an error nobody foresaw, and the log more of."""
+    if is_unavailable(error) or isinstance(error, SiblingUnavailable):
+        logger.warning("unavailable", error=repr(error)[:300])
+        return DomainError(
+            "service_unavailable", "A part of the service is away; try again.", headers={"Retry-After": "1"}
+        )
+    logger.error("internal_error", error=type(error).__name__, exc_info=error)
+    return DomainError("internal_error", "Something went wrong on our side.")
 
 
 def _set_header(message: Message, name: bytes, value: bytes) -> None:

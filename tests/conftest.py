@@ -1,0 +1,125 @@
+"""Fixtures that every test may ask for: real PostgreSQL and Redis, a fresh database, real settings."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from deploy.local.postgres import PostgresServer
+from deploy.local.redis import RedisServer
+from shared import bus
+from shared.db import Database
+from tests.support import databases, keys
+from tests.support.databases import TestDatabase
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The real servers of this test process."""
+
+    postgres: PostgresServer
+    redis: RedisServer
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    with tempfile.TemporaryDirectory(prefix="tollgate-test-") as folder:
+        postgres = PostgresServer.start(Path(folder) / "postgres", durable=False)
+        redis = RedisServer.start(Path(folder) / "redis")
+        try:
+            databases.make_template_now(postgres)
+            yield Servers(postgres, redis)
+        finally:
+            asyncio.run(databases.drop_template(postgres))
+            redis.stop()
+            postgres.stop()
+
+
+@pytest.fixture
+async def database(servers: Servers) -> AsyncIterator[TestDatabase]:
+    """A fresh database with every schema migrated."""
+    made = await databases.clone(servers.postgres)
+    yield made
+    await databases.drop(servers.postgres, made)
+
+
+async def _opened(database: TestDatabase, service: str) -> AsyncIterator[Database]:
+    opened = database.open(service)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def gateway_db(database: TestDatabase) -> AsyncIterator[Database]:
+    async for opened in _opened(database, "gateway"):
+        yield opened
+
+
+@pytest.fixture
+async def billing_db(database: TestDatabase) -> AsyncIterator[Database]:
+    async for opened in _opened(database, "billing"):
+        yield opened
+
+
+@pytest.fixture
+async def licensing_db(database: TestDatabase) -> AsyncIterator[Database]:
+    async for opened in _opened(database, "licensing"):
+        yield opened
+
+
+@pytest.fixture
+async def fraud_db(database: TestDatabase) -> AsyncIterator[Database]:
+    async for opened in _opened(database, "fraud"):
+        yield opened
+
+
+@pytest.fixture
+async def redis_url(servers: Servers) -> str:
+    """This process's Redis, emptied."""
+    client = bus.connect(servers.redis.url)
+    await client.flushall()
+    await client.aclose()
+    return servers.redis.url
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client = bus.connect(redis_url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def settings_for(database: TestDatabase, redis_url: str) -> Callable[..., Any]:
+    """`settings_for("billing", fraud_url=...)`: that service's real settings for this test."""
+
+    def make(service: str, **overrides: Any) -> Any:
+        settings = import_module(f"services.{service}.settings").Settings
+        values = {
+            "environment": "test",
+            "log_level": "warning",
+            "database_url": database.url_of(service),
+            "redis_url": redis_url,
+            **keys.environment(service),
+            **overrides,
+        }
+        return settings(_env_file=None, **values)
+
+    return make
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_from_outside() -> Iterator[None]:
+    """A developer's own environment must not reach the tests' settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE", "PUBLIC_URL"):
+            patch.delenv(name, raising=False)
+        patch.setenv("PYTHONDONTWRITEBYTECODE", os.environ.get("PYTHONDONTWRITEBYTECODE", ""))
+        yield

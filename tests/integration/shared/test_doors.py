@@ -1,0 +1,126 @@
+"""The order of refusals and the shape of problems, over real HTTP."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI, Request
+from starlette.responses import Response
+
+from shared.doors import CreditsField, MoneyField, StrictRoute, Text, Wire, answer, guarded, install
+from shared.errors import DomainError, NotFound
+from tests.support.http import running
+
+
+class Order(Wire):
+    name: Text
+    credits: CreditsField
+    price: MoneyField | None = None
+
+
+async def _signed_in(request: Request) -> None:
+    if "authorization" not in request.headers:
+        raise DomainError("unauthenticated", "Sign in first.")
+
+
+async def _known_shop(request: Request) -> None:
+    if request.path_params["shop"] != "corner":
+        raise NotFound("shop")
+
+
+router = APIRouter(route_class=StrictRoute)
+
+
+@router.post("/shops/{shop}/orders")
+@guarded(_signed_in, _known_shop)
+async def order(shop: str, body: Order) -> Response:
+    return answer({"name": body.name, "credits": body.credits, "price": body.price and body.price.money()}, 201)
+
+
+@router.get("/fail")
+async def fail() -> Response:
+    raise RuntimeError("a secret in the message")
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[httpx.AsyncClient]:
+    app = FastAPI()
+    app.include_router(router)
+    install(app, trusts_request_id=False)
+    async with running(app) as url, httpx.AsyncClient(base_url=url, headers={"authorization": "yes"}) as client:
+        yield client
+
+
+GOOD = b'{"name": "tea", "credits": 0.3, "price": {"amount": 250, "currency": "usd"}}'
+
+
+async def test_a_good_order_is_answered_exactly(shop: httpx.AsyncClient) -> None:
+    reply = await shop.post("/shops/corner/orders", content=GOOD)
+    assert reply.status_code == 201
+    assert reply.text == '{"name":"tea","credits":0.3,"price":{"amount":250,"currency":"usd"}}'
+    assert reply.headers["x-request-id"].startswith("req_")
+
+
+async def test_credentials_come_before_the_path_and_the_path_before_the_body(shop: httpx.AsyncClient) -> None:
+    del shop.headers["authorization"]
+    assert (await shop.post("/shops/nowhere/orders", content=b"{")).status_code == 401
+    shop.headers["authorization"] = "yes"
+    assert (await shop.post("/shops/nowhere/orders", content=b"{")).status_code == 404
+    assert (await shop.post("/shops/corner/orders", content=b"{")).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (b'{"name": "tea"}', "/credits"),
+        (b'{"name": "tea", "credits": "5"}', "/credits"),
+        (b'{"name": "tea", "credits": true}', "/credits"),
+        (b'{"name": "tea", "credits": 0.0001}', "/credits"),
+        (b'{"name": "tea", "credits": 1e400}', "/credits"),
+        (b'{"name": 7, "credits": 1}', "/name"),
+        (b'{"name": "  ", "credits": 1}', "/name"),
+        (b'{"name": "tea", "credits": 1, "role": "operator"}', "/role"),
+        (b'{"name": "tea", "credits": 1, "price": {"amount": 1.5, "currency": "usd"}}', "/price/amount"),
+        (b'{"name": "tea", "credits": 1, "price": {"amount": 1, "currency": "xxx"}}', "/price"),
+        (b'{"name": "tea", "credits": ' + b"9" * 5_000 + b"}", "/credits"),
+        (b"[]", ""),
+        (b"null", ""),
+    ],
+)
+async def test_a_bad_field_is_named_by_its_pointer(shop: httpx.AsyncClient, body: bytes, pointer: str) -> None:
+    reply = await shop.post("/shops/corner/orders", content=body)
+    problem = reply.json()
+    assert (reply.status_code, problem["code"]) == (422, "validation_failed"), problem
+    assert problem["errors"][0]["pointer"] == pointer
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert problem["request_id"] == reply.headers["x-request-id"]
+
+
+async def test_an_empty_body_is_malformed(shop: httpx.AsyncClient) -> None:
+    reply = await shop.post("/shops/corner/orders")
+    assert (reply.status_code, reply.json()["code"]) == (400, "malformed_json")
+
+
+async def test_a_body_over_the_bound_is_refused_declared_or_streamed(shop: httpx.AsyncClient) -> None:
+    large = b'{"name": "' + b"x" * (1024 * 1024) + b'"}'
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield large
+
+    declared = await shop.post("/shops/corner/orders", content=large)
+    streamed = await shop.post("/shops/corner/orders", content=stream())
+    assert (declared.status_code, streamed.status_code) == (413, 413)
+
+
+async def test_an_unexpected_error_says_nothing_of_itself(shop: httpx.AsyncClient) -> None:
+    reply = await shop.get("/fail")
+    assert reply.status_code == 500
+    assert reply.json()["code"] == "internal_error"
+    assert "secret" not in reply.text
+    assert reply.json()["request_id"] == reply.headers["x-request-id"]
+
+
+async def test_unknown_paths_and_methods_are_problems(shop: httpx.AsyncClient) -> None:
+    assert (await shop.get("/nothing")).json()["code"] == "not_found"
+    wrong = await shop.get("/shops/corner/orders")
+    assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")

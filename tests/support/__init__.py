@@ -1,0 +1,1 @@
+"""Real servers, real databases and real HTTP for the tests."""

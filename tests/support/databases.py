@@ -1,0 +1,86 @@
+"""A fresh migrated database a test, cloned from a template that is migrated once a process."""
+
+import asyncio
+import itertools
+import os
+from dataclasses import dataclass
+from importlib.util import find_spec
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from deploy.local.postgres import PostgresServer
+from shared.db import Database
+from shared.migrations import migrate_schema, role_name
+from tests.support.keys import SERVICES
+
+TEMPLATE = f"template_tollgate_{os.getpid()}"
+"""Named for this process: with DATABASE_URL set, several test processes share one server."""
+ROLE_PASSWORD = "only-in-tests"
+_numbers = itertools.count(1)
+
+
+def _with(url: str, *, database: str, user: str | None = None) -> str:
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    credentials = f"{user}:{ROLE_PASSWORD}" if user else parts.netloc.rpartition("@")[0]
+    return urlunsplit(parts._replace(netloc=f"{credentials}@{host}", path=f"/{database}"))
+
+
+@dataclass(frozen=True)
+class TestDatabase:
+    """One database with every schema. `url_of(service)` is that service's role's."""
+
+    __test__ = False
+
+    owner_url: str
+    name: str
+
+    def url_of(self, service: str) -> str:
+        return _with(self.owner_url, database=self.name, user=role_name(TEMPLATE, service))
+
+    def open(self, service: str, *, pool_size: int = 10) -> Database:
+        """As the service's role; the caller closes it."""
+        return Database(self.url_of(service), pool_size=pool_size, application=f"test-{service}")
+
+
+async def make_template(server: PostgresServer) -> None:
+    """Migrate every schema into the template, as the services' own `migrate` does."""
+    owner = _with(server.owner_url, database=TEMPLATE)
+    await _execute(server.owner_url, f'CREATE DATABASE "{TEMPLATE}"')
+    for service in SERVICES:
+        if find_spec(f"services.{service}.migrations") is not None:
+            role = _with(server.owner_url, database=TEMPLATE, user=role_name(TEMPLATE, service))
+            await migrate_schema(service, owner_url=owner, service_url=role)
+
+
+async def clone(server: PostgresServer) -> TestDatabase:
+    """A database of its own for one test."""
+    name = f"test_{next(_numbers)}"
+    await _execute(server.owner_url, f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY FILE_COPY')
+    for service in SERVICES:
+        role = role_name(TEMPLATE, service)
+        await _execute(server.owner_url, f'ALTER ROLE "{role}" IN DATABASE "{name}" SET search_path = "{service}"')
+    return TestDatabase(_with(server.owner_url, database=name), name)
+
+
+async def drop(server: PostgresServer, database: TestDatabase) -> None:
+    await _execute(server.owner_url, f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE)')
+
+
+async def _execute(url: str, sql: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+async def drop_template(server: PostgresServer) -> None:
+    await _execute(server.owner_url, f'DROP DATABASE IF EXISTS "{TEMPLATE}" WITH (FORCE)')
+    for service in SERVICES:
+        await _execute(server.owner_url, f'DROP ROLE IF EXISTS "{role_name(TEMPLATE, service)}"')
+
+
+def make_template_now(server: PostgresServer) -> None:
+    asyncio.run(make_template(server))

@@ -1,0 +1,44 @@
+"""Ids keep their bits, their kind and their time."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.ids import decode, encode, first_uuid_at, instant_of, new_id, new_uuid
+
+MOMENT = datetime(2026, 11, 21, 12, 0, 0, 123_000, tzinfo=UTC)
+
+
+@given(st.uuids())
+def test_an_id_keeps_its_bits(value: UUID) -> None:
+    assert decode("acct", encode("acct", value)) == value
+
+
+@given(st.text(max_size=40))
+def test_no_text_makes_decoding_raise(text: str) -> None:
+    decode("acct", text)
+    decode("acct", f"acct_{text}")
+
+
+def test_another_kind_is_no_id() -> None:
+    assert decode("acct", new_id("key", at=MOMENT)) is None
+
+
+def test_an_id_past_128_bits_is_none() -> None:
+    assert decode("acct", "acct_" + "Z" * 26) is None
+
+
+def test_an_id_names_its_millisecond() -> None:
+    assert instant_of(new_uuid(at=MOMENT)) == MOMENT
+
+
+def test_later_ids_sort_later_as_text_and_bits() -> None:
+    earlier, later = new_uuid(at=MOMENT), new_uuid(at=MOMENT + timedelta(milliseconds=1))
+    assert earlier < later
+    assert encode("txn", earlier) < encode("txn", later)
+
+
+def test_the_first_id_of_an_instant_is_its_lower_bound() -> None:
+    assert first_uuid_at(MOMENT) <= new_uuid(at=MOMENT, entropy=bytes(10))
