@@ -19,6 +19,7 @@ _PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
 
 # Parameters that only show: kept and given back as they came.
 _ECHOED = (
+    "allowed_payment_method_types",
     "allow_promotion_codes",
     "billing_address_collection",
     "cancel_url",
@@ -68,6 +69,7 @@ def new_session(
         "adaptive_pricing": {"enabled": False},
         "after_expiration": None,
         "allow_promotion_codes": None,
+        "allowed_payment_method_types": None,
         "amount_subtotal": amount_minor,
         "amount_total": amount_minor,
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},

@@ -26,6 +26,7 @@ CONFIRMABLE: Final = frozenset({REQUIRES_PAYMENT_METHOD, REQUIRES_CONFIRMATION, 
 CANCELABLE: Final = CONFIRMABLE | {REQUIRES_CAPTURE, PROCESSING}
 
 _PLAIN = (
+    "allowed_payment_method_types",
     "description",
     "receipt_email",
     "setup_future_usage",
@@ -53,6 +54,7 @@ def new_intent(
     intent: Json = {
         "id": intent_id,
         "object": "payment_intent",
+        "allowed_payment_method_types": None,
         "amount": amount_minor,
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
@@ -78,6 +80,7 @@ def new_intent(
         "metadata": {},
         "next_action": None,
         "on_behalf_of": None,
+        "payment_details": None,
         "payment_method": None,
         "payment_method_configuration_details": None,
         "payment_method_options": {
