@@ -1,0 +1,104 @@
+"""What a request says about its own cost, and the one change that metering makes to it.
+
+A streamed OpenAI completion reports usage only if `stream_options.include_usage` is set; it is set here, textually
+where that is possible, so that the rest of the body reaches the upstream byte for byte.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from services.gateway.domain.metering.usage import count
+
+Format = Literal["auto", "raw", "openai", "anthropic"]
+
+BYTES_PER_TOKEN = 4
+_OVERHEAD_TOKENS = 256
+_BOUNDS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_HAS_INPUT_OF_UNKNOWN_SIZE = (b"image", b"file", b"audio", b"video", b"document", b"previous_response", b"conversation")
+_LONGEST_PLAIN_NUMBER = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class MeteredRequest:
+    """`body` is what goes upstream. `most_tokens` bounds input and output together, None where nothing does."""
+
+    body: bytes
+    estimated_input: int
+    most_tokens: int | None
+    is_stream: bool
+    hides_usage_event: bool
+
+
+def read_request(body: bytes, *, path: bytes, route_format: Format) -> MeteredRequest:
+    """Look into a buffered request body. One that is no JSON object is forwarded as it is."""
+    document = _object(body) if route_format != "raw" else None
+    if document is None:
+        return MeteredRequest(body, len(body) // BYTES_PER_TOKEN, None, is_stream=False, hides_usage_event=False)
+    is_stream = document.get("stream") is True
+    sent, hides = body, False
+    if is_stream and _is_openai_completion(path, route_format):
+        sent, hides = _asking_for_usage(body, document)
+    return MeteredRequest(sent, _estimated_input(document), _most_tokens(body, document), is_stream, hides)
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    if not body.lstrip()[:1]:
+        return None
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _is_openai_completion(path: bytes, route_format: Format) -> bool:
+    """Only chat and text completions know `stream_options`; the responses API reports usage anyway."""
+    return route_format in ("auto", "openai") and path.rstrip(b"/").endswith(b"/completions")
+
+
+def _asking_for_usage(body: bytes, document: dict[str, Any]) -> tuple[bytes, bool]:
+    options = document.get("stream_options")
+    if isinstance(options, dict) and options.get("include_usage") is True:
+        return body, False
+    start = body.find(b"{")
+    if "stream_options" not in document and body[:start].strip(b" \t\r\n") == b"" and _is_utf8(body):
+        return body[: start + 1] + b'"stream_options":{"include_usage":true},' + body[start + 1 :], True
+    asked = {**options, "include_usage": True} if isinstance(options, dict) else {"include_usage": True}
+    return json.dumps({**document, "stream_options": asked}, separators=(",", ":")).encode(), True
+
+
+def _is_utf8(body: bytes) -> bool:
+    return b"\0" not in body
+
+
+def _most_tokens(body: bytes, document: dict[str, Any]) -> int | None:
+    """No token is shorter than a byte, so a text's bytes bound its tokens."""
+    bound = next((count(document[name]) for name in _BOUNDS if document.get(name) is not None), 0)
+    choices = max(count(document.get("n", 1)) or 1, count(document.get("best_of", 1)) or 1)
+    if bound is None or any(marker in body for marker in _HAS_INPUT_OF_UNKNOWN_SIZE):
+        return None
+    if bound == 0 and not _is_embedding(document):
+        return None
+    return len(body) + _OVERHEAD_TOKENS + bound * choices
+
+
+def _is_embedding(document: dict[str, Any]) -> bool:
+    """Embeddings have an input and no output."""
+    return "input" in document and "messages" not in document and ("encoding_format" in document or "dimensions" in document)
+
+
+def _estimated_input(document: dict[str, Any]) -> int:
+    """A low estimate of the input's tokens: its texts, without what is embedded as data."""
+    waiting: list[object] = [document.get(name) for name in ("messages", "input", "prompt", "system", "instructions")]
+    length = 0
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            length += 0 if one.startswith("data:") else len(one)
+        elif isinstance(one, dict):
+            waiting += [value for name, value in one.items() if name not in ("data", "file_data", "type", "role")]
+        elif isinstance(one, list):
+            length += len(one) * BYTES_PER_TOKEN if one and isinstance(one[0], int) else 0
+            waiting += one
+    return length // BYTES_PER_TOKEN

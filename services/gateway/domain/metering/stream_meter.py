@@ -1,0 +1,101 @@
+"""Usage of an answer that comes as events: OpenAI's chat and responses, Anthropic's messages.
+
+It also says which events a caller did not ask for, and estimates what was streamed to one who left before the usage.
+"""
+
+from typing import Any
+
+import orjson
+
+from services.gateway.domain.metering.event_stream import Event
+from services.gateway.domain.metering.usage import tokens_of
+
+BYTES_PER_TOKEN = 4
+_ANTHROPIC_PARTS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+
+
+class StreamMeter:
+    """Fed with every event in order. Its memory is a handful of numbers, whatever is streamed."""
+
+    def __init__(self, *, hides_usage_event: bool) -> None:
+        self._hides_usage_event = hides_usage_event
+        self._tokens: int | None = None
+        self._flagged = False
+        self._message_usage: dict[str, Any] = {}
+        self._text_bytes = 0
+
+    def see(self, event: Event) -> bool:
+        """Whether the event goes on to the caller."""
+        if event.data is None:
+            self._flagged = True
+            return True
+        try:
+            document = orjson.loads(event.data)
+        except orjson.JSONDecodeError:
+            return True
+        if not isinstance(document, dict):
+            return True
+        self._text_bytes += _text_length(document)
+        self._read_usage(document)
+        return not (self._hides_usage_event and _is_extra_usage_event(document))
+
+    @property
+    def tokens(self) -> tuple[int | None, bool]:
+        """What was reported, None where nothing sensible was; and whether it is to be flagged."""
+        return self._tokens, self._flagged or self._tokens is None
+
+    @property
+    def streamed_tokens(self) -> int:
+        """An estimate of the output so far, from the text in it."""
+        return -(-self._text_bytes // BYTES_PER_TOKEN)
+
+    def _read_usage(self, document: dict[str, Any]) -> None:
+        kind = document.get("type")
+        if kind == "message_start" and isinstance(document.get("message"), dict):
+            self._read_message_usage(document["message"].get("usage"))
+        elif kind == "message_delta":
+            self._read_message_usage(document.get("usage"))
+        else:
+            holder = document.get("response") if isinstance(document.get("response"), dict) else document
+            usage = holder.get("usage") if isinstance(holder, dict) else None
+            if usage is not None:
+                self._count(*tokens_of(usage))
+
+    def _read_message_usage(self, usage: object) -> None:
+        """Anthropic's counts are running totals: each later one takes the place of the earlier."""
+        if not isinstance(usage, dict):
+            self._flagged = self._flagged or usage is not None
+            return
+        self._message_usage |= {name: usage[name] for name in _ANTHROPIC_PARTS if usage.get(name) is not None}
+        tokens, flagged = tokens_of(self._message_usage)
+        self._flagged = self._flagged or flagged
+        if tokens is not None:
+            self._tokens = max(tokens, self._tokens or 0)
+
+    def _count(self, tokens: int | None, flagged: bool) -> None:
+        self._flagged = self._flagged or flagged or (self._tokens is not None and tokens != self._tokens)
+        if tokens is not None:
+            self._tokens = max(tokens, self._tokens or 0)
+
+
+def _is_extra_usage_event(document: dict[str, Any]) -> bool:
+    """The event that `include_usage` adds: usage, and no choices."""
+    return isinstance(document.get("usage"), dict) and document.get("choices") == []
+
+
+def _text_length(document: dict[str, Any]) -> int:
+    return sum(len(text.encode("utf-8", "replace")) for text in _texts(document))
+
+
+def _texts(document: dict[str, Any]) -> list[str]:
+    """Text of one event, of whichever format: `choices[].delta.content`, `delta` of responses, `delta.text` of messages."""
+    found: list[object] = []
+    choices = document.get("choices")
+    for choice in choices if isinstance(choices, list) else []:
+        if isinstance(choice, dict):
+            delta = choice.get("delta")
+            found.append(choice.get("text"))
+            found += delta.values() if isinstance(delta, dict) else []
+    delta = document.get("delta")
+    found += delta.values() if isinstance(delta, dict) else [delta]
+    return [text for text in found if isinstance(text, str)]
