@@ -1,0 +1,81 @@
+"""Billing as an application: its doors, and what stands behind them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from functools import partial
+
+from fastapi import FastAPI
+
+from services.billing.api import operations
+from services.billing.clients.fraud import Fraud
+from services.billing.clients.gateway import Gateway
+from services.billing.clients.stripe import StripeGate
+from services.billing.service import WEBHOOKS_BELL, Billing
+from services.billing.settings import Settings
+from services.billing.worker import loops
+from shared import bus, doors, service_main
+from shared.clock import Clock, SystemClock
+from shared.db import Database
+from shared.http_client import ServiceClient
+from shared.outbox import feed_router
+from shared.service_auth import Minter, Verifier
+
+NAME = "billing"
+
+
+def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
+    """The application. `clock` is the system's unless a test gives another."""
+    opened = partial(open_service, clock=clock or SystemClock())
+    app = FastAPI(
+        title="Tollgate billing",
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=service_main.lifespan(settings, opened, loops),
+    )
+    app.state.verifier = Verifier(NAME, settings.service_public_keys)
+    doors.install(app, trusts_request_id=True)
+    for router in (operations.router, feed_router(NAME)):
+        app.include_router(router)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def open_service(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Billing]:
+    """Billing with its connections open, and its bell heard."""
+    billing = _build(settings, clock or SystemClock())
+    ears = asyncio.create_task(bus.listen(billing.redis, {WEBHOOKS_BELL: billing.webhook_bell}))
+    try:
+        yield billing
+    finally:
+        ears.cancel()
+        await asyncio.gather(ears, return_exceptions=True)
+        await _close(billing)
+
+
+def _build(settings: Settings, clock: Clock) -> Billing:
+    minter = Minter(NAME, settings.service_signing_key)
+    fraud = ServiceClient(
+        settings.fraud_url, audience="fraud", minter=minter, deadline_seconds=settings.fraud_timeout_seconds
+    )
+    return Billing(
+        database=Database(settings.database_url, pool_size=settings.database_pool_size, application=NAME),
+        redis=bus.connect(settings.redis_url),
+        clock=clock,
+        settings=settings,
+        stripe=StripeGate(
+            settings.stripe_secret_key.get_secret_value(),
+            api_base=settings.stripe_api_base,
+            timeout_seconds=settings.stripe_timeout_seconds,
+            total_seconds=settings.stripe_total_seconds,
+        ),
+        fraud=Fraud(fraud, timeout_seconds=settings.fraud_timeout_seconds),
+        gateway=Gateway(ServiceClient(settings.gateway_url, audience="gateway", minter=minter)),
+    )
+
+
+async def _close(billing: Billing) -> None:
+    for part in (billing.stripe, billing.fraud, billing.gateway, billing.database):
+        await part.close()
+    await billing.redis.aclose()

@@ -1,0 +1,1 @@
+"""Other systems: Stripe and siblings."""

@@ -1,0 +1,160 @@
+"""A payment and its states.
+
+    pending -> requires_action <-> pending      the customer is at Stripe's page
+            -> in_review                        fraud wants a person's judgement
+            -> blocked | failed | canceled | expired
+            -> processing -> succeeded | failed
+    succeeded -> partially_refunded -> refunded, disputed
+
+Money that arrives after expiry or cancellation is credited all the same: `succeeded` is reachable from every state
+in which Stripe may hold money of ours. Amounts are in the currency's minor unit, `usd_minor` in US cents, credits in
+millicredits. All instants are business time.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+from shared.errors import DomainError
+from shared.money import Money
+from shared.problems import register_problem
+
+PaymentId = NewType("PaymentId", str)
+PREFIX = "pay"
+
+
+class Status(StrEnum):
+    """As the public API says it."""
+
+    PENDING = "pending"
+    IN_REVIEW = "in_review"
+    REQUIRES_ACTION = "requires_action"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    BLOCKED = "blocked"
+    REFUNDED = "refunded"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    DISPUTED = "disputed"
+
+
+AT_THE_PAGE = frozenset({Status.PENDING, Status.REQUIRES_ACTION})
+"""The customer may still pay, or leave."""
+
+CANCELABLE = AT_THE_PAGE | {Status.IN_REVIEW}
+
+UNDER_WAY = AT_THE_PAGE | {Status.PROCESSING}
+"""Stripe has the last word on these."""
+
+PAID = frozenset({Status.SUCCEEDED, Status.PARTIALLY_REFUNDED, Status.REFUNDED, Status.DISPUTED})
+
+RESERVING = frozenset(
+    {
+        Status.PENDING,
+        Status.IN_REVIEW,
+        Status.REQUIRES_ACTION,
+        Status.PROCESSING,
+        Status.SUCCEEDED,
+        Status.PARTIALLY_REFUNDED,
+        Status.DISPUTED,
+    }
+)
+"""What S14's sum of 24 hours counts."""
+
+_MAY_BECOME: dict[Status, frozenset[Status]] = {
+    Status.REQUIRES_ACTION: AT_THE_PAGE,
+    Status.PENDING: AT_THE_PAGE,
+    Status.PROCESSING: AT_THE_PAGE | {Status.EXPIRED, Status.CANCELED},
+    Status.SUCCEEDED: UNDER_WAY | {Status.EXPIRED, Status.CANCELED, Status.FAILED, Status.IN_REVIEW},
+    Status.FAILED: UNDER_WAY,
+    Status.EXPIRED: UNDER_WAY,
+    Status.CANCELED: CANCELABLE | {Status.EXPIRED},
+    Status.BLOCKED: frozenset({Status.PENDING, Status.IN_REVIEW}),
+    Status.IN_REVIEW: frozenset({Status.PENDING}),
+}
+"""For each state, the states it can be entered from."""
+
+LATE = frozenset({Status.EXPIRED, Status.CANCELED, Status.FAILED})
+"""Money that finds a payment in one of these came late: it is credited and flagged."""
+
+
+def may_become(now: Status, then: Status) -> bool:
+    """Whether the table has a way from `now` to `then`. Staying is no change and no way."""
+    return now is not then and now in _MAY_BECOME.get(then, frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a payment was scored or flagged, in a stable code and in words."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One purchase of credits, or (later) one sale of the operator's."""
+
+    id: PaymentId
+    account_id: str
+    type: str
+    status: Status
+    amount: Money
+    usd_minor: int
+    millicredits: int
+    refunded_minor: int
+    score: int | None
+    reasons: tuple[Reason, ...]
+    flags: tuple[str, ...]
+    success_url: str
+    cancel_url: str
+    session_id: str | None
+    intent_id: str | None
+    checkout_url: str | None
+    transfer_id: UUID | None
+    created_at: datetime
+    expires_at: datetime
+
+    def payable_at(self, now: datetime) -> bool:
+        """Whether the customer can still be sent to the payment page."""
+        return self.status in AT_THE_PAGE and self.checkout_url is not None and now < self.expires_at
+
+
+class AlreadyPaid(DomainError):
+    """What was to be canceled turned out to be paid."""
+
+    def __init__(self) -> None:
+        super().__init__("payment_already_paid", "This payment has been paid, so it can't be canceled.")
+
+
+class NotCancelable(DomainError):
+    """The payment is over, or Stripe is processing it."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__("not_cancelable", f"This payment is {status}; only a pending one can be canceled.")
+
+
+class PaymentBlocked(DomainError):
+    """Fraud's verdict."""
+
+    def __init__(self, payment_id: PaymentId) -> None:
+        super().__init__(
+            "payment_blocked", "This payment was refused. Write to support if that is wrong.", extra={"payment_id": payment_id}
+        )
+
+
+class CheckoutEnded(DomainError):
+    """The payment was canceled or swept while its page was being made."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__("payment_not_pending", f"This payment became {status} while its page was being made.")
+
+
+register_problem("payment_already_paid", 409, "Already paid")
+register_problem("not_cancelable", 409, "Not cancelable")
+register_problem("payment_blocked", 403, "Payment blocked")
+register_problem("payment_not_pending", 409, "Payment not pending")

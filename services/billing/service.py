@@ -1,0 +1,33 @@
+"""Billing as one value: what its routes and loops work with."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from redis.asyncio import Redis
+
+from services.billing.clients.fraud import Fraud
+from services.billing.clients.gateway import Gateway
+from services.billing.clients.stripe import StripeGate
+from services.billing.settings import Settings
+from shared.clock import Clock
+from shared.db import Database
+
+WEBHOOKS_BELL = "billing:webhooks"
+"""The channel that rings when one of Stripe's events has been stored."""
+
+
+@dataclass(frozen=True)
+class Billing:
+    """`app.state.service`: the schema, Redis, the clock, the settings and the systems that billing asks.
+
+    `webhook_bell` wakes this process's worker at once; the channel `WEBHOOKS_BELL` wakes the others'.
+    """
+
+    database: Database
+    redis: Redis
+    clock: Clock
+    settings: Settings
+    stripe: StripeGate
+    fraud: Fraud
+    gateway: Gateway
+    webhook_bell: asyncio.Event = field(default_factory=asyncio.Event)

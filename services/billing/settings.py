@@ -1,0 +1,128 @@
+"""What an operator may turn in billing. Money is in US cents where a name ends in `_minor`."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import NoDecode
+
+from shared.settings import ServiceSettings, Url
+
+Tier = Literal["new", "verified", "enterprise"]
+
+
+def _names(value: object) -> object:
+    """Comma-separated names, without case or surrounding space."""
+    if not isinstance(value, str):
+        return value
+    return tuple(name.strip().lower() for name in value.split(",") if name.strip())
+
+
+def _secret_key(value: object) -> object:
+    if isinstance(value, str) and value and not value.startswith(("sk_test_", "sk_live_", "rk_test_", "rk_live_")):
+        raise ValueError("is no secret key of Stripe's; it begins with sk_test_ or sk_live_")
+    return value
+
+
+def _webhook_secrets(value: object) -> object:
+    if isinstance(value, str) and any(
+        secret.strip() and not secret.strip().startswith("whsec_") for secret in value.split(",")
+    ):
+        raise ValueError("holds something that is no endpoint secret; each begins with whsec_")
+    return value
+
+
+class Settings(ServiceSettings):
+    """Billing's own, beside what every service needs."""
+
+    stripe_secret_key: Annotated[SecretStr, BeforeValidator(_secret_key)] = Field(
+        SecretStr(""),
+        description="Stripe's secret key, sk_test_... or sk_live_.... Empty outside production: checkout answers 503.",
+    )
+    stripe_publishable_key: str = Field("", description="Stripe's publishable key, for pages that need it.")
+    stripe_webhook_secret: Annotated[SecretStr, BeforeValidator(_webhook_secrets)] = Field(
+        SecretStr(""),
+        description="Secrets of Stripe's webhook endpoint (whsec_...), several with commas while one is replaced by"
+        " another. Empty turns the route off.",
+    )
+    stripe_api_base: Url = Field(
+        "", description="Where Stripe's API is. Empty: Stripe itself; else a sandbox's address, in production https."
+    )
+    stripe_timeout_seconds: float = Field(
+        8.0, gt=0, le=60, description="How long one request to Stripe may take."
+    )
+    stripe_total_seconds: float = Field(
+        25.0, gt=0, le=100, description="How long one call to Stripe may take with its retries."
+    )
+
+    credit_limit_new_minor: int = Field(
+        1_000, ge=0, description="US cents that a new account may pay in a rolling 24 hours (S14)."
+    )
+    credit_limit_verified_minor: int = Field(
+        10_000,
+        ge=0,
+        description="US cents that a verified account may pay in a rolling 24 hours; an enterprise account too, until"
+        " an operator gives it a limit of its own (S14).",
+    )
+    checkout_min_credits: int = Field(
+        5_000, ge=500, description="The fewest credits that one checkout sells. Stripe takes no less than 50 cents."
+    )
+    checkout_max_credits: int = Field(
+        100_000_000, ge=500, le=999_999_990, description="The most credits that one checkout sells ($100,000)."
+    )
+    checkout_minutes: int = Field(
+        30, ge=30, le=1_380, description="How long a checkout may be paid. Stripe keeps pages at least 30 minutes."
+    )
+    checkout_allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
+        (),
+        description="Hosts (shop.example or shop.example:8443), comma-separated, that success and cancel addresses may"
+        " name beside the platform's own.",
+    )
+
+    fraud_timeout_seconds: float = Field(
+        2.0, gt=0, le=30, description="How long checkout waits for fraud's assessment."
+    )
+    fraud_away_floor_minor: int | None = Field(
+        None,
+        ge=0,
+        description="While fraud is away, payments up to so many US cents go on, flagged for review, and larger ones"
+        " wait in review. Unset: up to the account's own limit.",
+    )
+
+    min_credits_api_key: int = Field(
+        5_000, ge=0, description="Credits that an account needs for its first API key (C1); billing only tells of it."
+    )
+
+    webhook_max_attempts: int = Field(
+        12, ge=1, le=100, description="How often one of Stripe's events is tried before it is parked."
+    )
+    webhook_lease_seconds: int = Field(
+        60, ge=1, le=3_600, description="How long a worker may be at one event before another takes it over."
+    )
+
+    @model_validator(mode="after")
+    def _production_is_whole(self) -> Self:
+        if self.environment == "production":
+            if not self.stripe_secret_key.get_secret_value():
+                raise ValueError("STRIPE_SECRET_KEY: is not set. It is: Stripe's secret key, sk_live_...")
+            if self.stripe_api_base.startswith("http:"):
+                raise ValueError("STRIPE_API_BASE: is plain http. In production leave it empty, or use https")
+        if self.checkout_max_credits < self.checkout_min_credits:
+            raise ValueError("CHECKOUT_MAX_CREDITS: is below CHECKOUT_MIN_CREDITS")
+        return self
+
+    @property
+    def livemode(self) -> bool:
+        """Whether the key moves real money."""
+        return self.stripe_secret_key.get_secret_value().startswith(("sk_live_", "rk_live_"))
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The endpoint's secrets, any of which may sign."""
+        secrets = self.stripe_webhook_secret.get_secret_value().split(",")
+        return tuple(secret.strip() for secret in secrets if secret.strip())
+
+    def credit_limit_minor(self, tier: Tier, own_limit_minor: int | None) -> int:
+        """S14's limit in US cents for 24 hours: the account's own, else its tier's."""
+        if own_limit_minor is not None:
+            return own_limit_minor
+        return self.credit_limit_new_minor if tier == "new" else self.credit_limit_verified_minor

@@ -1,0 +1,1 @@
+"""This schema's tables and their SQL."""

@@ -1,0 +1,1 @@
+"""What billing does: verbs that own their transactions."""
