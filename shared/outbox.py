@@ -58,10 +58,10 @@ async def number_committed(database: Database) -> int:
             text(
                 """
                 UPDATE outbox SET position = numbered.position
-                FROM (SELECT id, nextval('outbox_position') AS position
-                      FROM (SELECT id FROM outbox WHERE position IS NULL ORDER BY id LIMIT :page) AS waiting)
+                FROM (SELECT written, nextval('outbox_position') AS position
+                      FROM (SELECT written FROM outbox WHERE position IS NULL ORDER BY written LIMIT :page) AS waiting)
                       AS numbered
-                WHERE outbox.id = numbered.id
+                WHERE outbox.written = numbered.written
                 """
             ),
             {"page": PAGE},

@@ -9,14 +9,15 @@ def create_plumbing() -> None:
         """
         -- Events are written with the change that they tell of; the dispatcher gives committed rows their position.
         CREATE TABLE outbox (
-            id          uuid PRIMARY KEY,
+            written     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            id          uuid NOT NULL,
             kind        text NOT NULL,
             subject     text NOT NULL,
             data        jsonb NOT NULL,
             created_at  timestamptz NOT NULL,
             position    bigint UNIQUE
         );
-        CREATE INDEX outbox_unnumbered ON outbox (id) WHERE position IS NULL;
+        CREATE INDEX outbox_unnumbered ON outbox (written) WHERE position IS NULL;
         CREATE SEQUENCE outbox_position;
 
         -- How far this service has read a sibling's events; saved with their effects.
