@@ -1,13 +1,17 @@
 """The sandbox as an ASGI application: its doors, and the two tasks that run beside them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from deploy.stripe_sandbox import clockwork
 from deploy.stripe_sandbox.api import controls, dispatch
+from deploy.stripe_sandbox.api.faults import fault_body
 from deploy.stripe_sandbox.delivery import Courier
 from deploy.stripe_sandbox.domain.values import Json
 from deploy.stripe_sandbox.pages import front, payment
@@ -15,6 +19,10 @@ from deploy.stripe_sandbox.sandbox import Sandbox
 from deploy.stripe_sandbox.settings import Settings
 from deploy.stripe_sandbox.store.objects import Page
 from deploy.stripe_sandbox.store.store import Store
+
+RESTART_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -25,7 +33,10 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(Courier(sandbox).run()), asyncio.create_task(clockwork.run(sandbox))]
+        tasks = [
+            asyncio.create_task(_kept_alive("courier", lambda: Courier(sandbox).run())),
+            asyncio.create_task(_kept_alive("clockwork", lambda: clockwork.run(sandbox))),
+        ]
         try:
             yield
         finally:
@@ -44,9 +55,26 @@ def create_app(settings: Settings) -> Starlette:
             *front.routes(sandbox),
         ],
         lifespan=lifespan,
+        exception_handlers={Exception: _broken},
     )
     app.state.sandbox = sandbox
     return app
+
+
+async def _kept_alive(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Begins again after a fault (a full disk, say): a silent courier would look like a lost webhook."""
+    while True:
+        try:
+            await run()
+            return
+        except Exception:
+            log.exception("the %s stumbled and begins again", name)
+            await asyncio.sleep(RESTART_SECONDS)
+
+
+async def _broken(request: Request, fault: Exception) -> Response:
+    """A fault of the sandbox's own, in Stripe's shape; the traceback is in the log."""
+    return JSONResponse(fault_body(500), status_code=500)
 
 
 def _keep_endpoint(sandbox: Sandbox) -> None:

@@ -19,6 +19,7 @@ from deploy.stripe_sandbox.store.deliveries import Delivery
 AT_ONCE = 8
 TIMEOUT_SECONDS = 10.0
 LONGEST_SLEEP_SECONDS = 5.0
+ODD_PAUSE_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,9 @@ class Courier:
         try:
             error = await self._send(client, delivery)
             self._record(delivery, error)
+        except Exception:
+            log.exception("webhook %s could not be attempted", delivery.event_id)
+            await asyncio.sleep(ODD_PAUSE_SECONDS)
         finally:
             self._under_way.pop(delivery.seq, None)
             self._sandbox.bell.set()

@@ -47,9 +47,7 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def served(app: Starlette, port: int) -> AsyncIterator[str]:
-    config = uvicorn.Config(
-        app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1
-    )
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
 
     task = asyncio.create_task(server.serve())

@@ -162,10 +162,7 @@ async def test_refused_parameters_leave_the_key_unused(sandbox: Running) -> None
 async def test_twenty_requests_at_once_with_one_key_have_one_effect(sandbox: Running) -> None:
     headers = {**BEARER, "Idempotency-Key": "once"}
     answers = await asyncio.gather(
-        *(
-            sandbox.http.post(f"{sandbox.url}/v1/customers", data={"name": "Ada"}, headers=headers)
-            for _ in range(20)
-        )
+        *(sandbox.http.post(f"{sandbox.url}/v1/customers", data={"name": "Ada"}, headers=headers) for _ in range(20))
     )
     assert {answer.status_code for answer in answers} <= {200, 409}
     assert len({answer.json()["id"] for answer in answers if answer.status_code == 200}) == 1
@@ -175,9 +172,7 @@ async def test_twenty_requests_at_once_with_one_key_have_one_effect(sandbox: Run
 async def test_key_of_a_request_under_way_is_a_conflict(sandbox: Running) -> None:
     await sandbox.http.post(f"{sandbox.url}/test/faults", json={"status": 500, "times": 1, "delay_ms": 1000})
     headers = {**BEARER, "Idempotency-Key": "once"}
-    first = asyncio.create_task(
-        sandbox.http.post(f"{sandbox.url}/v1/customers", data={"name": "Ada"}, headers=headers)
-    )
+    first = asyncio.create_task(sandbox.http.post(f"{sandbox.url}/v1/customers", data={"name": "Ada"}, headers=headers))
     while (await sandbox.http.get(f"{sandbox.url}/test/faults")).json()["faults"]:
         await asyncio.sleep(0.01)
     second = await sandbox.http.post(f"{sandbox.url}/v1/customers", data={"name": "Ada"}, headers=headers)

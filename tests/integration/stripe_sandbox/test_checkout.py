@@ -63,9 +63,7 @@ async def test_good_card_pays_and_leads_to_the_success_address(sandbox: Running)
     assert intent.latest_charge.paid is True
     assert intent.latest_charge.payment_method_details.card.last4 == "4242"
     assert [item.amount_total for item in paid.line_items.data] == [500]
-    money = await sandbox.stripe.v1.balance_transactions.retrieve_async(
-        intent.latest_charge.balance_transaction
-    )
+    money = await sandbox.stripe.v1.balance_transactions.retrieve_async(intent.latest_charge.balance_transaction)
     assert (money.amount, money.fee, money.net) == (500, 45, 455)
 
 
@@ -113,17 +111,13 @@ async def test_events_say_that_nothing_is_pending_once_delivered(sandbox: Runnin
         ("4111111111111111", "used a non test card"),
     ],
 )
-async def test_declined_card_is_told_why_and_the_session_stays_open(
-    sandbox: Running, number: str, reason: str
-) -> None:
+async def test_declined_card_is_told_why_and_the_session_stays_open(sandbox: Running, number: str, reason: str) -> None:
     session = await sandbox.session()
     answer = await sandbox.pay(session, number)
 
     assert answer.status_code == 402
     assert reason in answer.text
-    after = await sandbox.stripe.v1.checkout.sessions.retrieve_async(
-        session.id, {"expand": ["payment_intent"]}
-    )
+    after = await sandbox.stripe.v1.checkout.sessions.retrieve_async(session.id, {"expand": ["payment_intent"]})
     assert (after.status, after.payment_status) == ("open", "unpaid")
     assert after.payment_intent.status == "requires_payment_method"
     assert after.payment_intent.last_payment_error.code == "card_declined"
@@ -157,9 +151,7 @@ async def test_second_try_with_a_good_card_pays_the_same_intent(sandbox: Running
         ({"cvc": ""}, "security code is invalid"),
     ],
 )
-async def test_senseless_card_is_refused_without_a_charge(
-    sandbox: Running, wrong: dict[str, str], reason: str
-) -> None:
+async def test_senseless_card_is_refused_without_a_charge(sandbox: Running, wrong: dict[str, str], reason: str) -> None:
     session = await sandbox.session()
     answer = await sandbox.pay(session, **{"number": "4242 4242 4242 4242", **wrong})
 
@@ -227,9 +219,7 @@ async def test_customer_is_made_at_payment_when_asked(sandbox: Running) -> None:
     ("currency", "amount", "shown"),
     [("jpy", 800, "800 JPY"), ("bhd", 2000, "2.000 BHD"), ("eur", 450, "4.50 EUR")],
 )
-async def test_each_currency_keeps_its_own_minor_unit(
-    sandbox: Running, currency: str, amount: int, shown: str
-) -> None:
+async def test_each_currency_keeps_its_own_minor_unit(sandbox: Running, currency: str, amount: int, shown: str) -> None:
     session = await sandbox.session(amount=amount, currency=currency)
 
     assert (session.amount_total, session.currency) == (amount, currency)
@@ -247,9 +237,7 @@ async def test_catalogue_price_can_be_sold(sandbox: Running) -> None:
 
     assert session.amount_total == 700
     items = await sandbox.stripe.v1.checkout.sessions.line_items.list_async(session.id)
-    assert [(item.quantity, item.description, item.price.id) for item in items.data] == [
-        (7, "Credits", price.id)
-    ]
+    assert [(item.quantity, item.description, item.price.id) for item in items.data] == [(7, "Credits", price.id)]
 
 
 async def test_page_escapes_what_it_is_given(sandbox: Running) -> None:

@@ -127,9 +127,7 @@ async def test_session_intent_is_not_the_apis_to_finish(sandbox: Running) -> Non
         (2001, "kwd", "parameter_invalid_integer"),
     ],
 )
-async def test_amount_out_of_bounds_is_refused(
-    sandbox: Running, amount: int, currency: str, code: str
-) -> None:
+async def test_amount_out_of_bounds_is_refused(sandbox: Running, amount: int, currency: str, code: str) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
         await sandbox.stripe.v1.payment_intents.create_async({"amount": amount, "currency": currency})
     assert (refused.value.code, refused.value.param) == (code, "amount")
