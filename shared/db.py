@@ -20,6 +20,9 @@ LOCK_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000
 CONNECT_TIMEOUT_SECONDS = 5.0
 
+Connection = AsyncConnection
+"""A connection inside a transaction, as use cases hand it from one store function to the next."""
+
 _SERVER_SETTINGS = {
     "statement_timeout": str(STATEMENT_TIMEOUT_MS),
     "lock_timeout": str(LOCK_TIMEOUT_MS),
