@@ -28,7 +28,7 @@ from deploy.local.runner.console import complain, say, say_event, say_ready
 from deploy.local.runner.files import read_json, write_json
 from deploy.local.runner.keyring import open_keyring
 from deploy.local.runner.orphans import Register
-from deploy.local.runner.programs import ROOT, SERVICES, Addresses, Plan
+from deploy.local.runner.programs import ROOT, SERVICES, Addresses, Plan, Program
 from deploy.local.runner.stack_file import StackFile, stack_content
 from deploy.local.runner.story import story
 from deploy.local.runner.supervisor import Supervised, run_to_end
@@ -201,7 +201,7 @@ class Stack:
         self._start_those(lambda one: one.name in needs_schema)
         seed = plan.seed()
         if seed is not None:
-            run_to_end([seed], self.data / "logs", seconds=MIGRATE_SECONDS)
+            self._run_to_end([seed])
         self._wait_until_ready()
 
     def _start_those(self, wanted: Callable[[Supervised], bool]) -> None:
@@ -218,25 +218,30 @@ class Stack:
             return
         stamp.unlink(missing_ok=True)
         migrations = plan.migrations()
-        run_to_end(migrations, self.data / "logs", seconds=MIGRATE_SECONDS)
+        self._run_to_end(migrations)
         if migrations:
             say_ready("schemas", time.monotonic() - began_at)
         if self.postgres is not None and self.postgres.pids:
             write_json(stamp, state)
 
+    def _run_to_end(self, programs: list[Program]) -> None:
+        run_to_end(programs, self.data / "logs", seconds=MIGRATE_SECONDS, meanwhile=self._show_who_is_ready)
+
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        shown: set[str] = set()
-        while len(shown) < len(self.supervised):
-            for one in self.supervised:
-                one.look()
-                if one.is_ready and one.name not in shown:
-                    shown.add(one.name)
-                    say_ready(one.name, time.monotonic() - one.started_at, one.program.url)
+        while not all(one.is_ready for one in self.supervised):
+            self._show_who_is_ready()
             if time.monotonic() > deadline:
                 late = ", ".join(one.name for one in self.supervised if not one.is_ready)
                 raise LaunchError(f"Not ready after {READY_SECONDS:.0f} s: {late}. Logs: {self.data / 'logs'}")
             time.sleep(POLL_STARTING_SECONDS)
+
+    def _show_who_is_ready(self) -> None:
+        for one in self.supervised:
+            if one.started_at > 0 and not one.is_ready:
+                one.look()
+                if one.is_ready:
+                    say_ready(one.name, time.monotonic() - one.started_at, one.program.url)
 
     def _greet(self) -> None:
         assert self.plan is not None

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,16 +110,21 @@ class Supervised:
         self.was_ready = True
 
 
-def run_to_end(programs: list[Program], logs: Path, *, seconds: float) -> None:
-    """Runs programs side by side and waits for all; LaunchError with the log's end for one that failed."""
-    deadline = time.monotonic() + seconds
+def run_to_end(
+    programs: list[Program], logs: Path, *, seconds: float, meanwhile: Callable[[], None] = lambda: None
+) -> None:
+    """Runs programs side by side until all have ended well; LaunchError with the log's end for one that has not.
+
+    `meanwhile` is called again and again while they run.
+    """
     running = [_start_once(program, logs) for program in programs]
     try:
+        deadline = time.monotonic() + seconds
+        while any(process.poll() is None for _, process in running) and time.monotonic() < deadline:
+            meanwhile()
+            time.sleep(processes.POLL_SECONDS)
         for program, process in running:
-            try:
-                status = process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                status = None
+            status = process.poll()
             if status != 0:
                 log = logs / f"{program.name}.log"
                 why = describe(status) if status is not None else f"took longer than {seconds:.0f} s"
