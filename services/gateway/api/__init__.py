@@ -1,0 +1,1 @@
+"""HTTP in: routes, wire models, guards."""

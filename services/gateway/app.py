@@ -1,0 +1,34 @@
+"""The gateway's application."""
+
+from fastapi import FastAPI
+
+from services.gateway.api import operations
+from services.gateway.service import open_service
+from services.gateway.settings import Settings
+from services.gateway.worker import loops
+from shared.doors import install
+from shared.outbox import feed_router
+from shared.service_auth import Verifier
+from shared.service_main import lifespan
+
+ROUTERS = [
+    operations.router,
+    feed_router("gateway"),
+]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """An application for one process; its lifespan opens the service into `app.state.service`."""
+    app = FastAPI(
+        title="Tollgate",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan(settings, open_service, loops),
+    )
+    app.state.verifier = Verifier("gateway", settings.service_public_keys)
+    install(app, trusts_request_id=False)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app

@@ -1,0 +1,1 @@
+"""Other systems: siblings, upstreams, mail."""

@@ -1,0 +1,90 @@
+"""Records by digest, remembered by this process as long as the change feed is heard.
+
+A record read before a change and finished after its news must not be remembered: each forgetting opens a new epoch, and
+what was asked in an older one is handed out but not kept.
+"""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Generic, TypeVar
+
+from services.gateway.use_cases.change_feed import ChangeFeed
+
+V = TypeVar("V")
+
+
+class RecordCache(Generic[V]):
+    """`load` asks PostgreSQL; `refs` says by which ref of each kind of change a record is meant.
+
+    Both what exists and what does not are remembered, each up to `most` entries, the least recently used going first.
+    """
+
+    def __init__(
+        self,
+        feed: ChangeFeed,
+        *,
+        load: Callable[[bytes], Awaitable[V | None]],
+        refs: Mapping[str, Callable[[V], str]],
+        most: int,
+    ) -> None:
+        self._feed = feed
+        self._load = load
+        self._refs = refs
+        self._most = most
+        self._known: OrderedDict[bytes, V] = OrderedDict()
+        self._absent: OrderedDict[bytes, None] = OrderedDict()
+        self._by_ref: dict[tuple[str, str], set[bytes]] = {}
+        self._epoch = 0
+        for kind in refs:
+            feed.subscribe(kind, partial(self._forget, kind))
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    async def find(self, digest: bytes) -> V | None:
+        """The record as it was at most 1 s ago, or None where there is none."""
+        if self._feed.is_current:
+            if (known := self._known.get(digest)) is not None:
+                self._known.move_to_end(digest)
+                return known
+            if digest in self._absent:
+                return None
+        epoch = self._epoch
+        found = await self._load(digest)
+        if epoch == self._epoch and self._feed.is_current:
+            self._remember(digest, found)
+        return found
+
+    def _remember(self, digest: bytes, found: V | None) -> None:
+        if found is None:
+            self._absent[digest] = None
+            if len(self._absent) > self._most:
+                self._absent.popitem(last=False)
+            return
+        self._drop(digest)
+        self._known[digest] = found
+        for kind, ref_of in self._refs.items():
+            self._by_ref.setdefault((kind, ref_of(found)), set()).add(digest)
+        if len(self._known) > self._most:
+            self._drop(next(iter(self._known)))
+
+    def _drop(self, digest: bytes) -> None:
+        found = self._known.pop(digest, None)
+        if found is None:
+            return
+        for kind, ref_of in self._refs.items():
+            digests = self._by_ref[kind, ref_of(found)]
+            digests.discard(digest)
+            if not digests:
+                del self._by_ref[kind, ref_of(found)]
+
+    def _forget(self, kind: str, ref: str | None) -> None:
+        self._epoch += 1
+        self._absent.clear()
+        if ref is None:
+            self._known.clear()
+            self._by_ref.clear()
+            return
+        for digest in tuple(self._by_ref.get((kind, ref), ())):
+            self._drop(digest)
