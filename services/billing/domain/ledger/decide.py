@@ -195,9 +195,7 @@ class _Desk:
         )
         if charged:
             text = _call_text(item.call)
-            self.post(
-                item.account_id, item.id, Kind.CHARGE, charged, text, call=item.call, refers_to=item.hold_id
-            )
+            self.post(item.account_id, item.id, Kind.CHARGE, charged, text, call=item.call, refers_to=item.hold_id)
         self.use(item.account_id, item.call, credits=charged, held=known.amount)
         return charged
 

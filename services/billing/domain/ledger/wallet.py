@@ -46,6 +46,4 @@ def settled(wallet: Wallet, *, balance: int, held: int, last_position: int) -> W
 def overdrawn_by(wallet: Wallet, *, amount: int) -> Wallet:
     """The wallet after a refund or dispute took `amount`, whatever was there."""
     balance = wallet.balance - amount
-    return replace(
-        wallet, balance=balance, last_position=wallet.last_position + 1, overdrawn=balance < wallet.held
-    )
+    return replace(wallet, balance=balance, last_position=wallet.last_position + 1, overdrawn=balance < wallet.held)
