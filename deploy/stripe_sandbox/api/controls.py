@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from deploy.stripe_sandbox.api.dispatch import read_body
 from deploy.stripe_sandbox.api.faults import MAX_DELAY_MS, Fault
+from deploy.stripe_sandbox.bodies import read_body
 from deploy.stripe_sandbox.domain.errors import StripeError, error_body
 from deploy.stripe_sandbox.sandbox import Sandbox
 from deploy.stripe_sandbox.use_cases.turn import DELIVERY_MODES, MODE_NOTE, NORMAL

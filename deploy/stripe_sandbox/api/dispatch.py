@@ -30,6 +30,7 @@ from deploy.stripe_sandbox.api import (
 from deploy.stripe_sandbox.api.faults import Fault, fault_body
 from deploy.stripe_sandbox.api.lists import as_list
 from deploy.stripe_sandbox.api.operation import Answer, Given, Operation
+from deploy.stripe_sandbox.bodies import read_body
 from deploy.stripe_sandbox.domain import errors, forms
 from deploy.stripe_sandbox.domain.errors import StripeError
 from deploy.stripe_sandbox.domain.events import Cause
@@ -209,17 +210,6 @@ async def _read(request: Request, request_id: str) -> Asked:
     if key is not None and len(key) > MAX_KEY_LENGTH:
         raise StripeError(f"Idempotency keys can be at most {MAX_KEY_LENGTH} characters.", kind="idempotency_error")
     return Asked(request_id=request_id, method=request.method, path=request.url.path, text=text, key=key)
-
-
-async def read_body(request: Request, most: int) -> bytes:
-    """The body, or a 413 as soon as it is longer than `most` bytes."""
-    parts, length = [], 0
-    async for part in request.stream():
-        length += len(part)
-        if length > most:
-            raise StripeError("Request body too large.", status=413)
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _replay(kept: KeptAnswer, asked: Asked) -> Response:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from deploy.stripe_sandbox.api.dispatch import read_body
+from deploy.stripe_sandbox.bodies import read_body
 from deploy.stripe_sandbox.domain import checkout_sessions, currencies
 from deploy.stripe_sandbox.domain.cards import CardDetails, Decline, split_expiry
 from deploy.stripe_sandbox.domain.errors import StripeError
