@@ -1,0 +1,74 @@
+"""What could be read in two ways is refused; what can't, passes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.gateway.domain.one_meaning import judge_head, judge_headers, judge_host, judge_path
+from shared.errors import DomainError
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"//", b"/a//b", b"/./a", b"/a/.", b"/a/../b", b"/..", b"/%2e%2e/a", b"/%2E/a", b"/.%2e/a", b"/a%2fb", b"/a%2Fb",
+        b"/a%5cb", b"/a\\b", b"/a%00", b"/a\x00", b"/a b", b"/a\x7f", b"/%c0%af", b"/%c0%ae%c0%ae/", b"/%ff", b"/%", b"/%2",
+        b"/%zz", b"", b"a", b"http://evil/",
+    ],
+)  # fmt: skip
+def test_an_ambiguous_path_is_refused(path: bytes) -> None:
+    with pytest.raises(DomainError) as refusal:
+        judge_path(path)
+    assert refusal.value.code == "ambiguous_path"
+
+
+@pytest.mark.parametrize(
+    "path", [b"/", b"/a;b", b"/%252e%252e/", b"/a...b", b"/.well-known/x", b"/caf%C3%A9", b"/a%20b"]
+)
+def test_a_path_of_one_meaning_passes(path: bytes) -> None:
+    judge_path(path)
+
+
+@given(st.binary(max_size=60))
+def test_no_path_raises_anything_else(path: bytes) -> None:
+    try:
+        judge_path(path)
+    except DomainError as refusal:
+        assert refusal.code == "ambiguous_path"
+
+
+@pytest.mark.parametrize("name", [b"content-length", b"content-type", b"host"])
+def test_a_header_of_one_value_may_not_stand_twice(name: bytes) -> None:
+    with pytest.raises(DomainError):
+        judge_headers([(name, b"1"), (name, b"1")])
+
+
+def test_a_body_has_one_length() -> None:
+    with pytest.raises(DomainError):
+        judge_headers([(b"content-length", b"1"), (b"transfer-encoding", b"chunked")])
+
+
+@pytest.mark.parametrize("host", [b"127.0.0.1:8082", b"localhost", b"[::1]:8082", b"api.example.com", b"127.9.9.9"])
+def test_our_hosts_are_served(host: bytes) -> None:
+    judge_host([(b"host", host)], {"api.example.com"}, loopback_is_ours=True)
+
+
+@pytest.mark.parametrize("host", [b"evil.example", b"127.0.0.1.evil.example", b"api.example.com.evil", b"10.0.0.1"])
+def test_another_host_is_misdirected(host: bytes) -> None:
+    with pytest.raises(DomainError) as refusal:
+        judge_host([(b"host", host)], {"api.example.com"}, loopback_is_ours=True)
+    assert refusal.value.code == "misdirected_request"
+
+
+def test_loopback_is_not_ours_in_production() -> None:
+    with pytest.raises(DomainError):
+        judge_host([(b"host", b"localhost")], {"api.example.com"}, loopback_is_ours=False)
+
+
+def test_a_head_too_large_is_refused() -> None:
+    with pytest.raises(DomainError) as refusal:
+        judge_head(b"/" + b"a" * 65_536, b"", [])
+    assert refusal.value.code == "uri_too_long"
+    with pytest.raises(DomainError) as refusal:
+        judge_head(b"/", b"", [(b"x", b"y")] * 1_000)
+    assert refusal.value.code == "headers_too_large"
