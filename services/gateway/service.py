@@ -8,18 +8,25 @@ from functools import partial
 
 from redis.asyncio import Redis
 
+from services.gateway.clients.billing_wallet import Wallets
 from services.gateway.domain.caller_address import Network, parse_networks
 from services.gateway.settings import Settings
 from services.gateway.store import changes, keys, sessions
-from services.gateway.use_cases.change_feed import BELL, ChangeFeed
-from services.gateway.use_cases.key_directory import KeyDirectory
-from services.gateway.use_cases.session_directory import SessionDirectory
+from services.gateway.store.change_feed import BELL, ChangeFeed
+from services.gateway.store.key_directory import KeyDirectory
+from services.gateway.store.login_failures import LoginFailures
+from services.gateway.store.password_hashes import Passwords
+from services.gateway.store.session_directory import SessionDirectory
+from services.gateway.store.turns import Turns
+from services.gateway.store.vault import Vault
 from shared import bus
 from shared.clock import Clock, SystemClock
 from shared.db import Database
 from shared.http_client import ServiceClient
 from shared.loops import running
 from shared.service_auth import Minter
+
+RING_DEADLINE_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -34,10 +41,22 @@ class Gateway:
     billing: ServiceClient
     licensing: ServiceClient
     fraud: ServiceClient
+    wallets: Wallets
     trusted_proxies: tuple[Network, ...]
+    vault: Vault
+    passwords: Passwords
+    login_failures: LoginFailures
     feed: ChangeFeed
     keys: KeyDirectory
     sessions: SessionDirectory
+    turns: Turns
+
+    async def announce(self) -> None:
+        """Hasten the news of a committed change: here at once, elsewhere over pub/sub. Without it, 300 ms later."""
+        self.feed.bell.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RING_DEADLINE_SECONDS):
+                await bus.ring(self.redis, BELL)
 
 
 @contextlib.asynccontextmanager
@@ -54,8 +73,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Gateway]:
 
 @contextlib.asynccontextmanager
 async def _feed(settings: Settings, redis: Redis) -> AsyncIterator[ChangeFeed]:
-    """The change feed, on a connection of its own so that a busy pool never delays a revocation. It has polled once
-    when the block begins, if PostgreSQL answers; it is run by what subscribes to it being there first."""
+    """The change feed, on a connection of its own, so that a busy pool never delays a revocation."""
     database = Database(settings.database_url, pool_size=1, application="gateway-changes")
     feed = ChangeFeed(partial(changes.poll, database))
     listening = asyncio.create_task(bus.listen(redis, {BELL: feed.bell}), name="change-bell")
@@ -73,23 +91,36 @@ def _built(
 ) -> Gateway:
     clock = SystemClock()
     minter = Minter("gateway", settings.service_signing_key)
+    passwords = Passwords(
+        memory_kib=settings.password_memory_kib,
+        passes=settings.password_passes,
+        workers=settings.password_workers,
+        queue=settings.password_queue,
+    )
+    stack.callback(passwords.close)
 
     def sibling(name: str, url: str) -> ServiceClient:
         client = ServiceClient(url, audience=name, minter=minter)
         stack.push_async_callback(client.close)
         return client
 
+    billing = sibling("billing", settings.billing_url)
     return Gateway(
         settings=settings,
         database=database,
         redis=redis,
         clock=clock,
         minter=minter,
-        billing=sibling("billing", settings.billing_url),
+        billing=billing,
         licensing=sibling("licensing", settings.licensing_url),
         fraud=sibling("fraud", settings.fraud_url),
+        wallets=Wallets(billing),
         trusted_proxies=parse_networks(settings.trusted_proxies),
+        vault=Vault(settings.seal_keys, settings.blind_index_key),
+        passwords=passwords,
+        login_failures=LoginFailures(redis),
         feed=feed,
         keys=KeyDirectory(feed, clock, load=partial(keys.load, database), most=settings.key_cache_entries),
         sessions=SessionDirectory(feed, clock, load=partial(sessions.load, database), most=settings.key_cache_entries),
+        turns=Turns(),
     )

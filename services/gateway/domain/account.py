@@ -12,7 +12,6 @@ from typing import Literal
 
 from shared.contracts.identity_hashes import normal_email
 from shared.errors import DomainError, Invalid
-from shared.problems import register_problem
 
 Role = Literal["customer", "operator"]
 Tier = Literal["new", "verified", "enterprise"]
@@ -24,8 +23,6 @@ LONGEST_NAME = 100
 
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-
-register_problem("email_taken", 409, "Email taken")
 
 
 class EmailTaken(DomainError):

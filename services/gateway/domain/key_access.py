@@ -8,15 +8,11 @@ import re
 from collections.abc import Sequence
 
 from shared.errors import DomainError, Invalid
-from shared.problems import register_problem
 
 ALL_SCOPES = ("proxy", "credits:read", "usage:read")
 MOST_SCOPES = 50
 MOST_NETWORKS = 50
 _ROUTE_SCOPE = re.compile(r"proxy:[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
-
-register_problem("key_banned", 403, "Key banned")
-register_problem("invalid_api_key", 401, "Invalid API key")
 
 
 class InvalidApiKey(DomainError):

@@ -3,13 +3,9 @@
 import unicodedata
 
 from shared.errors import DomainError, Invalid
-from shared.problems import register_problem
 
 SHORTEST = 8
 LONGEST = 256
-
-register_problem("invalid_credentials", 401, "Invalid credentials")
-register_problem("overloaded", 503, "Overloaded")
 
 
 class InvalidCredentials(DomainError):

@@ -5,9 +5,6 @@ from datetime import datetime
 
 from services.gateway.domain.api_key_limits import KeyLimits
 from shared.errors import DomainError, Invalid
-from shared.problems import register_problem
-
-register_problem("too_many_keys", 409, "Too many keys")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 from services.gateway.domain.session import Session, is_session_token, token_hash
-from services.gateway.use_cases.change_feed import ChangeFeed
-from services.gateway.use_cases.record_cache import RecordCache
+from services.gateway.store.change_feed import ChangeFeed
+from services.gateway.store.record_cache import RecordCache
 from shared.clock import Clock
 
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Generic, TypeVar
 
-from services.gateway.use_cases.change_feed import ChangeFeed
+from services.gateway.store.change_feed import ChangeFeed
 
 V = TypeVar("V")
 

@@ -1,0 +1,39 @@
+"""Which key a caller presents: the look-up of every paid call.
+
+A wrong check never reaches PostgreSQL. A revoked key, a changed limit or a suspended account is known here within 1 s.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from services.gateway.domain.api_key import key_hash, may_exist
+from services.gateway.domain.key_record import KeyRecord
+from services.gateway.store.change_feed import ChangeFeed
+from services.gateway.store.record_cache import RecordCache
+from shared.clock import Clock
+
+
+class KeyDirectory:
+    """Keys by what the caller sent."""
+
+    def __init__(
+        self, feed: ChangeFeed, clock: Clock, *, load: Callable[[bytes], Awaitable[KeyRecord | None]], most: int
+    ) -> None:
+        self._clock = clock
+        self._records = RecordCache[KeyRecord](
+            feed,
+            load=load,
+            refs={"key": lambda record: record.key_id, "account": lambda record: record.account_id},
+            most=most,
+        )
+
+    async def find(self, presented_key: str) -> KeyRecord | None:
+        """The live key, or None for one that is unknown, malformed, revoked or expired.
+
+        A suspended account's and a banned key are found: their refusals are the caller's to make.
+        """
+        if not may_exist(presented_key):
+            return None
+        record = await self._records.find(key_hash(presented_key))
+        if record is None or record.has_expired(self._clock.real_now()):
+            return None
+        return record
