@@ -15,8 +15,9 @@ from redis.exceptions import RedisError
 from starlette.responses import Response
 
 from shared.db import Database
-from shared.doors.answers import answer
+from shared.doors import StrictRoute, answer, guarded
 from shared.doors.application import metrics_response
+from shared.service_auth import service_required
 
 DEADLINE_SECONDS = 2.0
 
@@ -63,8 +64,9 @@ async def _ask(check: Check) -> dict[str, Any]:
 
 
 def operations_router(name: str, more: Callable[[Any], Mapping[str, Check]] = lambda _service: {}) -> APIRouter:
-    """`/ping`, `/health` and Prometheus's `/metrics` of an inner port. `more` gives a service's further checks."""
-    router = APIRouter(include_in_schema=False)
+    """`/ping`, `/health`, Prometheus's `/metrics` and the API's description, on an inner port. `more` gives a
+    service's further checks."""
+    router = APIRouter(route_class=StrictRoute, include_in_schema=False)
 
     @router.get("/ping")
     async def ping() -> Response:
@@ -80,6 +82,11 @@ def operations_router(name: str, more: Callable[[Any], Mapping[str, Check]] = la
         }
         status, body = await report(name, checks)
         return answer(body, status)
+
+    @router.get("/internal/v1/openapi")
+    @guarded(service_required)
+    async def openapi(request: Request) -> Response:
+        return answer(request.app.openapi())
 
     @router.get("/metrics")
     async def metrics() -> Response:

@@ -103,6 +103,13 @@ class Settings(ServiceSettings):
     )
     demo_upstream_url: str = Field("", description="`seed`: where the demo upstream answers; empty: no demo routes.")
 
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = Field(
+        (), description="Hosts, comma-separated, that are ours beside PUBLIC_URL's (outside production loopback is too)."
+    )
+    metrics_token: SecretStr = Field(
+        SecretStr(""), description="Bearer token for /metrics/prometheus. Empty: operators' sessions only."
+    )
+
     smtp_host: str = Field("", description="The mail server. Empty: mail waits until there is one.")
     smtp_port: int = Field(25, ge=1, le=65_535, description="The mail server's port.")
     smtp_username: str = Field("", description="Who signs in at the mail server; empty: nobody does.")

@@ -1,0 +1,113 @@
+"""The public paths that siblings serve: judged here, forwarded unchanged with a token that says for whom.
+
+What the sibling answers, its refusals included, is passed through. Only the headers named here travel; whatever a
+caller says about its own identity stays outside.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import httpx
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.gateway.api.guards import operator_required, session_or_key, session_required
+from services.gateway.service import Gateway
+from shared.doors.routing import Guard, read_bounded
+from shared.errors import DomainError
+from shared.http_client import ServiceClient
+
+DEADLINE_SECONDS = 30.0
+"""The slowest inside answer is a checkout's, which waits for Stripe."""
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+_SENT = ("content-type", "idempotency-key", "accept")
+_PASSED_BACK = frozenset(
+    {"content-type", "content-disposition", "cache-control", "retry-after", "allow", "location", "idempotent-replayed"}
+)
+_BILLING_AWAY = DomainError("billing_unavailable", "Billing does not answer; try again.", headers={"Retry-After": "1"})
+_SIBLING_AWAY = DomainError(
+    "service_unavailable", "A part of the service is away; try again.", headers={"Retry-After": "1"}
+)
+
+
+@dataclass(frozen=True)
+class Forwarded:
+    """A public path (and all below it, where it ends in `/{rest:path}`), who serves it, and who may ask."""
+
+    path: str
+    sibling: str
+    guard: Guard
+
+
+FORWARDED = (
+    Forwarded("/api/v1/credits", "billing", session_or_key("credits:read")),
+    Forwarded("/api/v1/credits/{rest:path}", "billing", session_required),
+    Forwarded("/api/v1/payments", "billing", session_required),
+    Forwarded("/api/v1/payments/{rest:path}", "billing", session_required),
+    Forwarded("/api/v1/usage", "billing", session_or_key("usage:read")),
+    Forwarded("/api/v1/usage/{rest:path}", "billing", session_or_key("usage:read")),
+    Forwarded("/api/v1/admin/accounts/{account_id}/grants", "billing", operator_required),
+    Forwarded("/api/v1/admin/accounts/{account_id}/debits", "billing", operator_required),
+    Forwarded("/api/v1/admin/payments", "billing", operator_required),
+    Forwarded("/api/v1/admin/payments/{rest:path}", "billing", operator_required),
+    Forwarded("/api/v1/admin/webhook-events", "billing", operator_required),
+    Forwarded("/api/v1/admin/webhook-events/{rest:path}", "billing", operator_required),
+    Forwarded("/api/v1/admin/ledger/verify", "billing", operator_required),
+    Forwarded("/api/v1/admin/blacklist", "fraud", operator_required),
+    Forwarded("/api/v1/admin/blacklist/{rest:path}", "fraud", operator_required),
+)
+
+
+def router() -> APIRouter:
+    """One route for each forwarded path."""
+    made = APIRouter()
+    for forwarded in FORWARDED:
+        made.add_route(forwarded.path, _handler(forwarded), methods=_METHODS, include_in_schema=False)
+    return made
+
+
+def _handler(forwarded: Forwarded) -> Callable[[Request], Awaitable[Response]]:
+    async def handle(request: Request) -> Response:
+        await forwarded.guard(request)
+        service: Gateway = request.app.state.service
+        client: ServiceClient = getattr(service, forwarded.sibling)
+        headers = client.headers_for(request.state.caller, request.state.request_id)
+        return await send_on(request, client, headers, away=_away(forwarded.sibling))
+
+    return handle
+
+
+def _away(sibling: str) -> DomainError:
+    return _BILLING_AWAY if sibling == "billing" else _SIBLING_AWAY
+
+
+async def send_on(
+    request: Request, client: ServiceClient, headers: dict[str, str], *, away: DomainError, sent: Sequence[str] = _SENT
+) -> Response:
+    """Send a request to a sibling as it came, path and query byte for byte, and pass its answer back. Of its own
+    headers only those named in `sent` go along, as the bytes they were."""
+    body = await read_bounded(request)
+    names = {name.encode() for name in sent}
+    own = [(name, value) for name, value in request.scope["headers"] if name in names]
+    target = request.scope["raw_path"]
+    if request.scope["query_string"]:
+        target += b"?" + request.scope["query_string"]
+    url = client.http.base_url.copy_with(raw_path=target)
+    try:
+        answered = await client.http.request(
+            request.method,
+            url,
+            content=body,
+            headers=own + _raw(headers),
+            timeout=httpx.Timeout(DEADLINE_SECONDS, connect=2.0),
+        )
+    except httpx.HTTPError as error:
+        raise away from error
+    kept = {name: value for name, value in answered.headers.items() if name in _PASSED_BACK}
+    return Response(answered.content, answered.status_code, kept)
+
+
+def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
