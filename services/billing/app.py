@@ -7,7 +7,8 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.billing.api import operations
+import services.billing.api.refusals  # noqa: F401  makes billing's codes known
+from services.billing.api import checkout, payments, stripe_webhook, webhook_events_admin
 from services.billing.clients.fraud import Fraud
 from services.billing.clients.gateway import Gateway
 from services.billing.clients.stripe import StripeGate
@@ -17,6 +18,7 @@ from services.billing.worker import loops
 from shared import bus, doors, service_main
 from shared.clock import Clock, SystemClock
 from shared.db import Database
+from shared.health import Check, operations_router
 from shared.http_client import ServiceClient
 from shared.outbox import feed_router
 from shared.service_auth import Minter, Verifier
@@ -29,16 +31,30 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     opened = partial(open_service, clock=clock or SystemClock())
     app = FastAPI(
         title="Tollgate billing",
-        openapi_url="/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=service_main.lifespan(settings, opened, loops),
     )
     app.state.verifier = Verifier(NAME, settings.service_public_keys)
     doors.install(app, trusts_request_id=True)
-    for router in (operations.router, feed_router(NAME)):
+    for router in ROUTERS:
         app.include_router(router)
     return app
+
+
+def _more_checks(billing: Billing) -> dict[str, Check]:
+    return {"stripe": billing.stripe.answers}
+
+
+ROUTERS = (
+    operations_router(NAME, _more_checks),
+    feed_router(NAME),
+    checkout.router,
+    payments.router,
+    stripe_webhook.router,
+    webhook_events_admin.router,
+)
 
 
 @contextlib.asynccontextmanager

@@ -47,9 +47,7 @@ class Settings(ServiceSettings):
     stripe_api_base: Url = Field(
         "", description="Where Stripe's API is. Empty: Stripe itself; else a sandbox's address, in production https."
     )
-    stripe_timeout_seconds: float = Field(
-        8.0, gt=0, le=60, description="How long one request to Stripe may take."
-    )
+    stripe_timeout_seconds: float = Field(8.0, gt=0, le=60, description="How long one request to Stripe may take.")
     stripe_total_seconds: float = Field(
         25.0, gt=0, le=100, description="How long one call to Stripe may take with its retries."
     )

@@ -1,19 +1,20 @@
 """Billing's background loops. Each claims its work by a lock, so that any number of processes may run them."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from functools import partial
 
 from services.billing.service import Billing
+from services.billing.use_cases.expiry import look_after_payments
+from services.billing.use_cases.webhook_worker import work_on_events
 from shared import idempotency, outbox
 from shared.loops import Loop
 
 
-def loops(billing: Billing) -> list[Loop]:
-    """All of them."""
+def loops(billing: Billing) -> Sequence[Loop]:
+    """What `serve` runs beside its answers, and `worker` alone."""
     return [
         outbox.dispatcher("billing", billing.database, billing.redis),
-        Loop(
-            "billing-idempotency",
-            timedelta(minutes=10).total_seconds(),
-            lambda: idempotency.forget_old(billing.database, billing.clock),
-        ),
+        Loop("stripe-events", 1.0, partial(work_on_events, billing), billing.webhook_bell),
+        Loop("payments-under-way", 5.0, partial(look_after_payments, billing)),
+        Loop("forget-answers", 300.0, partial(idempotency.forget_old, billing.database, billing.clock)),
     ]

@@ -65,6 +65,9 @@ class _Transport(stripe.HTTPXClient):
             trust_env=trust_env,
         )
 
+    async def close_pool(self) -> None:
+        await self._client_async.aclose()
+
     def _get_request_args_kwargs(
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any
     ) -> tuple[tuple[str, str], dict[str, Any]]:
@@ -160,7 +163,7 @@ class StripeGate:
         return reachable
 
     async def close(self) -> None:
-        await self._transport.close_async()
+        await self._transport.close_pool()
 
     def _sdk(self) -> stripe.StripeClient:
         if self._client is None:
@@ -174,7 +177,7 @@ class StripeGate:
         except TimeoutError as error:
             raise StripeUnavailable("no answer in time") from error
         except (stripe.InvalidRequestError, stripe.CardError) as error:
-            if error.http_status is not None and error.http_status >= 500:  # noqa: PLR2004
+            if error.http_status is not None and error.http_status >= 500:
                 raise StripeUnavailable(f"status {error.http_status}") from error
             logger.warning("stripe_refused", code=error.code, param=error.param, status=error.http_status)
             raise StripeRefused(error.code) from error

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 from shared.errors import DomainError
 from shared.money import Money
-from shared.problems import register_problem
 
 WINDOW = timedelta(hours=24)
 
@@ -41,6 +40,3 @@ class CreditLimitExceeded(DomainError):
                 "available": Money(limit.available_minor, "usd").as_json(),
             },
         )
-
-
-register_problem("credit_limit_exceeded", 403, "Credit limit exceeded")

@@ -11,7 +11,7 @@ in which Stripe may hold money of ours. Amounts are in the currency's minor unit
 millicredits. All instants are business time.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
@@ -19,7 +19,6 @@ from uuid import UUID
 
 from shared.errors import DomainError
 from shared.money import Money
-from shared.problems import register_problem
 
 PaymentId = NewType("PaymentId", str)
 PREFIX = "pay"
@@ -106,22 +105,54 @@ class Payment:
     amount: Money
     usd_minor: int
     millicredits: int
-    refunded_minor: int
-    score: int | None
-    reasons: tuple[Reason, ...]
-    flags: tuple[str, ...]
     success_url: str
     cancel_url: str
-    session_id: str | None
-    intent_id: str | None
-    checkout_url: str | None
-    transfer_id: UUID | None
     created_at: datetime
     expires_at: datetime
+    refunded_minor: int = 0
+    assessment_id: str | None = None
+    score: int | None = None
+    reasons: tuple[Reason, ...] = ()
+    flags: tuple[str, ...] = ()
+    session_id: str | None = None
+    intent_id: str | None = None
+    charge_id: str | None = None
+    checkout_url: str | None = None
+    transfer_id: UUID | None = None
+    succeeded_at: datetime | None = None
 
     def payable_at(self, now: datetime) -> bool:
         """Whether the customer can still be sent to the payment page."""
         return self.status in AT_THE_PAGE and self.checkout_url is not None and now < self.expires_at
+
+
+FLAG_LATE_MONEY = "late_money"
+"""Paid after it had expired, failed or been canceled."""
+
+FLAG_UNASSESSED = "fraud_unavailable"
+"""Went on without fraud's judgement; to be looked at afterwards."""
+
+
+def flagged(payment: Payment, flag: str) -> Payment:
+    """The payment with a mark for operators."""
+    return payment if flag in payment.flags else replace(payment, flags=(*payment.flags, flag))
+
+
+def credited(
+    payment: Payment, *, intent_id: str, charge_id: str | None, session_id: str, transfer_id: UUID, at: datetime
+) -> Payment:
+    """The payment once its money is there. Money that comes late is flagged."""
+    assert may_become(payment.status, Status.SUCCEEDED)
+    paid = replace(
+        payment,
+        status=Status.SUCCEEDED,
+        session_id=session_id,
+        intent_id=intent_id,
+        charge_id=charge_id,
+        transfer_id=transfer_id,
+        succeeded_at=at,
+    )
+    return flagged(paid, FLAG_LATE_MONEY) if payment.status in LATE else paid
 
 
 class AlreadyPaid(DomainError):
@@ -143,7 +174,9 @@ class PaymentBlocked(DomainError):
 
     def __init__(self, payment_id: PaymentId) -> None:
         super().__init__(
-            "payment_blocked", "This payment was refused. Write to support if that is wrong.", extra={"payment_id": payment_id}
+            "payment_blocked",
+            "This payment was refused. Write to support if that is wrong.",
+            extra={"payment_id": payment_id},
         )
 
 
@@ -152,9 +185,3 @@ class CheckoutEnded(DomainError):
 
     def __init__(self, status: Status) -> None:
         super().__init__("payment_not_pending", f"This payment became {status} while its page was being made.")
-
-
-register_problem("payment_already_paid", 409, "Already paid")
-register_problem("not_cancelable", 409, "Not cancelable")
-register_problem("payment_blocked", 403, "Payment blocked")
-register_problem("payment_not_pending", 409, "Payment not pending")

@@ -18,7 +18,9 @@ def upgrade() -> None:
         "SELECT, INSERT, UPDATE (status, refunded_minor, assessment_id, score, reasons, flags, session_id, intent_id,"
         " charge_id, checkout_url, transfer_id, succeeded_at, updated_at, leased_until, poll_at)",
     )
-    grant("webhook_events", "SELECT, INSERT, UPDATE (status, attempts, error, next_attempt_at, leased_until, handled_at)")
+    grant(
+        "webhook_events", "SELECT, INSERT, UPDATE (status, attempts, error, next_attempt_at, leased_until, handled_at)"
+    )
 
 
 PAYMENTS = """

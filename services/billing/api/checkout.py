@@ -1,0 +1,76 @@
+"""POST /api/v1/credits/checkout: buy credits on Stripe's page (S8, S14)."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from services.billing.api.guards import active_caller_required, billing_of, caller_of
+from services.billing.api.idempotent import idempotently
+from services.billing.domain.payment import Payment, Status
+from services.billing.use_cases.checkout import Buyer, CheckoutOrder, check_out
+from shared.db import Connection
+from shared.doors import StrictRoute, WholeCreditsField, Wire, guarded
+from shared.idempotency import Claim
+from shared.money import MILLICREDITS_PER_CREDIT
+from shared.service_auth import Caller
+
+router = APIRouter(route_class=StrictRoute, tags=["payments"])
+
+Address = Annotated[str, Field(max_length=4_000)]
+
+
+class CheckoutBody(Wire):
+    """What to buy, and where the customer goes afterwards."""
+
+    credits: WholeCreditsField
+    currency: Annotated[str, Field(max_length=16)] = "usd"
+    success_url: Address | None = None
+    cancel_url: Address | None = None
+    device_id: Annotated[str, Field(max_length=64)] | None = None
+
+
+@router.post("/api/v1/credits/checkout", status_code=201, summary="Buy credits")
+@guarded(active_caller_required)
+async def begin_checkout(request: Request, body: CheckoutBody) -> Response:
+    """201 `{payment_id, checkout_url, expires_at}`, or 202 where the payment waits in review."""
+
+    async def work(claim: Claim) -> Response:
+        async def finish(connection: Connection, payment: Payment) -> Response:
+            return await claim.keep(connection, *_answer(payment))
+
+        return await check_out(billing_of(request), _buyer(caller_of(request)), _order(body), finish)
+
+    return await idempotently(request, work)
+
+
+def _answer(payment: Payment) -> tuple[int, dict[str, object]]:
+    if payment.status is Status.IN_REVIEW:
+        return 202, {"payment_id": payment.id, "status": payment.status.value}
+    return 201, {
+        "payment_id": payment.id,
+        "checkout_url": payment.checkout_url,
+        "expires_at": payment.expires_at,
+    }
+
+
+def _buyer(caller: Caller) -> Buyer:
+    return Buyer(
+        account_id=caller.account_id,
+        tier=caller.tier,
+        credit_limit_minor=caller.credit_limit_minor,
+        ip=caller.ip,
+        email_hash=caller.email_hash,
+        domain_hash=caller.domain_hash,
+    )
+
+
+def _order(body: CheckoutBody) -> CheckoutOrder:
+    return CheckoutOrder(
+        credits=body.credits.millicredits // MILLICREDITS_PER_CREDIT,
+        currency=body.currency,
+        success_url=body.success_url,
+        cancel_url=body.cancel_url,
+        device_id=body.device_id,
+    )

@@ -1,0 +1,25 @@
+"""Who is asking, judged before the body is read."""
+
+from fastapi import Request
+
+from services.billing.service import Billing
+from shared.errors import DomainError
+from shared.service_auth import Caller, caller_required
+
+
+def billing_of(request: Request) -> Billing:
+    billing: Billing = request.app.state.service
+    return billing
+
+
+def caller_of(request: Request) -> Caller:
+    """The account that a guard let in."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+async def active_caller_required(request: Request) -> None:
+    """Guard: an account that may write. A suspended one may only read."""
+    await caller_required(request)
+    if caller_of(request).status == "suspended":
+        raise DomainError("account_suspended", "This account is suspended: it can read, and change nothing.")

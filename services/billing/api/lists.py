@@ -1,0 +1,23 @@
+"""Lists by page: `?limit=&after=` in, `{data, has_more, next}` out."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, TypeVar
+
+from fastapi import Query
+from starlette.responses import Response
+
+from shared.doors import answer
+
+LONGEST_PAGE = 100
+
+Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="How many at most.")]
+After = Annotated[str | None, Query(max_length=64, description="The id after which the page begins.")]
+
+Item = TypeVar("Item")
+
+
+def page(found: Sequence[Item], limit: int, render: Callable[[Item], dict[str, object]]) -> Response:
+    """The answer for up to `limit + 1` items that were asked for: the last only says that there is more."""
+    data = [render(item) for item in found[:limit]]
+    has_more = len(found) > limit
+    return answer({"data": data, "has_more": has_more, "next": data[-1]["id"] if has_more else None})

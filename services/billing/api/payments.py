@@ -1,0 +1,77 @@
+"""GET /api/v1/payments, GET /api/v1/payments/{id}, POST /api/v1/payments/{id}/cancel: the account's own."""
+
+from datetime import datetime
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from services.billing.api.guards import active_caller_required, billing_of, caller_of
+from services.billing.api.idempotent import idempotently
+from services.billing.api.lists import After, Limit, page
+from services.billing.domain.payment import Payment, Status
+from services.billing.use_cases import payments
+from shared.doors import StrictRoute, answer, guarded
+from shared.idempotency import Claim
+from shared.money import Credits, Money
+from shared.service_auth import caller_required
+
+router = APIRouter(route_class=StrictRoute, tags=["payments"])
+
+
+async def _own_payment(request: Request) -> None:
+    """Guard: the payment of the path is the caller's. Leaves it on `request.state.payment`."""
+    request.state.payment = await payments.find_payment(
+        billing_of(request), caller_of(request).account_id, request.path_params["payment_id"]
+    )
+
+
+@router.get("/api/v1/payments", summary="List payments")
+@guarded(caller_required)
+async def list_payments(request: Request, limit: Limit = 20, after: After = None) -> Response:
+    """Newest first."""
+    billing = billing_of(request)
+    found = await payments.list_payments(billing, caller_of(request).account_id, after=after, limit=limit + 1)
+    now = billing.clock.now()
+    return page(found, limit, lambda payment: payment_view(payment, now))
+
+
+@router.get("/api/v1/payments/{payment_id}", summary="Read a payment")
+@guarded(caller_required, _own_payment)
+async def read_payment(request: Request, payment_id: str) -> Response:
+    """The payment as it is now."""
+    return answer(payment_view(request.state.payment, billing_of(request).clock.now()))
+
+
+@router.post("/api/v1/payments/{payment_id}/cancel", summary="Leave a payment")
+@guarded(active_caller_required, _own_payment)
+async def cancel_payment(request: Request, payment_id: str) -> Response:
+    """End a pending payment and free what it reserved; 409 where it is paid or over."""
+
+    async def work(claim: Claim) -> Response:
+        billing = billing_of(request)
+        payment = await payments.cancel_payment(billing, caller_of(request).account_id, payment_id)
+        async with billing.database.transaction() as connection:
+            return await claim.keep(connection, 200, payment_view(payment, billing.clock.now()))
+
+    return await idempotently(request, work)
+
+
+def payment_view(payment: Payment, now: datetime) -> dict[str, object]:
+    """A payment as the API shows it. Addresses are there while they lead somewhere."""
+    view: dict[str, object] = {
+        "id": payment.id,
+        "type": payment.type,
+        "status": payment.status.value,
+        "amount": payment.amount,
+        "score": payment.score,
+        "reasons": [{"code": reason.code, "detail": reason.detail} for reason in payment.reasons],
+        "refunded": Money(payment.refunded_minor, payment.amount.currency),
+        "created_at": payment.created_at,
+    }
+    if payment.type == "credits":
+        view["credits"] = Credits(payment.millicredits)
+    if payment.payable_at(now):
+        view["checkout_url"] = payment.checkout_url
+        if payment.status is Status.REQUIRES_ACTION:
+            view["next_action_url"] = payment.checkout_url
+    return view

@@ -1,0 +1,14 @@
+"""The codes of billing's own refusals, with their statuses."""
+
+from shared.problems import register_problem
+
+for _code, _status, _title in (
+    ("credit_limit_exceeded", 403, "Credit limit exceeded"),
+    ("invalid_payload", 400, "Invalid payload"),
+    ("invalid_signature", 400, "Invalid signature"),
+    ("not_cancelable", 409, "Not cancelable"),
+    ("payment_already_paid", 409, "Already paid"),
+    ("payment_blocked", 403, "Payment blocked"),
+    ("payment_not_pending", 409, "Payment not pending"),
+):
+    register_problem(_code, _status, _title)

@@ -1,0 +1,53 @@
+"""Operators look at Stripe's events and have them worked on again (U11)."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from services.billing.api.guards import billing_of
+from services.billing.api.lists import After, Limit, page
+from services.billing.store.webhook_events import StoredEvent
+from services.billing.use_cases import webhooks
+from shared.doors import StrictRoute, answer, guarded
+from shared.service_auth import operator_required
+
+router = APIRouter(route_class=StrictRoute, tags=["operators"])
+
+Status = Literal["received", "handled", "ignored", "failed", "parked"]
+
+
+async def _known_event(request: Request) -> None:
+    """Guard: the event of the path exists."""
+    await webhooks.require_event(billing_of(request), request.path_params["event_id"])
+
+
+@router.get("/api/v1/admin/webhook-events", summary="List Stripe's events")
+@guarded(operator_required)
+async def list_webhook_events(
+    request: Request, limit: Limit = 20, after: After = None, status: Status | None = None
+) -> Response:
+    """Newest first."""
+    found = await webhooks.list_events(billing_of(request), status=status, after=after, limit=limit + 1)
+    return page(found, limit, _view)
+
+
+@router.post("/api/v1/admin/webhook-events/{event_id}/replay", summary="Work on an event again")
+@guarded(operator_required, _known_event)
+async def replay_webhook_event(request: Request, event_id: str) -> Response:
+    """The event as it then waits. What it did already is not done twice."""
+    return answer(_view(await webhooks.replay_event(billing_of(request), event_id)))
+
+
+def _view(event: StoredEvent) -> dict[str, object]:
+    return {
+        "id": event.id,
+        "stripe_event_id": event.stripe_event_id,
+        "type": event.type,
+        "api_version": event.api_version,
+        "status": event.status,
+        "attempts": event.attempts,
+        "error": event.error,
+        "received_at": event.received_at,
+        "handled_at": event.handled_at,
+    }

@@ -1,0 +1,256 @@
+"""Buying credits: reserve under S14's limit, ask fraud, make the payment page.
+
+Three steps, none of which holds a transaction over a call to another system:
+1. under the wallet's lock: the limit, and the pending payment, which is the reservation;
+2. fraud's assessment, saved with what it decides;
+3. Stripe's page, saved with the caller's answer.
+Whatever fails after 1 frees the reservation; should the process die, the expiry loop does.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TypeVar
+
+from services.billing.clients.fraud import FraudUnavailable
+from services.billing.clients.stripe import NewCheckout, StripeRefused, StripeUnavailable
+from services.billing.domain.checkout_addresses import SESSION_PLACEHOLDER, AddressRules, checked_address
+from services.billing.domain.checkout_session import SessionState
+from services.billing.domain.credit_limit import WINDOW, CreditLimit
+from services.billing.domain.payment import (
+    FLAG_UNASSESSED,
+    PREFIX,
+    CheckoutEnded,
+    Payment,
+    PaymentBlocked,
+    PaymentId,
+    Reason,
+    Status,
+    flagged,
+    may_become,
+)
+from services.billing.domain.pricing import Price, price_of
+from services.billing.service import Billing
+from services.billing.settings import Tier
+from services.billing.store import payments
+from services.billing.use_cases.news import tell
+from services.billing.use_cases.post_credit import lock_wallet
+from shared.contracts.assessments import Assessment
+from shared.db import Connection
+from shared.errors import DomainError, Invalid
+from shared.ids import new_id
+from shared.money import MILLICREDITS_PER_CREDIT
+from shared.telemetry import logger
+
+STRIPE_MARGIN = timedelta(minutes=2)
+"""Stripe keeps a page at least 30 minutes from when it hears of it, so its end lies a little after ours."""
+
+PAID_PATH = f"credits/paid?session_id={SESSION_PLACEHOLDER}"
+LEFT_PATH = "credits/buy"
+"""The platform's own pages after payment, and after leaving it."""
+
+T = TypeVar("T")
+Finish = Callable[[Connection, Payment], Awaitable[T]]
+"""Makes and keeps the caller's answer in the transaction of the checkout's last step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Who buys, as the gateway vouches for it."""
+
+    account_id: str
+    tier: Tier
+    credit_limit_minor: int | None
+    ip: str | None
+    email_hash: str | None
+    domain_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutOrder:
+    """What is asked for. Addresses left out lead to the platform's own pages."""
+
+    credits: int
+    currency: str = "usd"
+    success_url: str | None = None
+    cancel_url: str | None = None
+    device_id: str | None = None
+
+
+async def check_out(billing: Billing, buyer: Buyer, order: CheckoutOrder, finish: Finish[T]) -> T:
+    """A payment with its page, or one in review. Raises Invalid, CreditLimitExceeded, PaymentBlocked,
+    `service_unavailable` (Stripe is away), CheckoutEnded."""
+    wanted = _wanted(billing, buyer, order)
+    payment = await _reserve(billing, buyer, wanted)
+    try:
+        return await _go_on(billing, buyer, payment, finish)
+    except PaymentBlocked:
+        raise
+    except BaseException:
+        await _free(billing, payment)
+        raise
+
+
+async def _go_on(billing: Billing, buyer: Buyer, payment: Payment, finish: Finish[T]) -> T:
+    assessed = await _assess(billing, buyer, payment)
+    if assessed.status is Status.PENDING:
+        session = await _make_page(billing, assessed)
+        return await _open(billing, assessed, session, finish)
+    return await _stop(billing, assessed, finish)
+
+
+def _wanted(billing: Billing, buyer: Buyer, order: CheckoutOrder) -> Payment:
+    """The payment that the order would be, its rules checked."""
+    settings, now = billing.settings, billing.clock.now()
+    if not settings.checkout_min_credits <= order.credits <= settings.checkout_max_credits:
+        raise Invalid("/credits", f"must be from {settings.checkout_min_credits} to {settings.checkout_max_credits}")
+    if order.device_id is not None:
+        raise Invalid("/device_id", "no such device")
+    price: Price = price_of(order.credits, order.currency)
+    return Payment(
+        id=PaymentId(new_id(PREFIX, at=now)),
+        account_id=buyer.account_id,
+        type="credits",
+        status=Status.PENDING,
+        amount=price.money,
+        usd_minor=price.usd_minor,
+        millicredits=price.millicredits,
+        success_url=_address(billing, order.success_url, "/success_url", PAID_PATH),
+        cancel_url=_address(billing, order.cancel_url, "/cancel_url", LEFT_PATH),
+        created_at=now,
+        expires_at=now + timedelta(minutes=settings.checkout_minutes),
+    )
+
+
+def _address(billing: Billing, given: str | None, pointer: str, own_path: str) -> str:
+    settings = billing.settings
+    if given is None:
+        return f"{settings.public_url}/{own_path}"
+    rules = AddressRules(
+        settings.public_url, settings.checkout_allowed_hosts, loopback_allowed=settings.environment != "production"
+    )
+    return checked_address(given, pointer, rules)
+
+
+async def _reserve(billing: Billing, buyer: Buyer, payment: Payment) -> Payment:
+    """Insert the payment where the limit has room, with the wallet locked so that two can't share the room."""
+    limit_minor = billing.settings.credit_limit_minor(buyer.tier, buyer.credit_limit_minor)
+    async with billing.database.transaction() as connection:
+        await lock_wallet(connection, buyer.account_id, at=billing.clock.now())
+        since = billing.clock.now() - WINDOW
+        used_minor = await payments.used_minor(connection, buyer.account_id, since=since)
+        CreditLimit(limit_minor, used_minor).require(payment.usd_minor)
+        await payments.insert(connection, payment)
+    return payment
+
+
+async def _assess(billing: Billing, buyer: Buyer, payment: Payment) -> Payment:
+    """The payment as fraud judges it: pending, in review or blocked. Not saved yet."""
+    try:
+        assessment = await billing.fraud.assess(
+            {
+                "payment_id": payment.id,
+                "account_id": payment.account_id,
+                "kind": "credits",
+                "amount_usd_minor": payment.usd_minor,
+                "currency": payment.amount.currency,
+                "ip": buyer.ip,
+                "device_id": None,
+                "email_hash": buyer.email_hash,
+                "domain_hash": buyer.domain_hash,
+                "card_fingerprint": None,
+            }
+        )
+    except FraudUnavailable as error:
+        logger.warning("fraud_unavailable", payment_id=payment.id, error=str(error))
+        return _unassessed(payment, billing.settings.fraud_away_floor_minor)
+    return _assessed(payment, assessment)
+
+
+def _assessed(payment: Payment, assessment: Assessment) -> Payment:
+    status = {"allow": Status.PENDING, "review": Status.IN_REVIEW, "block": Status.BLOCKED}[assessment["decision"]]
+    return replace(
+        payment,
+        status=status,
+        assessment_id=assessment["id"],
+        score=assessment["score"],
+        reasons=tuple(Reason(reason["code"], reason["detail"]) for reason in assessment["reasons"]),
+    )
+
+
+def _unassessed(payment: Payment, floor_minor: int | None) -> Payment:
+    """Without fraud: small ones go on, flagged; larger ones wait for a person."""
+    goes_on = floor_minor is None or payment.usd_minor <= floor_minor
+    return replace(flagged(payment, FLAG_UNASSESSED), status=Status.PENDING if goes_on else Status.IN_REVIEW)
+
+
+async def _make_page(billing: Billing, payment: Payment) -> SessionState:
+    """Stripe's page, once for each payment however often it is asked."""
+    try:
+        session = await billing.stripe.create_checkout(
+            NewCheckout(
+                payment_id=payment.id,
+                account_id=payment.account_id,
+                credits=payment.millicredits // MILLICREDITS_PER_CREDIT,
+                price=payment.amount,
+                success_url=payment.success_url,
+                cancel_url=payment.cancel_url,
+                expires_at=payment.expires_at + STRIPE_MARGIN,
+            )
+        )
+    except (StripeUnavailable, StripeRefused) as error:
+        logger.warning("checkout_without_stripe", payment_id=payment.id, error=str(error))
+        raise _stripe_is_away() from error
+    if session.url is None:
+        raise _stripe_is_away()
+    return session
+
+
+async def _open(billing: Billing, payment: Payment, session: SessionState, finish: Finish[T]) -> T:
+    """Save the page with the payment, and the caller's answer with both."""
+    async with billing.database.transaction() as connection:
+        current = await payments.locked(connection, payment.id)
+        assert current is not None
+        if current.status is Status.PENDING:
+            opened = replace(payment, session_id=session.id, checkout_url=session.url)
+            await payments.save(connection, opened, at=billing.clock.now())
+            await tell(billing, connection, opened)
+            return await finish(connection, opened)
+    with suppress(StripeUnavailable, StripeRefused):
+        await billing.stripe.end_session(session.id)
+    raise CheckoutEnded(current.status)
+
+
+async def _stop(billing: Billing, payment: Payment, finish: Finish[T]) -> T:
+    """Save a payment that goes no further now: it waits in review, or is blocked."""
+    async with billing.database.transaction() as connection:
+        current = await payments.locked(connection, payment.id)
+        assert current is not None
+        if may_become(current.status, payment.status):
+            await payments.save(connection, payment, at=billing.clock.now())
+            await tell(billing, connection, payment)
+        if payment.status is Status.IN_REVIEW:
+            return await finish(connection, payment)
+    raise PaymentBlocked(payment.id)
+
+
+async def _free(billing: Billing, payment: Payment) -> None:
+    """Give the reservation back. Should that fail too, the expiry loop does it within minutes."""
+    try:
+        async with billing.database.transaction() as connection:
+            current = await payments.locked(connection, payment.id)
+            if current is not None and current.session_id is None and may_become(current.status, Status.FAILED):
+                failed = replace(current, status=Status.FAILED)
+                await payments.save(connection, failed, at=billing.clock.now())
+                await tell(billing, connection, failed)
+    except Exception as error:  # noqa: BLE001
+        logger.warning("reservation_kept", payment_id=payment.id, error=type(error).__name__)
+
+
+def _stripe_is_away() -> DomainError:
+    return DomainError(
+        "service_unavailable",
+        "The payment provider does not answer. Nothing was reserved; try again shortly.",
+        headers={"Retry-After": "5"},
+    )

@@ -1,0 +1,75 @@
+"""Looking after payments that are under way: what was left frees its reservation, what was missed is found.
+
+Stripe has the last word: nothing is expired here without ending its page first, and a page that turns out to be paid
+is credited (a missed event does not lose money).
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from services.billing.clients.stripe import StripeRefused, StripeUnavailable
+from services.billing.domain.checkout_session import SessionState
+from services.billing.domain.payment import AT_THE_PAGE, Payment, PaymentId, Status, may_become
+from services.billing.service import Billing
+from services.billing.store import payments
+from services.billing.use_cases.news import tell
+from services.billing.use_cases.settlement import settle
+from shared.telemetry import logger
+
+ABANDONED_AFTER = timedelta(minutes=2)
+"""A checkout that has no page by then has died with its process."""
+
+BATCH = 16
+LEASE_SECONDS = 60
+
+
+async def look_after_payments(billing: Billing) -> bool:
+    """One batch; whether there may be more."""
+    now = billing.clock.now()
+    async with billing.database.transaction() as connection:
+        due = await payments.lease_due(
+            connection, now=now, abandoned_before=now - ABANDONED_AFTER, lease_seconds=LEASE_SECONDS, limit=BATCH
+        )
+    for payment_id in due:
+        try:
+            await _look_after(billing, payment_id)
+        except (StripeUnavailable, StripeRefused) as error:
+            logger.warning("payment_not_looked_after", payment_id=payment_id, error=str(error))
+    return len(due) == BATCH
+
+
+async def _look_after(billing: Billing, payment_id: PaymentId) -> None:
+    async with billing.database.transaction() as connection:
+        payment = await payments.locked(connection, payment_id)
+    if payment is None:
+        return
+    overdue = payment.status in AT_THE_PAGE and payment.expires_at <= billing.clock.now()
+    if payment.session_id is None:
+        await _expire(billing, payment, None)
+    elif overdue:
+        await _expire(billing, payment, await billing.stripe.end_session(payment.session_id))
+    else:
+        await _catch_up(billing, await billing.stripe.session(payment.session_id))
+
+
+async def _catch_up(billing: Billing, session: SessionState | None) -> None:
+    if session is None:
+        return
+    async with billing.database.transaction() as connection:
+        await settle(billing, connection, session)
+
+
+async def _expire(billing: Billing, payment: Payment, session: SessionState | None) -> None:
+    """Settle what Stripe says; what is then still at a page that is gone has expired."""
+    async with billing.database.transaction() as connection:
+        if session is not None:
+            await settle(billing, connection, session)
+            if session.status == "open":
+                return
+        current = await payments.locked(connection, payment.id)
+        assert current is not None
+        gone = current.status in AT_THE_PAGE and current.session_id == payment.session_id
+        if gone and may_become(current.status, Status.EXPIRED):
+            expired = replace(current, status=Status.EXPIRED)
+            await payments.save(connection, expired, at=billing.clock.now())
+            await tell(billing, connection, expired)

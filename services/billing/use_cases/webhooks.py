@@ -1,0 +1,83 @@
+"""Stripe's events in: verified, stored once, answered. Working on them is `webhook_worker`'s matter."""
+
+from services.billing.domain.stripe_events import NotAnEvent, StripeEvent, read_event
+from services.billing.domain.webhook_signature import is_signed
+from services.billing.service import WEBHOOKS_BELL, Billing
+from services.billing.store import webhook_events
+from services.billing.store.webhook_events import StoredEvent
+from shared import bus
+from shared.errors import DomainError, NotFound
+from shared.ids import new_id
+from shared.telemetry import logger
+
+MAX_BODY_BYTES = 1024 * 1024
+
+
+async def receive_event(billing: Billing, body: bytes, signature: str) -> None:
+    """Store a signed event unless it has come before, and ring for the worker. Returns once it is committed.
+
+    Raises NotFound (no secret is set: the route is off), `invalid_signature`, `invalid_payload`; nothing is stored
+    then. Signatures are judged by real time.
+    """
+    secrets = billing.settings.webhook_secrets
+    if not secrets:
+        raise NotFound("route")
+    if not is_signed(body, signature, secrets=secrets, now=billing.clock.real_now()):
+        raise DomainError("invalid_signature", "The body was not signed by this endpoint's secret just now.")
+    try:
+        event = read_event(body)
+    except NotAnEvent as error:
+        raise DomainError("invalid_payload", f"Signed, but no event: {error}.") from error
+    if await _store(billing, event, body):
+        billing.webhook_bell.set()
+        await bus.ring(billing.redis, WEBHOOKS_BELL)
+
+
+async def list_events(billing: Billing, *, status: str | None, after: str | None, limit: int) -> list[StoredEvent]:
+    """Up to `limit` events, newest first. Raises `invalid_cursor`."""
+    async with billing.database.transaction() as connection:
+        if after is not None and await webhook_events.find(connection, after) is None:
+            raise DomainError("invalid_cursor", "`after` is no event here.")
+        return await webhook_events.page(connection, status=status, after=after, limit=limit)
+
+
+async def require_event(billing: Billing, event_id: str) -> None:
+    """Raise NotFound where there is no such event."""
+    async with billing.database.transaction() as connection:
+        if await webhook_events.find(connection, event_id) is None:
+            raise NotFound("event")
+
+
+async def replay_event(billing: Billing, event_id: str) -> StoredEvent:
+    """Work on an event again from the beginning; what it did already is not done twice. Raises NotFound."""
+    async with billing.database.transaction() as connection:
+        event = await webhook_events.replay(connection, event_id)
+    if event is None:
+        raise NotFound("event")
+    billing.webhook_bell.set()
+    await bus.ring(billing.redis, WEBHOOKS_BELL)
+    return event
+
+
+async def _store(billing: Billing, event: StripeEvent, body: bytes) -> bool:
+    async with billing.database.transaction() as connection:
+        is_new = await webhook_events.insert_once(
+            connection,
+            event,
+            body,
+            row_id=new_id("evt", at=billing.clock.real_now()),
+            keys=billing.settings.seal_keys,
+            ignored_because=_foreign(billing, event),
+            at=billing.clock.now(),
+        )
+    logger.info("webhook_received", stripe_event_id=event.id, type=event.type, is_new=is_new)
+    return is_new
+
+
+def _foreign(billing: Billing, event: StripeEvent) -> str | None:
+    """Why an event concerns somebody else, if it does."""
+    if event.livemode is not billing.stripe.livemode:
+        return "an event of the other mode (test or live)"
+    if event.account is not None:
+        return "an event of a connected account"
+    return None
