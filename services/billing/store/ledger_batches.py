@@ -12,9 +12,9 @@ from services.billing.store.ledger_connection import Ledger
 async def lock_book(ledger: Ledger, items: Sequence[Item], *, at: datetime) -> Book:
     """Lock the items' wallets and read what can't be decided without: named charges, reversals and holds.
     Ids of new charges and holds are not looked up."""
-    to_void = [item.account_id for item in items if isinstance(item, Reverse)]
-    if to_void:
-        await wallets.open_missing(ledger, to_void, at=at)
+    without_funds = [item.account_id for item in items if _is_written_without_funds(item)]
+    if without_funds:
+        await wallets.open_missing(ledger, without_funds, at=at)
     locked = await wallets.lock(ledger, [item.account_id for item in items])
     charges = {(item.account_id, item.charge_id) for item in items if isinstance(item, Reverse)}
     held = {(item.account_id, item.hold_id) for item in items if isinstance(item, Capture | Release)}
@@ -53,6 +53,12 @@ async def write(ledger: Ledger, decision: Decision, *, at: datetime) -> None:
     await holds.insert(ledger, decision.opened_holds, at=at)
     await holds.close(ledger, decision.closed_holds)
     await usage_records.save(ledger, decision.usage, at=at)
+
+
+def _is_written_without_funds(item: Item) -> bool:
+    """Whether the item may write a transfer of an account that never had credits: the mark of a reversal, and the
+    charge of a free call."""
+    return isinstance(item, Reverse) or (isinstance(item, Charge) and item.amount == 0)
 
 
 def _transfer_ids(items: Sequence[Item]) -> set[Key]:

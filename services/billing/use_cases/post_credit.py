@@ -133,9 +133,7 @@ async def _locked(ledger: Ledger, account_id: str, *, at: datetime) -> Wallet:
     return (await wallets.lock(ledger, [account_id]))[account_id]
 
 
-async def _post(
-    ledger: Ledger, order: Order, wallet: Wallet, *, at: datetime, real_now: datetime
-) -> PostedCredit:
+async def _post(ledger: Ledger, order: Order, wallet: Wallet, *, at: datetime, real_now: datetime) -> PostedCredit:
     """The wallet is locked, so what is looked up here stays true."""
     key = (order.account_id, order.transfer_id)
     known = (await transfers.find(ledger, [key])).get(key)

@@ -84,9 +84,6 @@ class _Desk:
         known = self.transfers.get((item.account_id, item.id))
         if known is not None:
             return self.charge_again(item, known)
-        if item.amount == 0:
-            self.use(item.account_id, item.call, credits=0)
-            return self.answer(item, Verdict.POSTED)
         refusal = self.refusal(item, needed=item.amount)
         if refusal is not None:
             return refusal

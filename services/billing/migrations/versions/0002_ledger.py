@@ -56,7 +56,7 @@ TRANSFERS = """
 -- One row is both sides of a movement: the debited and the credited ledger account, of which one is the account's
 -- wallet. (account, id) is the idempotency key. `position` counts a wallet's transfers without a gap, and
 -- `balance_after` is the wallet's after this one. A void moves nothing: it holds the id of a charge that was reversed
--- before it arrived, so that the charge meets it.
+-- before it arrived, so that the charge meets it. A free call's charge is a row too, so that its id is taken.
 CREATE TABLE transfers (
     account_id      text COLLATE "C" NOT NULL,
     id              uuid NOT NULL,
@@ -73,7 +73,7 @@ CREATE TABLE transfers (
     created_at      timestamptz NOT NULL,
     posted_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (account_id, id),
-    CONSTRAINT transfer_moves_something CHECK (amount > 0 OR (kind = 'void' AND amount = 0)),
+    CONSTRAINT transfer_moves_something CHECK (amount > 0 OR (amount = 0 AND kind IN ('charge', 'reversal', 'void'))),
     CONSTRAINT transfer_spends_no_more_than_there_is CHECK (kind NOT IN ('charge', 'debit', 'expiry') OR balance_after >= 0),
     CONSTRAINT transfer_follows_the_chart CHECK ((kind, debit_account, credit_account) IN (
         ('purchase', 'stripe', 'wallet'),
