@@ -1,0 +1,1 @@
+"""Judges payments before they are made: lists, assessments and their reasons."""

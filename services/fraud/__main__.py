@@ -1,0 +1,10 @@
+"""`python -m services.fraud serve --port N | worker | migrate | settings`"""
+
+from services.fraud.app import create_app
+from services.fraud.service import open_service
+from services.fraud.settings import Settings
+from services.fraud.worker import loops
+from shared.service_main import run
+
+if __name__ == "__main__":
+    run("fraud", settings=Settings, create_app=create_app, open_service=open_service, loops=loops)

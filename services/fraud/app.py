@@ -1,0 +1,28 @@
+"""Fraud as an application: its doors, and its loops beside them."""
+
+from fastapi import FastAPI
+
+from services.fraud.api import assessments, blacklist, operations
+from services.fraud.service import open_service
+from services.fraud.settings import Settings
+from services.fraud.worker import loops
+from shared import doors
+from shared.outbox import feed_router
+from shared.service_auth import Verifier
+from shared.service_main import lifespan
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Its lifespan opens the service into `app.state.service`."""
+    app = FastAPI(
+        title="Tollgate: fraud",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan(settings, open_service, loops),
+    )
+    app.state.verifier = Verifier("fraud", settings.service_public_keys)
+    doors.install(app, trusts_request_id=True)
+    for router in (operations.router, assessments.router, blacklist.router, feed_router("fraud")):
+        app.include_router(router)
+    return app

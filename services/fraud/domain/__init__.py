@@ -1,0 +1,1 @@
+"""Rules and values of fraud: pure, without I/O."""

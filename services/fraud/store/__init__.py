@@ -1,0 +1,1 @@
+"""The fraud schema's tables: the only room that knows SQL."""

@@ -1,0 +1,25 @@
+"""Fraud's background loops. Each may run twice at once."""
+
+from services.fraud.service import Fraud
+from services.fraud.use_cases.keep_blacklist import tend_blacklist
+from shared import idempotency, outbox
+from shared.loops import Loop
+
+TEND_SECONDS = 60.0
+FORGET_SECONDS = 600.0
+
+
+def loops(fraud: Fraud) -> list[Loop]:
+    """Number events; retire and purge the blacklist's entries; forget old idempotent answers."""
+
+    async def tend() -> bool:
+        return await tend_blacklist(fraud)
+
+    async def forget() -> bool:
+        return await idempotency.forget_old(fraud.database, fraud.clock)
+
+    return [
+        outbox.dispatcher("fraud", fraud.database, fraud.redis),
+        Loop("fraud-tends-blacklist", TEND_SECONDS, tend),
+        Loop("fraud-forgets-answers", FORGET_SECONDS, forget),
+    ]
