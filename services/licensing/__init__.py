@@ -1,0 +1,1 @@
+"""License keys, license files and activations."""

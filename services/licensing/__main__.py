@@ -1,0 +1,10 @@
+"""`python -m services.licensing serve --port N | worker | migrate | settings`"""
+
+from services.licensing.app import create_app
+from services.licensing.service import open_service
+from services.licensing.settings import Settings
+from services.licensing.worker import loops
+from shared.service_main import run
+
+if __name__ == "__main__":
+    run("licensing", settings=Settings, create_app=create_app, open_service=open_service, loops=loops)

@@ -1,0 +1,28 @@
+"""Licensing as an application: its doors, and its loops beside them. A path that nothing serves answers 404."""
+
+from fastapi import FastAPI
+
+from services.licensing.api import operations
+from services.licensing.service import open_service
+from services.licensing.settings import Settings
+from services.licensing.worker import loops
+from shared import doors
+from shared.outbox import feed_router
+from shared.service_auth import Verifier
+from shared.service_main import lifespan
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Its lifespan opens the service into `app.state.service`."""
+    app = FastAPI(
+        title="Tollgate: licensing",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan(settings, open_service, loops),
+    )
+    app.state.verifier = Verifier("licensing", settings.service_public_keys)
+    doors.install(app, trusts_request_id=True)
+    for router in (operations.router, feed_router("licensing")):
+        app.include_router(router)
+    return app

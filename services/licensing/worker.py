@@ -1,0 +1,19 @@
+"""Licensing's background loops. Each may run twice at once."""
+
+from services.licensing.service import Licensing
+from shared import idempotency, outbox
+from shared.loops import Loop
+
+FORGET_SECONDS = 600.0
+
+
+def loops(licensing: Licensing) -> list[Loop]:
+    """Number events; forget old idempotent answers."""
+
+    async def forget() -> bool:
+        return await idempotency.forget_old(licensing.database, licensing.clock)
+
+    return [
+        outbox.dispatcher("licensing", licensing.database, licensing.redis),
+        Loop("licensing-forgets-answers", FORGET_SECONDS, forget),
+    ]

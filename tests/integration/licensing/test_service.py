@@ -1,0 +1,69 @@
+"""Licensing starts, migrates and says how it is; nothing of its work is served yet."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from services.licensing.app import create_app
+from services.licensing.settings import Settings
+from shared.db import Database
+from shared.ids import new_id
+from shared.service_auth import Caller
+from tests.support.http import running
+from tests.support.keys import headers_for, service_headers
+
+
+@pytest.fixture
+async def http(settings_for: Callable[..., Settings]) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(settings_for("licensing"))
+    async with running(app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        yield client
+
+
+async def test_ping_health_and_metrics_answer(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/ping")).json() == {"status": "ok"}
+    health = await http.get("/health")
+    assert health.status_code == 200 and health.json() == {
+        "service": "licensing",
+        "status": "ok",
+        "checks": {"database": "ok", "redis": "ok"},
+    }
+    assert "tollgate_http_requests_total" in (await http.get("/metrics")).text
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("POST", "/api/v1/licenses/validate"),
+        ("POST", "/api/v1/licenses/activate"),
+        ("GET", "/api/v1/licenses"),
+        ("GET", "/api/v1/licenses/public-keys"),
+        ("GET", "/api/v1/admin/licenses"),
+    ],
+)
+async def test_unbuilt_paths_answer_404(http: httpx.AsyncClient, method: str, path: str) -> None:
+    operator = Caller(new_id("acct", at=datetime.now(UTC)), "operator")
+    answer = await http.request(method, path, headers=headers_for(operator, "licensing"))
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "not_found" and answer.json()["request_id"].startswith("req_")
+
+
+async def test_feed_is_for_services_only(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/internal/v1/events")).status_code == 401
+    answer = await http.get("/internal/v1/events", headers=service_headers("licensing", "billing"))
+    assert answer.json() == {"events": []}
+
+
+async def test_schema_holds_the_plumbing_and_its_role_sees_no_other(licensing_db: Database) -> None:
+    async with licensing_db.transaction() as connection:
+        rows = await connection.execute(
+            text("SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema !~ '^(pg_|infor)'")
+        )
+        tables = {(row.table_schema, row.table_name) for row in rows}
+    names = {"outbox", "feed_cursors", "idempotency", "schema_version"}
+    assert tables == {("licensing", name) for name in names}
