@@ -86,7 +86,7 @@ def _is_loopback(name: str) -> bool:
 
 
 def _has_odd_bytes(raw_path: bytes) -> bool:
-    return any(byte <= _SPACE or byte == _DELETE or byte == _BACKSLASH for byte in raw_path)
+    return any(byte <= _SPACE or byte in (_DELETE, _BACKSLASH) for byte in raw_path)
 
 
 def _percent_signs_are_whole(raw_path: bytes) -> bool:

@@ -1,0 +1,62 @@
+"""`/credits/buy`: credits bought with a browser. The form bears the password, so that it needs no cookie and nobody
+else's page can post it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from services.gateway.domain.caller_address import caller_address
+from services.gateway.pages.rendering import page
+from services.gateway.service import Gateway
+from services.gateway.use_cases.buying import begin_purchase
+from shared.errors import DomainError
+from shared.problems import kind_of
+
+SMALLEST = 5_000
+_LONGEST = 300
+_MOST_DIGITS = 12
+
+router = APIRouter(include_in_schema=False)
+
+Field = Annotated[str, Form(max_length=_LONGEST)]
+
+
+@router.get("/credits/buy")
+async def form() -> Response:
+    return _form()
+
+
+@router.post("/credits/buy")
+async def buy(request: Request, email: Field = "", password: Field = "", credits: Field = "") -> Response:
+    """303 to the payment page; the form again, with the reason, where it was refused."""
+    gateway: Gateway = request.app.state.service
+    if not (credits.isascii() and credits.isdigit() and len(credits) <= _MOST_DIGITS):
+        return _form(email, credits, "Credits are a whole number, 5000 or more.", status=422)
+    try:
+        begun = await begin_purchase(
+            gateway,
+            email=email,
+            password=password,
+            credits_wanted=int(credits),
+            address=_address(request, gateway),
+            request_id=request.state.request_id,
+        )
+    except DomainError as refusal:
+        return _form(email, credits, refusal.detail, status=refusal.status or kind_of(refusal.code).status)
+    if begun.checkout_url is None:
+        return page("review.html", status=202, payment_id=begun.payment_id)
+    return RedirectResponse(begun.checkout_url, 303, {"Cache-Control": "no-store"})
+
+
+def _form(email: str = "", credits: str = str(SMALLEST), problem: str = "", *, status: int = 200) -> Response:
+    return page("buy.html", status=status, form_action=_PAYMENT_PAGES, email=email, credits=credits, problem=problem)
+
+
+_PAYMENT_PAGES = "'self' https://checkout.stripe.com http://127.0.0.1:* http://localhost:*"
+
+
+def _address(request: Request, gateway: Gateway) -> str:
+    peer = request.client.host if request.client else None
+    return caller_address(peer, request.headers.getlist("x-forwarded-for"), trusted=gateway.trusted_proxies)

@@ -1,0 +1,43 @@
+"""A purchase begun on a page: sign in, then ask billing for a payment page on the account's behalf."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from services.gateway.domain.account import AccountSuspended
+from services.gateway.service import Gateway
+from services.gateway.use_cases.identity import claims_for
+from services.gateway.use_cases.signing_in import sign_in
+from shared.errors import DomainError
+
+_DEADLINE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A purchase: its payment page, or None while it is under review."""
+
+    payment_id: str
+    checkout_url: str | None
+
+
+async def begin_purchase(
+    gateway: Gateway, *, email: str, password: str, credits_wanted: int, address: str, request_id: str
+) -> Begun:
+    """Raises what `sign_in` does, billing's own refusal, or `billing_unavailable`."""
+    signed_in = await sign_in(gateway, email=email, password=password, address=address)
+    identity = signed_in.account.identity
+    if identity.is_suspended:
+        raise AccountSuspended
+    headers = gateway.billing.headers_for(claims_for(identity, ip=address), request_id)
+    try:
+        answered = await gateway.billing.http.post(
+            "/api/v1/credits/checkout", json={"credits": credits_wanted}, headers=headers, timeout=_DEADLINE_SECONDS
+        )
+        body: dict[str, Any] = answered.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise DomainError("billing_unavailable", "Billing does not answer; try again in a moment.") from error
+    if answered.status_code >= 400:
+        raise DomainError(body["code"], body["detail"], status=answered.status_code)
+    return Begun(body["payment_id"], body.get("checkout_url"))
