@@ -23,9 +23,11 @@ Verdict = Literal[
     "reversed",
     "hold_lapsed",
     "not_found",
+    "busy",
 ]
 """`id_refused`: the id's time is over 35 days old or 2 h ahead. `id_conflict`: the id was used with other content.
-`reversed`: the charge was reversed before it arrived. `hold_lapsed`: expired or released. `not_found`: no such hold."""
+`reversed`: the charge was reversed before it arrived. `hold_lapsed`: expired or released. `not_found`: no such hold.
+`busy`, of a charge or hold only: the wallet's lock was not had in time and nothing was done."""
 
 
 class Units(TypedDict):

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from fastapi.params import Form
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
@@ -72,13 +71,12 @@ class StrictRoute(APIRoute):
         inner = super().get_route_handler()
         guards: tuple[Guard, ...] = getattr(self.endpoint, _GUARDS, ())
         field = self.body_field
-        takes_json = field is not None and not isinstance(field.field_info, Form)
-        required = takes_json and field is not None and field.field_info.is_required()
+        required = field is not None and field.field_info.is_required()
 
         async def handle(request: Request) -> Response:
             for guard in guards:
                 await guard(request)
-            if not takes_json:
+            if field is None:
                 return await inner(request)
             body = await read_bounded(request)
             request.state.body = body
