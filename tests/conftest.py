@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import hypothesis  # noqa: F401 - imported early: late, under a failing test, it breaks pytest on 3.11
 import pytest
 from redis.asyncio import Redis
 
