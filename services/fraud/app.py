@@ -2,11 +2,12 @@
 
 from fastapi import FastAPI
 
-from services.fraud.api import assessments, blacklist, operations
+from services.fraud.api import assessments, blacklist
 from services.fraud.service import open_service
 from services.fraud.settings import Settings
 from services.fraud.worker import loops
 from shared import doors
+from shared.health import operations_router
 from shared.outbox import feed_router
 from shared.service_auth import Verifier
 from shared.service_main import lifespan
@@ -16,6 +17,7 @@ def create_app(settings: Settings) -> FastAPI:
     """Its lifespan opens the service into `app.state.service`."""
     app = FastAPI(
         title="Tollgate: fraud",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -23,6 +25,6 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.verifier = Verifier("fraud", settings.service_public_keys)
     doors.install(app, trusts_request_id=True)
-    for router in (operations.router, assessments.router, blacklist.router, feed_router("fraud")):
+    for router in (operations_router("fraud"), assessments.router, blacklist.router, feed_router("fraud")):
         app.include_router(router)
     return app

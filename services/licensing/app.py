@@ -2,11 +2,11 @@
 
 from fastapi import FastAPI
 
-from services.licensing.api import operations
 from services.licensing.service import open_service
 from services.licensing.settings import Settings
 from services.licensing.worker import loops
 from shared import doors
+from shared.health import operations_router
 from shared.outbox import feed_router
 from shared.service_auth import Verifier
 from shared.service_main import lifespan
@@ -16,6 +16,7 @@ def create_app(settings: Settings) -> FastAPI:
     """Its lifespan opens the service into `app.state.service`."""
     app = FastAPI(
         title="Tollgate: licensing",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -23,6 +24,6 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.verifier = Verifier("licensing", settings.service_public_keys)
     doors.install(app, trusts_request_id=True)
-    for router in (operations.router, feed_router("licensing")):
+    for router in (operations_router("licensing"), feed_router("licensing")):
         app.include_router(router)
     return app

@@ -19,22 +19,13 @@ from shared.telemetry import logger
 Kept = Callable[[AsyncConnection, Listed], Awaitable[None]]
 
 
-async def list_entries(
-    fraud: Fraud, *, kind: Kind | None, after: str | None, limit: int
-) -> tuple[Sequence[Listed], bool]:
-    """A page of the live entries, newest first, and whether more follow. Raises `invalid_cursor`."""
+async def list_entries(fraud: Fraud, *, kind: Kind | None, after: str | None, limit: int) -> Sequence[Listed]:
+    """Up to `limit` live entries, newest first. Raises `invalid_cursor`."""
     async with fraud.database.transaction() as connection:
         if after is not None and not await blacklist.is_known(connection, after):
-            raise DomainError("invalid_cursor", "after: there is no such entry.")
-        found = await blacklist.page(
-            connection,
-            kind=kind,
-            after=after,
-            limit=limit + 1,
-            at=fraud.clock.now(),
-            keys=fraud.settings.seal_keys,
-        )
-    return found[:limit], len(found) > limit
+            raise DomainError("invalid_cursor", "There is no entry with the id that `after` names.")
+        now, keys = fraud.clock.now(), fraud.settings.seal_keys
+        return await blacklist.page(connection, kind=kind, after=after, limit=limit, at=now, keys=keys)
 
 
 async def add_entry(fraud: Fraud, draft: Draft, *, by: str, keep: Kept) -> Listed:

@@ -26,10 +26,10 @@ async def http(settings_for: Callable[..., Settings]) -> AsyncIterator[httpx.Asy
 async def test_ping_health_and_metrics_answer(http: httpx.AsyncClient) -> None:
     assert (await http.get("/ping")).json() == {"status": "ok"}
     health = await http.get("/health")
-    assert health.status_code == 200 and health.json() == {
-        "service": "licensing",
-        "status": "ok",
-        "checks": {"database": "ok", "redis": "ok"},
+    assert health.status_code == 200 and health.json()["status"] == "ok"
+    assert {name: check["status"] for name, check in health.json()["checks"].items()} == {
+        "database": "ok",
+        "redis": "ok",
     }
     assert "tollgate_http_requests_total" in (await http.get("/metrics")).text
 
