@@ -124,8 +124,8 @@ class Plan:
         if is_present("deploy.local.demo_upstream"):
             found.append(self._stand_in("demo_upstream", "deploy.local.demo_upstream"))
         if is_present("deploy.local.mail_catcher"):
-            smtp = ["--smtp-port", str(at.ports["smtp"])]
-            found.append(self._stand_in("mail", "deploy.local.mail_catcher", *smtp))
+            options = ["--smtp-port", str(at.ports["smtp"]), "--data", str(self.data / "mail.sqlite3")]
+            found.append(self._stand_in("mail", "deploy.local.mail_catcher", *options))
         return found
 
     def _stand_in(self, name: str, module: str, *options: str) -> Program:
