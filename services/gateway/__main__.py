@@ -1,10 +1,60 @@
-"""`python -m services.gateway serve | worker | migrate | settings`."""
+"""`python -m services.gateway serve | worker | migrate | settings | seed | create-operator --email ...`."""
+
+import argparse
+import asyncio
+import getpass
+import sys
+from collections.abc import Awaitable, Callable, Sequence
 
 from services.gateway.app import create_app
-from services.gateway.service import open_service
+from services.gateway.service import Gateway, open_service
 from services.gateway.settings import Settings
+from services.gateway.use_cases.operators import ensure_operator
+from services.gateway.use_cases.seeding import seed
 from services.gateway.worker import loops
+from shared.errors import DomainError
 from shared.service_main import run
 
+EXIT_BAD_USAGE = 64
+"""EX_USAGE of sysexits.h."""
+
+
+def _seed(settings: Settings, _arguments: Sequence[str]) -> None:
+    _do(settings, seed)
+
+
+def _create_operator(settings: Settings, arguments: Sequence[str]) -> None:
+    """The password comes from OPERATOR_PASSWORD, or is asked for; never from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m services.gateway create-operator")
+    parser.add_argument("--email", required=True)
+    email = parser.parse_args(arguments).email
+    password = settings.operator_password.get_secret_value() or getpass.getpass("Password: ")
+
+    async def create(gateway: Gateway) -> None:
+        account = await ensure_operator(gateway, email=email, password=password)
+        sys.stdout.write(f"{account.identity.account_id} is an operator.\n")
+
+    _do(settings, create)
+
+
+def _do(settings: Settings, work: Callable[[Gateway], Awaitable[None]]) -> None:
+    async def opened() -> None:
+        async with open_service(settings) as gateway:
+            await work(gateway)
+
+    try:
+        asyncio.run(opened())
+    except DomainError as error:
+        sys.stderr.write(f"{error.detail}\n")
+        raise SystemExit(EXIT_BAD_USAGE) from None
+
+
 if __name__ == "__main__":
-    run("gateway", settings=Settings, create_app=create_app, open_service=open_service, loops=loops)
+    run(
+        "gateway",
+        settings=Settings,
+        create_app=create_app,
+        open_service=open_service,
+        loops=loops,
+        extra={"seed": _seed, "create-operator": _create_operator},
+    )

@@ -2,7 +2,16 @@
 
 from fastapi import FastAPI
 
-from services.gateway.api import operations
+from services.gateway.api import (
+    account,
+    admin_accounts,
+    admin_keys,
+    auth,
+    internal_accounts,
+    keys,
+    operations,
+    problems,
+)
 from services.gateway.service import open_service
 from services.gateway.settings import Settings
 from services.gateway.worker import loops
@@ -13,6 +22,12 @@ from shared.service_main import lifespan
 
 ROUTERS = [
     operations.router,
+    auth.router,
+    keys.router,
+    account.router,
+    admin_accounts.router,
+    admin_keys.router,
+    internal_accounts.router,
     feed_router("gateway"),
 ]
 
@@ -27,6 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         lifespan=lifespan(settings, open_service, loops),
     )
+    problems.register()
     app.state.verifier = Verifier("gateway", settings.service_public_keys)
     install(app, trusts_request_id=False)
     for router in ROUTERS:

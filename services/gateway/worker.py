@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from functools import partial
 
+from services.gateway.clients.smtp import MailServer
 from services.gateway.service import Gateway
+from services.gateway.settings import Settings
 from services.gateway.store import changes, sessions
+from services.gateway.use_cases.mailing import send_due
 from shared import idempotency, outbox
 from shared.loops import Loop
 
@@ -17,7 +20,25 @@ def loops(service: Gateway) -> Sequence[Loop]:
 
     return [
         outbox.dispatcher("gateway", service.database, service.redis),
+        *_mail_loops(service),
         Loop("forget-changes", 60.0, partial(changes.forget_old, service.database)),
         Loop("forget-sessions", 300.0, forget_ended),
         Loop("forget-answers", 300.0, partial(idempotency.forget_old, service.database, service.clock)),
     ]
+
+
+def _mail_loops(service: Gateway) -> list[Loop]:
+    """None without a mail server: what is queued then waits for one."""
+    if not service.settings.smtp_host:
+        return []
+    return [Loop("mail", 1.0, partial(send_due, service, _mail_server(service.settings)))]
+
+
+def _mail_server(settings: Settings) -> MailServer:
+    return MailServer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        username=settings.smtp_username,
+        password=settings.smtp_password.get_secret_value(),
+        tls=settings.smtp_tls,
+    )

@@ -2,12 +2,17 @@
 
 from shared.problems import register_problem
 
-for _code, _status, _title in (
+_KINDS = (
     ("invalid_credentials", 401, "Invalid credentials"),
     ("invalid_api_key", 401, "Invalid API key"),
     ("key_banned", 403, "Key banned"),
     ("email_taken", 409, "Email taken"),
     ("too_many_keys", 409, "Too many keys"),
     ("overloaded", 503, "Overloaded"),
-):
-    register_problem(_code, _status, _title)
+)
+
+
+def register() -> None:
+    """Make them known; once or again."""
+    for code, status, title in _KINDS:
+        register_problem(code, status, title)

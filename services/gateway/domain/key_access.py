@@ -57,12 +57,13 @@ def valid_networks(networks: Sequence[str] | None) -> tuple[str, ...]:
 
 def _network(text: str, pointer: str) -> str:
     try:
-        network = ipaddress.ip_network(text, strict=True)
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError as error:
         raise Invalid(pointer, "must be an address or a network such as 192.0.2.0/24") from error
-    if network.num_addresses == 1:
-        return str(network.network_address)
-    return str(network)
+    if network.num_addresses > 1:
+        return str(network)
+    address = network.network_address
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def is_in_scope(scopes: Sequence[str], wanted: str) -> bool:

@@ -1,0 +1,27 @@
+"""How often sign-ins may fail, and who counts as one caller (U10)."""
+
+from ipaddress import IPv6Address, IPv6Network, ip_address
+
+from shared.errors import DomainError
+
+_IPV6_CUSTOMER_PREFIX = 64
+
+
+class TooManyFailures(DomainError):
+    """Refused before the password was looked at."""
+
+    def __init__(self, retry_after_ms: int) -> None:
+        seconds = max(1, -(-retry_after_ms // 1000))
+        super().__init__(
+            "rate_limited",
+            f"Too many failed sign-ins. Try again in {seconds} s, or reset the password.",
+            headers={"Retry-After": str(seconds)},
+        )
+
+
+def customer_of(address: str) -> str:
+    """The address as one caller's: an IPv6 customer has a whole /64."""
+    parsed = ip_address(address)
+    if isinstance(parsed, IPv6Address):
+        return str(IPv6Network((parsed, _IPV6_CUSTOMER_PREFIX), strict=False))
+    return str(parsed)

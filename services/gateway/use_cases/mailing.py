@@ -1,0 +1,58 @@
+"""Mail is sent: at least once, with a Message-ID that stays, so that a doubled one is seen as one."""
+
+from datetime import timedelta
+
+from services.gateway.clients.letters import letter
+from services.gateway.clients.smtp import MailRefused, MailServer
+from services.gateway.service import Gateway
+from services.gateway.store import mail
+from services.gateway.use_cases.mailed_links import mail_reset
+from shared.telemetry import logger
+
+PAGE = 20
+FIRST_PAUSE = timedelta(seconds=5)
+LONGEST_PAUSE = timedelta(hours=1)
+
+
+async def send_due(gateway: Gateway, server: MailServer) -> bool:
+    """Send a page of what is due; whether there may be more. Several senders at once take different mails."""
+    due = await mail.claim_due(gateway.database, gateway.vault, at=gateway.clock.real_now(), limit=PAGE)
+    for one in due:
+        await _send(gateway, server, one)
+    return len(due) == PAGE
+
+
+async def _send(gateway: Gateway, server: MailServer, one: mail.Mail) -> None:
+    try:
+        if one.template == "reset_requested":
+            await mail_reset(gateway, one.recipient)
+        else:
+            await _hand_over(gateway, server, one)
+    except MailRefused as error:
+        await _postpone(gateway, one, str(error))
+    else:
+        await mail.delete(gateway.database, one.id)
+
+
+async def _hand_over(gateway: Gateway, server: MailServer, one: mail.Mail) -> None:
+    message = letter(
+        one.template,
+        one.values,
+        mail_id=one.id,
+        sender=gateway.settings.mail_from,
+        recipient=one.recipient,
+        public_url=gateway.settings.public_url,
+        at=gateway.clock.real_now(),
+    )
+    await server.send(message)
+
+
+async def _postpone(gateway: Gateway, one: mail.Mail, error: str) -> None:
+    """Later again, at growing pauses; given up after `MOST_ATTEMPTS`."""
+    if one.attempts >= mail.MOST_ATTEMPTS:
+        logger.error("mail_given_up", mail=one.id, template=one.template, error=error)
+        await mail.delete(gateway.database, one.id)
+        return
+    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (one.attempts - 1))
+    logger.warning("mail_postponed", mail=one.id, template=one.template, error=error)
+    await mail.postpone(gateway.database, one.id, until=gateway.clock.real_now() + pause, error=error)

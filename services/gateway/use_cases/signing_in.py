@@ -1,0 +1,68 @@
+"""Signing in, with its limits on failures (U10): 5 for each email and 50 for each address in 15 minutes."""
+
+from services.gateway.domain.login_limit import TooManyFailures, customer_of
+from services.gateway.domain.password import InvalidCredentials, presented_password
+from services.gateway.service import Gateway
+from services.gateway.store import accounts
+from services.gateway.store.login_failures import Full, Place
+from services.gateway.store.password_hashes import Worker
+from services.gateway.use_cases.sessions import SignedIn, begin_session
+from shared.crypto import blind_index
+
+
+async def sign_in(gateway: Gateway, *, email: str, password: str, address: str) -> SignedIn:
+    """A fresh session; InvalidCredentials for an unknown email or a wrong password, in the same time.
+
+    A try takes its place among the failures before the password is checked and gives it back when it succeeds. It does
+    so while it holds a worker, so that a queue of good sign-ins does not look like failures.
+    """
+    normal = presented_password(password)
+    async with gateway.passwords.worker() as worker:
+        places = await _take_places(gateway, email, address)
+        try:
+            account_id = await _judged(gateway, worker, email, normal)
+        except BaseException:
+            await _give_back(gateway, places)
+            raise
+        if account_id is None:
+            raise InvalidCredentials
+        await _give_back(gateway, places)
+    async with gateway.database.transaction() as connection:
+        account = await accounts.get(connection, gateway.vault, account_id)
+        assert account is not None
+        return await begin_session(connection, gateway, account)
+
+
+async def _judged(gateway: Gateway, worker: Worker, email: str, password: str) -> str | None:
+    """Whose email and password these are. A hash of outdated cost is made anew on the way."""
+    async with gateway.database.transaction() as connection:
+        found = await accounts.find_for_sign_in(connection, gateway.vault, email)
+    account_id, password_hash = found or (None, None)
+    if not await worker.matches(password_hash, password):
+        return None
+    assert account_id is not None and password_hash is not None
+    if worker.is_outdated(password_hash):
+        change = {"password_hash": await worker.hash(password)}
+        async with gateway.database.transaction() as connection:
+            await accounts.update(connection, gateway.vault, account_id, change, at=gateway.clock.now())
+    return account_id
+
+
+async def _take_places(gateway: Gateway, email: str, address: str) -> list[Place]:
+    settings, key = gateway.settings, gateway.settings.blind_index_key
+    places: list[Place] = []
+    for name, most in (
+        (f"address:{blind_index(customer_of(address), key)}", settings.login_failures_per_address),
+        (f"email:{gateway.vault.email_lookup(email)}", settings.login_failures_per_email),
+    ):
+        taken = await gateway.login_failures.take(name, most=most)
+        if isinstance(taken, Full):
+            await _give_back(gateway, places)
+            raise TooManyFailures(taken.retry_after_ms)
+        places.append(taken)
+    return places
+
+
+async def _give_back(gateway: Gateway, places: list[Place]) -> None:
+    for place in places:
+        await gateway.login_failures.give_back(place)
