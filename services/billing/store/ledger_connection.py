@@ -14,6 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.db import Database
 
+Transaction = AsyncConnection
+"""A transaction that a use case of another matter owns, as SQLAlchemy began it."""
+
 Ledger = Any
 """An asyncpg connection inside a transaction. asyncpg's pooled and bare connections share no type."""
 
@@ -29,13 +32,15 @@ class WalletsBusy(Exception):
 
 
 @contextlib.asynccontextmanager
-async def ledger_transaction(database: Database) -> AsyncIterator[Ledger]:
+async def ledger_transaction(database: Database, *, lock_ms: int | None = None) -> AsyncIterator[Ledger]:
     """One READ COMMITTED transaction of the raw pool, committed synchronously. Raises IdTaken or WalletsBusy, rolled
-    back, where a unique key or a lock refused it."""
+    back, where a unique key or a lock refused it; `lock_ms` bounds each wait for a lock more tightly than all else."""
     pool = await database.asyncpg_pool()
     async with pool.acquire(timeout=POOL_WAIT_SECONDS) as connection:
         with _translated():
             async with connection.transaction():
+                if lock_ms is not None:
+                    await connection.execute(f"SET LOCAL lock_timeout = {lock_ms:d}")
                 yield connection
 
 

@@ -16,15 +16,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.billing.domain.chart_of_accounts import Kind
 from services.billing.domain.ledger.posting import Order, check_same, post
 from services.billing.domain.ledger.transfer import Transfer
 from services.billing.domain.ledger.wallet import Wallet
 from services.billing.store import credit_grants, transfers, wallets
 from services.billing.store.credit_grants import CreditGrant
-from services.billing.store.ledger_connection import Ledger, ledger_of
+from services.billing.store.ledger_connection import Ledger, Transaction, ledger_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +34,14 @@ class PostedCredit:
     moved: bool
 
 
-async def lock_wallet(connection: AsyncConnection, account_id: str, *, at: datetime) -> Wallet:
+async def lock_wallet(connection: Transaction, account_id: str, *, at: datetime) -> Wallet:
     """Lock the account's wallet until the transaction ends, opening it if there is none. S14's sum is taken under
     this lock."""
     return await _locked(await ledger_of(connection), account_id, at=at)
 
 
 async def post_purchase(
-    connection: AsyncConnection,
+    connection: Transaction,
     *,
     account_id: str,
     transfer_id: UUID,
@@ -67,7 +65,7 @@ async def post_purchase(
 
 
 async def post_grant(
-    connection: AsyncConnection,
+    connection: Transaction,
     *,
     account_id: str,
     transfer_id: UUID,
@@ -89,7 +87,7 @@ async def post_grant(
 
 
 async def post_debit(
-    connection: AsyncConnection,
+    connection: Transaction,
     *,
     account_id: str,
     transfer_id: UUID,
@@ -104,7 +102,7 @@ async def post_debit(
 
 
 async def post_refund(
-    connection: AsyncConnection,
+    connection: Transaction,
     *,
     account_id: str,
     transfer_id: UUID,
@@ -120,9 +118,7 @@ async def post_refund(
     return await _lock_and_post(connection, order, at=at, real_now=real_now)
 
 
-async def _lock_and_post(
-    connection: AsyncConnection, order: Order, *, at: datetime, real_now: datetime
-) -> PostedCredit:
+async def _lock_and_post(connection: Transaction, order: Order, *, at: datetime, real_now: datetime) -> PostedCredit:
     ledger = await ledger_of(connection)
     wallet = await _locked(ledger, order.account_id, at=at)
     return await _post(ledger, order, wallet, at=at, real_now=real_now)

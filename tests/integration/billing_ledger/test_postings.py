@@ -13,6 +13,7 @@ from services.billing.store.ledger_connection import ledger_transaction
 from services.billing.use_cases.post_items import post_items
 from services.billing.use_cases.verify_ledger import verify_ledger
 from shared.db import Database
+from shared.errors import DomainError
 from tests.integration.billing_ledger.asking import capture, charge, fresh, hold, release, reverse
 from tests.integration.billing_ledger.conftest import CLOCK, Fund, ReadWallet
 from tests.support.databases import TestDatabase
@@ -266,19 +267,22 @@ async def test_database_itself_refuses_an_overspent_wallet_and_charge(
         await pool.execute(insert, account_id, fresh(), "charge", 5, 995, 1)
 
 
-async def test_a_batch_fails_whole_when_a_wallet_is_busy_and_succeeds_when_sent_again(
+async def test_a_wallet_locked_for_long_harms_nobody_else_in_its_batch(
     billing_db: Database, database: TestDatabase, account_id: str, fund: Fund, wallet_of: ReadWallet
 ) -> None:
     await fund(account_id, 1_000)
-    item = charge(account_id, 100)
+    await fund("acct_free", 1_000)
+    locked, free = charge(account_id, 100), charge("acct_free", 100)
+    undo = reverse(charge(account_id, 100))
     holder = await asyncpg.connect(database.url_of("billing"))
     try:
         async with holder.transaction():
             await holder.execute("SELECT 1 FROM wallets WHERE account_id = $1 FOR UPDATE", account_id)
-            waiting = asyncio.create_task(post(billing_db, item))
-            others = await asyncio.wait_for(post(billing_db, charge("acct_free", 0)), 2)
-            assert others[0].verdict is P and not waiting.done()
-        assert (await waiting)[0].verdict is P
+            assert await verdicts(billing_db, locked, free, locked) == [Verdict.BUSY, P, Verdict.BUSY]
+            with pytest.raises(DomainError, match="service_unavailable"):
+                await post(billing_db, free, undo)
     finally:
         await holder.close()
-    assert (await wallet_of(account_id)).balance == 900
+    assert await verdicts(billing_db, free, undo, locked) == [P, P, P]
+    assert ((await wallet_of(account_id)).balance, (await wallet_of("acct_free")).balance) == (900, 900)
+    await check_balanced(billing_db)

@@ -14,7 +14,8 @@ from services.billing.domain.ledger.transfer import Transfer
 from services.billing.domain.ledger.wallet import Wallet
 from shared.ids import new_uuid
 
-NOW = datetime(2027, 3, 14, tzinfo=UTC)
+NOW = datetime.now(UTC)
+"""The ids' time, which a real database must have a month for."""
 ACCOUNTS = ("acct_a", "acct_b")
 
 

@@ -21,6 +21,7 @@ class Verdict(StrEnum):
     REVERSED = "reversed"
     HOLD_LAPSED = "hold_lapsed"
     NOT_FOUND = "not_found"
+    BUSY = "busy"
 
 
 @dataclass(frozen=True, slots=True)
