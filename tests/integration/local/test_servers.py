@@ -38,7 +38,9 @@ def no_given_servers(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One cluster for all tests here: making one takes longest."""
-    return tmp_path_factory.mktemp("servers") / "postgres"
+    made = tmp_path_factory.mktemp("servers")
+    made.chmod(0o711)
+    return made / "postgres"
 
 
 @pytest.fixture
