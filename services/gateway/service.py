@@ -19,6 +19,7 @@ from services.gateway.store.password_hashes import Passwords
 from services.gateway.store.session_directory import SessionDirectory
 from services.gateway.store.turns import Turns
 from services.gateway.store.vault import Vault
+from services.gateway.use_cases.paid_call.paid_api import PaidApi
 from shared import bus
 from shared.clock import Clock, SystemClock
 from shared.db import Database
@@ -50,6 +51,7 @@ class Gateway:
     keys: KeyDirectory
     sessions: SessionDirectory
     turns: Turns
+    paid: PaidApi
 
     async def announce(self) -> None:
         """Hasten the news of a committed change: here at once, elsewhere over pub/sub. Without it, 300 ms later."""
@@ -68,7 +70,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Gateway]:
         redis = bus.connect(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         feed = await stack.enter_async_context(_feed(settings, redis))
-        yield _built(stack, settings, database=database, redis=redis, feed=feed)
+        gateway = _built(stack, settings, database=database, redis=redis, feed=feed)
+        await stack.enter_async_context(gateway.paid.running())
+        yield gateway
 
 
 @contextlib.asynccontextmanager
@@ -105,6 +109,10 @@ def _built(
         return client
 
     billing = sibling("billing", settings.billing_url)
+    directory = KeyDirectory(feed, clock, load=partial(keys.load, database), most=settings.key_cache_entries)
+    paid = PaidApi(
+        settings, database=database, redis=redis, clock=clock, feed=feed, keys=directory, billing=billing
+    )
     return Gateway(
         settings=settings,
         database=database,
@@ -120,7 +128,8 @@ def _built(
         passwords=passwords,
         login_failures=LoginFailures(redis),
         feed=feed,
-        keys=KeyDirectory(feed, clock, load=partial(keys.load, database), most=settings.key_cache_entries),
+        keys=directory,
         sessions=SessionDirectory(feed, clock, load=partial(sessions.load, database), most=settings.key_cache_entries),
         turns=Turns(),
+        paid=paid,
     )

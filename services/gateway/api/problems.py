@@ -6,9 +6,14 @@ _KINDS = (
     ("invalid_credentials", 401, "Invalid credentials"),
     ("invalid_api_key", 401, "Invalid API key"),
     ("key_banned", 403, "Key banned"),
+    ("unknown_route", 404, "Unknown route"),
     ("email_taken", 409, "Email taken"),
+    ("name_taken", 409, "Name taken"),
     ("too_many_keys", 409, "Too many keys"),
+    ("expectation_failed", 417, "Expectation failed"),
+    ("upstream_error", 502, "Upstream failed"),
     ("overloaded", 503, "Overloaded"),
+    ("upstream_timeout", 504, "Upstream too slow"),
 )
 
 

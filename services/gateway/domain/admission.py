@@ -85,9 +85,7 @@ def share_of(buckets: Sequence[Bucket], *, processes: int) -> tuple[Bucket, ...]
     return tuple(replace(one, capacity=max(1, one.capacity // processes)) for one in buckets)
 
 
-def admit(
-    state: KeyState, buckets: tuple[Bucket, ...], rule: AbuseRule, *, now_ms: int
-) -> tuple[Admission, KeyState]:
+def admit(state: KeyState, buckets: tuple[Bucket, ...], rule: AbuseRule, *, now_ms: int) -> tuple[Admission, KeyState]:
     """Judge one call; a refused one takes nothing from any bucket."""
     levels = tuple(level_at(bucket, state.levels.get(bucket.name), now_ms) for bucket in buckets)
     units = tuple(level.units for level in levels)

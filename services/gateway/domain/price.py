@@ -43,7 +43,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class HoldBounds:
-    """`at_least` must be available, else 402; up to `amount` is held."""
+    """`at_least` (never nothing) must be available, else 402; up to `amount` is held."""
 
     at_least: int
     amount: int
@@ -56,4 +56,4 @@ def hold_bounds(price: Price, *, max_hold: int, estimated_input: int, most_token
     most = price.cost(Usage(tokens=most_tokens)) if bounded else max_hold
     least = price.cost(Usage(tokens=estimated_input))
     amount = max(1, min(most, max_hold))
-    return HoldBounds(at_least=min(least, amount), amount=amount)
+    return HoldBounds(at_least=max(1, min(least, amount)), amount=amount)

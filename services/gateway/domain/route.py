@@ -51,7 +51,9 @@ def is_route_name(text: str) -> bool:
     return _NAME.match(text) is not None
 
 
-def check_upstream_url(text: str, *, private_allowed: bool, listed: frozenset[str], networks: tuple[Network, ...]) -> str:
+def check_upstream_url(
+    text: str, *, private_allowed: bool, listed: frozenset[str], networks: tuple[Network, ...]
+) -> str:
     """The address as it is kept. Invalid where it is no plain http(s) address, or names a private one unlisted."""
     parts = _split(text)
     host = parts.hostname or ""
@@ -76,7 +78,10 @@ def _split(text: str) -> SplitResult:
         raise Invalid("/upstream_url", "is no address") from None
     if port is not None and not 0 < port <= _MAX_PORT:
         raise Invalid("/upstream_url", "names no port between 1 and 65535")
-    if any(segment in (".", "..") for segment in parts.path.lower().replace("%2e", ".").split("/")) or "//" in parts.path:
+    if (
+        any(segment in (".", "..") for segment in parts.path.lower().replace("%2e", ".").split("/"))
+        or "//" in parts.path
+    ):
         raise Invalid("/upstream_url", "has a path that means two things")
     return parts
 

@@ -54,8 +54,7 @@ def take_one(buckets: Sequence[Bucket], levels: Sequence[Level]) -> tuple[Level,
     if any(level.units < bucket.window_ms for bucket, level in zip(buckets, levels, strict=True)):
         return None
     return tuple(
-        Level(level.units - bucket.window_ms, level.at_ms)
-        for bucket, level in zip(buckets, levels, strict=True)
+        Level(level.units - bucket.window_ms, level.at_ms) for bucket, level in zip(buckets, levels, strict=True)
     )
 
 
@@ -70,10 +69,7 @@ def seconds_until_full(bucket: Bucket, units: int) -> int:
 
 def seconds_until_one(buckets: Sequence[Bucket], units: Sequence[int]) -> int:
     """How long until every bucket has a token, rounded up, and never less than a second: for `Retry-After`."""
-    waits = (
-        _seconds(bucket.window_ms - held, bucket.capacity)
-        for bucket, held in zip(buckets, units, strict=True)
-    )
+    waits = (_seconds(bucket.window_ms - held, bucket.capacity) for bucket, held in zip(buckets, units, strict=True))
     return max(1, *waits)
 
 

@@ -13,10 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.gateway.domain.price import Price
 from services.gateway.domain.route import Route
 from shared.crypto import seal, unseal
+from shared.db import Database
 from shared.errors import DomainError
-from shared.problems import register_problem
-
-register_problem("name_taken", 409, "Name taken")
 
 _SELECT = """
     SELECT r.id, r.name, r.upstream_url, r.headers_sealed, r.format, r.price_version, r.max_hold, r.timeout_ms,
@@ -208,3 +206,9 @@ def _context(route_id: str) -> str:
 
 def _translated(error: IntegrityError) -> Exception:
     return NameTaken() if "routes_by_name" in str(error.orig) else error
+
+
+async def load_all(database: Database, keys: Mapping[int, bytes]) -> list[Route]:
+    """Every route that is not deleted, for a process's memory."""
+    async with database.transaction() as connection:
+        return [kept.route for kept in await live_routes(connection, keys)]

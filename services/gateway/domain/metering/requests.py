@@ -85,7 +85,11 @@ def _most_tokens(body: bytes, document: dict[str, Any]) -> int | None:
 
 def _is_embedding(document: dict[str, Any]) -> bool:
     """Embeddings have an input and no output."""
-    return "input" in document and "messages" not in document and ("encoding_format" in document or "dimensions" in document)
+    return (
+        "input" in document
+        and "messages" not in document
+        and ("encoding_format" in document or "dimensions" in document)
+    )
 
 
 def _estimated_input(document: dict[str, Any]) -> int:

@@ -14,6 +14,10 @@ BYTES_PER_TOKEN = 4
 _ANTHROPIC_PARTS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
+_OPENAI_DONE = b"[DONE]"
+_LAST_TYPES = frozenset({"message_stop", "response.completed", "response.incomplete", "response.failed", "error"})
+
+
 class StreamMeter:
     """Fed with every event in order. Its memory is a handful of numbers, whatever is streamed."""
 
@@ -23,6 +27,8 @@ class StreamMeter:
         self._flagged = False
         self._message_usage: dict[str, Any] = {}
         self._text_bytes = 0
+        self.is_ending = False
+        """Whether the format's last words have begun: what comes from now on waits for the charge."""
 
     def see(self, event: Event) -> bool:
         """Whether the event goes on to the caller."""
@@ -32,11 +38,13 @@ class StreamMeter:
         try:
             document = orjson.loads(event.data)
         except orjson.JSONDecodeError:
+            self.is_ending = self.is_ending or event.data.strip() == _OPENAI_DONE
             return True
         if not isinstance(document, dict):
             return True
         self._text_bytes += _text_length(document)
         self._read_usage(document)
+        self.is_ending = self.is_ending or _says_the_end(document)
         return not (self._hides_usage_event and _is_extra_usage_event(document))
 
     @property
@@ -78,6 +86,17 @@ class StreamMeter:
             self._tokens = max(tokens, self._tokens or 0)
 
 
+def _says_the_end(document: dict[str, Any]) -> bool:
+    if document.get("type") in _LAST_TYPES:
+        return True
+    delta = document.get("delta")
+    if isinstance(delta, dict) and delta.get("stop_reason") is not None:
+        return True
+    choices = document.get("choices")
+    ends = [one for one in choices if isinstance(one, dict)] if isinstance(choices, list) else []
+    return any(choice.get("finish_reason") is not None for choice in ends)
+
+
 def _is_extra_usage_event(document: dict[str, Any]) -> bool:
     """The event that `include_usage` adds: usage, and no choices."""
     return isinstance(document.get("usage"), dict) and document.get("choices") == []
@@ -88,7 +107,7 @@ def _text_length(document: dict[str, Any]) -> int:
 
 
 def _texts(document: dict[str, Any]) -> list[str]:
-    """Text of one event, of whichever format: `choices[].delta.content`, `delta` of responses, `delta.text` of messages."""
+    """Text of one event: `choices[].delta.content` of chat, `delta` of responses, `delta.text` of messages."""
     found: list[object] = []
     choices = document.get("choices")
     for choice in choices if isinstance(choices, list) else []:

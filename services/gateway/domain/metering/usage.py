@@ -27,8 +27,8 @@ def count(value: object) -> int | None:
 def tokens_of(usage: object) -> tuple[int | None, bool]:
     """Tokens of one `usage` object and whether it contradicts itself or makes no sense.
 
-    OpenAI: prompt and completion (chat, embeddings) or input and output (responses), with their total. Anthropic: input,
-    output and the two cache counts, which its input does not include.
+    OpenAI: prompt and completion (chat, embeddings) or input and output (responses), with their total. Anthropic:
+    input, output and the two cache counts, which its input does not include.
     """
     if not isinstance(usage, dict):
         return None, usage is not None
@@ -71,4 +71,4 @@ def units_of(values: Iterable[bytes]) -> tuple[int | None, bool]:
 
 def _header_count(value: bytes) -> int | None:
     text = value.strip()
-    return count(int(text)) if text.isdigit() and len(text) <= 12 else None  # noqa: PLR2004
+    return count(int(text)) if text.isdigit() and len(text) <= 12 else None

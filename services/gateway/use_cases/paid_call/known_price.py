@@ -1,0 +1,137 @@
+"""A call whose price is known beforehand: charged durably before it is forwarded, reversed durably where the upstream
+fails, or answers 4xx or 5xx, before the answer's head leaves; and where it is cut, before the answer ends."""
+
+from collections.abc import AsyncGenerator
+
+from services.gateway.clients.upstream import UpstreamFailed
+from services.gateway.use_cases.paid_call.bodies import begun, head_of, uncharged_body
+from services.gateway.use_cases.paid_call.conversation import (
+    Conversation,
+    UpstreamTooSlow,
+    has_body,
+    upstream_refusal,
+)
+from services.gateway.use_cases.paid_call.desk import (
+    FIRST_ERROR,
+    Call,
+    Desk,
+    authorise,
+    credits_headers,
+    tell_outcome,
+    undo_now,
+)
+from services.gateway.use_cases.paid_call.request import AnswerCut, CallerLeft, PaidAnswer
+from shared.contracts import ledger as contract
+from shared.errors import DomainError
+
+
+async def call_at_known_price(desk: Desk, call: Call) -> PaidAnswer:
+    """Charge, forward, answer. Raises DomainError for every refusal, CallerLeft where nobody waits any more."""
+    amount = call.route.price.fixed
+    receipt = _Receipt(desk, call)
+    charged = await authorise(desk, _charge(call, amount), receipt.reversal, required=amount)
+    conversation = Conversation(desk, call)
+    try:
+        await _open(call, conversation, receipt)
+        return await _answer(desk, call, conversation, receipt, charged)
+    except BaseException:
+        receipt.abandon()
+        await conversation.close()
+        raise
+
+
+class _Receipt:
+    """The durable charge: it ends standing or taken back, once."""
+
+    def __init__(self, desk: Desk, call: Call) -> None:
+        self._desk = desk
+        self._call = call
+        self._is_settled = False
+        self.reversal: contract.Reverse = {
+            "op": "reverse",
+            "id": str(desk.new_uuid()),
+            "charge_id": str(call.id),
+            "account_id": call.record.account_id,
+            "outcome": "upstream_failed",
+        }
+
+    def stands(self) -> None:
+        """The charge was for something."""
+        self._is_settled = True
+        tell_outcome(self._desk, self._call, "disconnected" if self._call.request.presence.has_left else "delivered")
+
+    async def take_back(self) -> contract.Result:
+        """Reverse durably. Where billing does not answer: later, and `billing_unavailable`."""
+        self._is_settled = True
+        tell_outcome(self._desk, self._call, "upstream_failed")
+        return await undo_now(self._desk, self.reversal)
+
+    def abandon(self) -> None:
+        """Reverse later, unless it is settled."""
+        if not self._is_settled:
+            self._is_settled = True
+            tell_outcome(self._desk, self._call, "upstream_failed")
+            self._desk.undo.later(self.reversal)
+
+
+async def _open(call: Call, conversation: Conversation, receipt: _Receipt) -> None:
+    request = call.request
+    try:
+        await conversation.open(request.body if has_body(request.headers) else None)
+    except UpstreamFailed as error:
+        if request.presence.has_left and isinstance(error, UpstreamTooSlow):
+            receipt.stands()
+            raise CallerLeft from error
+        undone = await receipt.take_back()
+        raise upstream_refusal(error, undone) from error
+
+
+async def _answer(
+    desk: Desk, call: Call, conversation: Conversation, receipt: _Receipt, charged: contract.Result
+) -> PaidAnswer:
+    answer = conversation.answer
+    headers = head_of(answer.status, answer.headers)
+    if answer.status >= FIRST_ERROR and not call.route.charge_errors:
+        undone = await receipt.take_back()
+        headers += credits_headers(0, undone["available"])
+        return PaidAnswer(answer.status, headers, await begun(uncharged_body(conversation)))
+    headers += credits_headers(charged["charged"], charged["available"])
+    body = _charged_body(conversation, receipt, call)
+    return PaidAnswer(answer.status, headers, await begun(body))
+
+
+async def _charged_body(conversation: Conversation, receipt: _Receipt, call: Call) -> AsyncGenerator[bytes]:
+    """The answer that was paid for. An end before its end takes the charge back."""
+    presence = call.request.presence
+    try:
+        yield b""
+        while (piece := await conversation.next_piece()) is not None and not presence.has_left:
+            yield piece
+        receipt.stands()
+    except UpstreamFailed as error:
+        if presence.has_left:
+            receipt.stands()
+            return
+        await _take_back_from_cut(receipt)
+        raise AnswerCut from error
+    finally:
+        receipt.abandon()
+        await conversation.close()
+
+
+async def _take_back_from_cut(receipt: _Receipt) -> None:
+    """Before the answer ends if billing answers, else as soon as it does: the answer is cut either way."""
+    try:
+        await receipt.take_back()
+    except DomainError:
+        return
+
+
+def _charge(call: Call, amount: int) -> contract.Charge:
+    return {
+        "op": "charge",
+        "id": str(call.id),
+        "account_id": call.record.account_id,
+        "amount": amount,
+        "usage": call.usage("unknown"),
+    }

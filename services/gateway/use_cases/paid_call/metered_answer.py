@@ -1,0 +1,214 @@
+"""A metered answer on its way to the caller: read, understood, paid for, and only then ended.
+
+Events flow as they come, and the format's last words wait for the capture. What is no stream is kept back whole, up to
+8 MiB, so that its head can say what it cost; past that it flows and its last piece waits.
+"""
+
+from collections.abc import AsyncGenerator
+
+from services.gateway.clients.upstream import UpstreamFailed
+from services.gateway.domain.forwarding import every, first, without
+from services.gateway.domain.metering.decoding import CannotDecode, Decoder, decoded_within, is_decodable
+from services.gateway.domain.metering.documents import tokens_in_document, tokens_in_tail
+from services.gateway.domain.metering.event_stream import Event, EventCutter
+from services.gateway.domain.metering.stream_meter import BYTES_PER_TOKEN, StreamMeter
+from services.gateway.domain.metering.usage import Usage, units_of
+from services.gateway.use_cases.paid_call.bodies import begun, head_of, one_piece
+from services.gateway.use_cases.paid_call.conversation import Conversation, upstream_refusal
+from services.gateway.use_cases.paid_call.desk import Call, credits_headers
+from services.gateway.use_cases.paid_call.request import AnswerCut, CallerLeft, PaidAnswer
+from services.gateway.use_cases.paid_call.tab import CannotCapture, Tab
+from shared.contracts.ledger import Outcome
+
+MOST_KEPT_BACK = 8 * 1024 * 1024
+MOST_DECODED = 32 * 1024 * 1024
+_MOST_LAST_WORDS = 256 * 1024
+_TAIL = 64 * 1024
+
+Tokens = tuple[int | None, bool]
+"""What was reported, None where nothing sensible was, and whether it is to be flagged."""
+
+
+class MeteredAnswer:
+    """One a call whose upstream's head has come and whose status is charged."""
+
+    def __init__(self, call: Call, conversation: Conversation, tab: Tab, *, hides_usage_event: bool) -> None:
+        self._call = call
+        self._conversation = conversation
+        self._tab = tab
+        self._presence = call.request.presence
+        self._status = conversation.answer.status
+        self._headers = conversation.answer.headers
+        self._encoding = (first(self._headers, b"content-encoding") or b"identity").strip().lower()
+        self._meter = StreamMeter(hides_usage_event=hides_usage_event)
+
+    async def answer(self) -> PaidAnswer:
+        """The answer as the caller gets it. Raises DomainError, CallerLeft; UpstreamFailed is turned into either."""
+        content_type = (first(self._headers, b"content-type") or b"").strip().lower()
+        if not content_type.startswith(b"text/event-stream"):
+            return await self._kept_back()
+        if self._reads_tokens and (self._encoding == b"identity" or is_decodable(self._encoding)):
+            return await self._events_answer()
+        return await self._flowing_answer(b"")
+
+    @property
+    def _reads_tokens(self) -> bool:
+        return bool(self._call.route.price.per_1000_tokens) and self._call.route.format != "raw"
+
+    def _usage(self, tokens: Tokens) -> Usage:
+        """Only what the price asks for is judged."""
+        price = self._call.route.price
+        units, units_flagged = units_of(every(self._headers, b"x-usage-units"))
+        return Usage(
+            tokens=tokens[0] if price.per_1000_tokens else None,
+            units=units if price.per_unit else None,
+            flagged=bool(price.per_1000_tokens and (tokens[1] or tokens[0] is None))
+            or bool(price.per_unit and (units_flagged or units is None)),
+        )
+
+    def _outcome(self) -> Outcome:
+        return "disconnected" if self._presence.has_left else "delivered"
+
+    # Kept back whole
+
+    async def _kept_back(self) -> PaidAnswer:
+        body = bytearray()
+        try:
+            while (piece := await self._conversation.next_piece()) is not None:
+                body += piece
+                if len(body) > MOST_KEPT_BACK:
+                    return await self._flowing_answer(bytes(body))
+        except UpstreamFailed as error:
+            raise await self._failed_unanswered(error, received=len(body)) from error
+        return await self._paid_whole(bytes(body))
+
+    async def _paid_whole(self, body: bytes) -> PaidAnswer:
+        usage = self._usage(self._tokens_of_whole(body))
+        try:
+            result = await self._tab.capture(usage, self._outcome())
+        except CannotCapture as error:
+            raise self._tab.refuse_unanswered() from error
+        await self._conversation.close()
+        headers = head_of(self._status, self._headers)
+        if self._call.request.method != "HEAD":
+            headers = _with_length(self._status, headers, len(body))
+        headers += credits_headers(result["charged"], result["available"])
+        return PaidAnswer(self._status, headers, await begun(one_piece(body)))
+
+    def _tokens_of_whole(self, body: bytes) -> Tokens:
+        if not self._reads_tokens:
+            return None, True
+        if self._encoding == b"identity":
+            return tokens_in_document(body)
+        try:
+            return tokens_in_document(decoded_within(body, MOST_DECODED)) if self._is_decodable else (None, True)
+        except CannotDecode:
+            return None, True
+
+    @property
+    def _is_decodable(self) -> bool:
+        return is_decodable(self._encoding)
+
+    async def _failed_unanswered(self, error: UpstreamFailed, *, received: int) -> Exception:
+        """No part of the answer has left: nothing is charged, unless it was the caller who didn't wait."""
+        if self._presence.has_left:
+            await self._tab.capture_estimate(streamed_tokens=received // BYTES_PER_TOKEN)
+            return CallerLeft()
+        undone = await self._tab.release()
+        return upstream_refusal(error, undone)
+
+    # Flowing, the last piece waiting
+
+    async def _flowing_answer(self, beginning: bytes) -> PaidAnswer:
+        headers = head_of(self._status, self._headers)
+        return PaidAnswer(self._status, headers, await begun(self._flow(beginning)))
+
+    async def _flow(self, beginning: bytes) -> AsyncGenerator[bytes]:
+        waiting, tail, received = beginning, beginning[-_TAIL:], len(beginning)
+        try:
+            yield b""
+            while (piece := await self._conversation.next_piece()) is not None:
+                if waiting:
+                    yield waiting
+                waiting, received = piece, received + len(piece)
+                tail = (tail + piece)[-_TAIL:]
+            plain = self._reads_tokens and self._encoding == b"identity"
+            await self._pay(self._usage(tokens_in_tail(tail) if plain else (None, True)))
+            yield waiting
+        except UpstreamFailed as error:
+            await self._settle_cut((None, True), streamed_tokens=received // BYTES_PER_TOKEN)
+            raise AnswerCut from error
+        finally:
+            self._tab.abandon()
+            await self._conversation.close()
+
+    # Events
+
+    async def _events_answer(self) -> PaidAnswer:
+        headers = without(head_of(self._status, self._headers), b"content-length", b"content-encoding")
+        return PaidAnswer(self._status, headers, await begun(self._events()))
+
+    async def _events(self) -> AsyncGenerator[bytes]:
+        last_words: list[bytes] = []
+        size = 0
+        try:
+            yield b""
+            async for event in self._each_event():
+                if not self._meter.see(event):
+                    continue
+                if not self._meter.is_ending:
+                    yield event.raw
+                    continue
+                last_words.append(event.raw)
+                size += len(event.raw)
+                while size > _MOST_LAST_WORDS and len(last_words) > 1:
+                    size -= len(last_words[0])
+                    yield last_words.pop(0)
+            await self._pay(self._usage(self._meter.tokens))
+            for raw in last_words:
+                yield raw
+        except (UpstreamFailed, CannotDecode) as error:
+            await self._settle_cut(self._meter.tokens, streamed_tokens=self._meter.streamed_tokens)
+            raise AnswerCut from error
+        finally:
+            self._tab.abandon()
+            await self._conversation.close()
+
+    async def _each_event(self) -> AsyncGenerator[Event]:
+        cutter = EventCutter()
+        decoder = Decoder() if self._is_decodable else None
+        while (piece := await self._conversation.next_piece()) is not None:
+            for part in decoder.feed(piece) if decoder is not None else (piece,):
+                for event in cutter.feed(part):
+                    yield event
+        rest = cutter.rest()
+        if rest is not None:
+            yield rest
+
+    # What both streams share
+
+    async def _pay(self, usage: Usage) -> None:
+        """The capture before the end; without it the end never comes."""
+        try:
+            await self._tab.capture(usage, self._outcome())
+        except CannotCapture as error:
+            self._tab.leave_to_expiry()
+            raise AnswerCut from error
+
+    async def _settle_cut(self, tokens: Tokens, *, streamed_tokens: int) -> None:
+        """The upstream broke off: known usage is charged, else nothing; who left pays what was streamed to him."""
+        if tokens[0] is not None:
+            known = self._usage((tokens[0], True))
+            try:
+                await self._tab.capture(known, "disconnected" if self._presence.has_left else "upstream_failed")
+            except CannotCapture:
+                self._tab.leave_to_expiry()
+        elif self._presence.has_left:
+            await self._tab.capture_estimate(streamed_tokens=streamed_tokens)
+        else:
+            self._tab.abandon()
+
+
+def _with_length(status: int, headers: list[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:
+    kept = without(headers, b"content-length")
+    return kept if status in (204, 304) else [*kept, (b"content-length", b"%d" % length)]

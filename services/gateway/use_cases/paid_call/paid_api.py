@@ -1,0 +1,164 @@
+"""The paid API of one process: what it needs, opened together and closed together."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+from redis.asyncio import Redis
+
+from services.gateway.clients.billing_ledger import BillingLedger
+from services.gateway.clients.upstream import Upstreams
+from services.gateway.domain.admission import AbuseRule
+from services.gateway.domain.bans import BanPolicy
+from services.gateway.domain.caller_address import parse_networks
+from services.gateway.settings import Settings
+from services.gateway.store import routes
+from services.gateway.store.buckets import Buckets
+from services.gateway.store.change_feed import ChangeFeed
+from services.gateway.store.key_directory import KeyDirectory
+from services.gateway.use_cases.paid_call.abuse import Abuse
+from services.gateway.use_cases.paid_call.desk import Call, Desk
+from services.gateway.use_cases.paid_call.gate import Entry, Gate, as_text
+from services.gateway.use_cases.paid_call.known_price import call_at_known_price
+from services.gateway.use_cases.paid_call.limiter import Limiter
+from services.gateway.use_cases.paid_call.metered_price import call_at_metered_price
+from services.gateway.use_cases.paid_call.metrics import REFUSED
+from services.gateway.use_cases.paid_call.outcomes import Outcomes
+from services.gateway.use_cases.paid_call.private_upstreams import private_allowed
+from services.gateway.use_cases.paid_call.request import PaidAnswer, PaidRequest
+from services.gateway.use_cases.paid_call.undo import Undo
+from services.gateway.use_cases.route_directory import RouteDirectory
+from shared.clock import Clock
+from shared.db import Database
+from shared.errors import DomainError
+from shared.http_client import ServiceClient
+from shared.ids import decode
+
+LAST_WORK_SECONDS = 3.0
+"""How long a stopping process goes on undoing and telling."""
+
+
+class PaidApi:
+    """One a process; it works while `running` is entered."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        database: Database,
+        redis: Redis,
+        clock: Clock,
+        feed: ChangeFeed,
+        keys: KeyDirectory,
+        billing: ServiceClient,
+    ) -> None:
+        rule = AbuseRule(settings.ban_refused_calls, settings.ban_window_seconds * 1_000)
+        self.buckets = Buckets(redis, rule)
+        limiter = Limiter(
+            self.buckets, rule, deadline_ms=settings.redis_deadline_ms, processes=settings.gateway_processes
+        )
+        abuse = Abuse(
+            database,
+            self.buckets,
+            clock,
+            policy=_ban_policy(settings),
+            seal_keys=settings.seal_keys,
+            bad_keys_per_incident=settings.bad_key_incident_calls,
+        )
+        self._gate = Gate(
+            keys=keys,
+            routes=RouteDirectory(feed, load=partial(routes.load_all, database, settings.seal_keys)),
+            limiter=limiter,
+            abuse=abuse,
+            rule=rule,
+            clock=clock,
+            trusted_proxies=parse_networks(settings.trusted_proxies),
+        )
+        self._desk = _desk(settings, clock, billing)
+
+    async def call(self, request: PaidRequest) -> PaidAnswer:
+        """Answer one paid request. Raises DomainError for a refusal, CallerLeft where nobody waits for an answer."""
+        began_ns = time.monotonic_ns()
+        try:
+            entry = await self._gate.enter(request)
+        except DomainError as refusal:
+            REFUSED.labels(refusal.code).inc()
+            raise
+        call = Call(self._id_of(request), request, entry.record, entry.route, entry.path, began_ns)
+        try:
+            answer = await self._paid(call)
+        except DomainError as refusal:
+            REFUSED.labels(refusal.code).inc()
+            refusal.headers |= as_text(entry.headers)
+            raise
+        return _with_limits(answer, entry)
+
+    async def _paid(self, call: Call) -> PaidAnswer:
+        if call.route.price.is_known_beforehand:
+            return await call_at_known_price(self._desk, call)
+        return await call_at_metered_price(self._desk, call)
+
+    def _id_of(self, request: PaidRequest) -> UUID:
+        """The request's own id names its charge or hold too."""
+        named = decode("req", request.request_id)
+        return named if named is not None else self._desk.new_uuid()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Undo and tell in the background; at the end, what is left for a moment more, then close the pools."""
+        desk = self._desk
+        tasks = [
+            asyncio.create_task(desk.undo.run(), name="undo-unanswered"),
+            asyncio.create_task(desk.outcomes.run(), name="tell-outcomes"),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WORK_SECONDS):
+                    await desk.undo.work_off()
+                    await desk.outcomes.tell_waiting()
+            await desk.ledger.close()
+            await desk.upstreams.close()
+
+
+def _with_limits(answer: PaidAnswer, entry: Entry) -> PaidAnswer:
+    return PaidAnswer(answer.status, [*answer.headers, *entry.headers], answer.body)
+
+
+def _ban_policy(settings: Settings) -> BanPolicy:
+    return BanPolicy(
+        lengths=tuple(timedelta(minutes=minutes) for minutes in settings.ban_minutes),
+        memory=timedelta(days=settings.ban_memory_days),
+    )
+
+
+def _desk(settings: Settings, clock: Clock, billing: ServiceClient) -> Desk:
+    ledger = BillingLedger(
+        billing,
+        deadline_ms=settings.billing_deadline_ms,
+        batches_in_flight=settings.billing_batches_in_flight,
+        most_waiting=settings.billing_queue,
+    )
+    hosts, networks = private_allowed(settings)
+    return Desk(
+        ledger=ledger,
+        undo=Undo(ledger),
+        outcomes=Outcomes(ledger),
+        upstreams=Upstreams(
+            most_connections=settings.upstream_connections,
+            refuses_private=settings.environment == "production",
+            listed_hosts=hosts,
+            listed_networks=networks,
+        ),
+        clock=clock,
+        hold_margin_ms=settings.hold_margin_ms,
+        hang_up_read_ms=settings.hang_up_read_ms,
+    )

@@ -1,0 +1,55 @@
+"""A paid request and its answer as plain values, whatever serves them."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+
+Header = tuple[bytes, bytes]
+
+
+class AnswerCut(Exception):
+    """The answer must end here, visibly unfinished: what was sent stays, its clean end never comes."""
+
+
+class CallerLeft(Exception):
+    """The caller went away before the whole request had come."""
+
+
+class Presence:
+    """Whether the caller is still there. Whoever waits for an upstream asks to be told at once."""
+
+    def __init__(self) -> None:
+        self.has_left = False
+        self._tell: Callable[[], None] | None = None
+
+    def leave(self) -> None:
+        """The caller went away. Saying it twice is harmless."""
+        self.has_left = True
+        if self._tell is not None:
+            self._tell()
+
+    def when_leaving(self, tell: Callable[[], None] | None) -> None:
+        """Call `tell` when the caller leaves; None: nobody waits any more."""
+        self._tell = tell
+
+
+@dataclass(frozen=True, slots=True)
+class PaidRequest:
+    """`raw_path` and `query` as they were sent; header names in lower case; `body` can be read once."""
+
+    request_id: str
+    method: str
+    raw_path: bytes
+    query: bytes
+    headers: Sequence[Header]
+    peer: str | None
+    body: AsyncIterator[bytes]
+    presence: Presence
+
+
+@dataclass(frozen=True, slots=True)
+class PaidAnswer:
+    """An answer's head and its body's pieces. Read `body` to its end, or close it; it raises AnswerCut."""
+
+    status: int
+    headers: Sequence[Header]
+    body: AsyncGenerator[bytes] = field(repr=False)

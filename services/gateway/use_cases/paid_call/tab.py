@@ -1,0 +1,114 @@
+"""A metered call's hold, from its opening to its one end: captured, released, or left to be released."""
+
+from services.gateway.clients.billing_ledger import BillingOverloaded, BillingUnavailable
+from services.gateway.domain.metering.usage import Usage
+from services.gateway.use_cases.paid_call.desk import Call, Desk, billing_unavailable, tell_outcome, undo_now
+from services.gateway.use_cases.paid_call.metrics import METERING_FAULTS, WRITTEN_OFF
+from shared.contracts import ledger as contract
+from shared.telemetry import logger
+
+
+class CannotCapture(Exception):
+    """The hold lapsed, or billing gave no verdict in time: the answer must not end well."""
+
+
+class Tab:
+    """One a call. Amounts are millicredits; a capture never exceeds what was held."""
+
+    def __init__(self, desk: Desk, call: Call, *, estimated_input: int) -> None:
+        self._desk = desk
+        self._call = call
+        self._estimated_input = estimated_input
+        self._capture_id = str(desk.new_uuid())
+        self._is_closed = False
+        self._capture_was_tried = False
+        self.release_item: contract.Release = {
+            "op": "release",
+            "hold_id": str(call.id),
+            "account_id": call.record.account_id,
+            "outcome": "upstream_failed",
+        }
+
+    def hold(self, *, amount: int, at_least: int) -> contract.Hold:
+        """The item that opens it."""
+        return {
+            "op": "hold",
+            "id": str(self._call.id),
+            "account_id": self._call.record.account_id,
+            "amount": amount,
+            "at_least": at_least,
+            "expires_in_ms": self._call.route.timeout_ms + self._desk.hold_margin_ms,
+            "usage": self._call.usage("unknown"),
+        }
+
+    async def capture(self, usage: Usage, outcome: contract.Outcome) -> contract.Result:
+        """Charge what was used, durably, and free the rest. Raises CannotCapture."""
+        cost = self._call.route.price.cost(usage)
+        if usage.flagged:
+            METERING_FAULTS.labels(self._call.route.name).inc()
+        self._capture_was_tried = True
+        try:
+            result = await self._desk.ledger.post(self._capture(cost, usage, outcome))
+        except (BillingUnavailable, BillingOverloaded) as error:
+            raise CannotCapture from error
+        if result["verdict"] != "posted":
+            logger.warning("capture_refused", verdict=result["verdict"], account_id=self._call.record.account_id)
+            self._is_closed = True
+            raise CannotCapture(result["verdict"])
+        self._is_closed = True
+        WRITTEN_OFF.inc(max(0, cost - result["charged"]))
+        tell_outcome(self._desk, self._call, outcome)
+        return result
+
+    async def capture_estimate(self, *, streamed_tokens: int) -> None:
+        """The caller left before the usage came: charge a flagged estimate of what was streamed."""
+        tokens = self._estimated_input + streamed_tokens if self._call.route.price.per_1000_tokens else None
+        try:
+            await self.capture(Usage(tokens=tokens, flagged=True), "disconnected")
+        except CannotCapture:
+            self.leave_to_expiry()
+
+    async def release(self) -> contract.Result:
+        """Charge nothing, durably; where billing does not answer: later, and `billing_unavailable`."""
+        self._is_closed = True
+        tell_outcome(self._desk, self._call, "upstream_failed")
+        return await undo_now(self._desk, self.release_item)
+
+    def leave_to_expiry(self) -> None:
+        """Most of the answer is out and its charge is not known to stand: the hold's expiry decides."""
+        self._is_closed = True
+        tell_outcome(self._desk, self._call, "unknown")
+
+    def abandon(self) -> None:
+        """The call gets no answer: see to it that nothing stays held or charged, unless it is closed."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self._capture_was_tried:
+            self._desk.undo.later(self._reversal())
+        self._desk.undo.later(self.release_item)
+        tell_outcome(self._desk, self._call, "upstream_failed")
+
+    def refuse_unanswered(self) -> Exception:
+        """The refusal of a call whose capture failed before any of its answer left."""
+        self.abandon()
+        return billing_unavailable()
+
+    def _capture(self, cost: int, usage: Usage, outcome: contract.Outcome) -> contract.Capture:
+        return {
+            "op": "capture",
+            "id": self._capture_id,
+            "hold_id": str(self._call.id),
+            "account_id": self._call.record.account_id,
+            "amount": cost,
+            "usage": self._call.usage(outcome, usage),
+        }
+
+    def _reversal(self) -> contract.Reverse:
+        return {
+            "op": "reverse",
+            "id": str(self._desk.new_uuid()),
+            "charge_id": self._capture_id,
+            "account_id": self._call.record.account_id,
+            "outcome": "upstream_failed",
+        }
