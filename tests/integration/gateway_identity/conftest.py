@@ -1,0 +1,137 @@
+"""The gateway over real HTTP, PostgreSQL and Redis; billing is a small application that answers the wallet contract."""
+
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from services.gateway.app import create_app
+from services.gateway.service import Gateway
+from services.gateway.use_cases.operators import ensure_operator
+from shared.service_auth import Verifier, public_key_of
+from tests.support import keys
+from tests.support.http import running
+
+PASSWORD = "correct horse battery staple"
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Billing:
+    """Wallets by account, as billing would tell of them; `default` is everyone else's."""
+
+    url: str = ""
+    available: dict[str, int] = field(default_factory=dict)
+    default: int = 0
+    frozen: dict[str, str] = field(default_factory=dict)
+    status: int = 200
+    asked: int = 0
+
+    def app(self) -> Starlette:
+        verifier = Verifier("billing", {"gateway": public_key_of(keys.SEEDS["gateway"])})
+
+        async def wallet(request: Request) -> Response:
+            self.asked += 1
+            caller = verifier.verify(request.headers["authorization"].removeprefix("Bearer "))
+            assert caller.role == "service"
+            account_id = request.path_params["account_id"]
+            available = self.available.get(account_id, self.default)
+            state = {
+                "account_id": account_id,
+                "balance": available,
+                "held": 0,
+                "available": available,
+                "frozen_reason": self.frozen.get(account_id),
+            }
+            return JSONResponse(state, self.status)
+
+        return Starlette(routes=[Route("/internal/v1/wallets/{account_id}", wallet)])
+
+
+@dataclass
+class Customer:
+    """A registered account and a client that is signed in as it."""
+
+    id: str
+    email: str
+    token: str
+    http: httpx.AsyncClient
+
+    async def make_key(self, **body: Any) -> dict[str, Any]:
+        made = await self.http.post("/api/v1/auth/api-key", json={"name": "test", **body})
+        assert made.status_code == 201, made.text
+        result: dict[str, Any] = made.json()
+        return result
+
+
+@dataclass
+class World:
+    """A running gateway and what tests do with it."""
+
+    url: str
+    gateway: Gateway
+    billing: Billing
+    http: httpx.AsyncClient
+    stack: AsyncExitStack
+
+    async def client(self, **headers: str) -> httpx.AsyncClient:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.stack.enter_async_context(httpx.AsyncClient(base_url=self.url, headers=named, timeout=20))
+
+    async def register(self, email: str | None = None, **body: Any) -> Customer:
+        address = email or f"customer{next(_numbers)}@example.com"
+        made = await self.http.post(
+            "/api/v1/auth/register", json={"email": address, "password": PASSWORD, "name": "Ada", **body}
+        )
+        assert made.status_code == 201, made.text
+        token = made.json()["token"]
+        return Customer(made.json()["account"]["id"], address, token, await self.client(authorization=f"Bearer {token}"))
+
+    async def operator(self) -> Customer:
+        address = f"operator{next(_numbers)}@example.com"
+        account = await ensure_operator(self.gateway, email=address, password=PASSWORD)
+        made = await self.http.post("/api/v1/auth/login", json={"email": address, "password": PASSWORD})
+        token = made.json()["token"]
+        client = await self.client(authorization=f"Bearer {token}")
+        return Customer(account.identity.account_id, address, token, client)
+
+
+@pytest.fixture
+async def make_world(settings_for: Callable[..., Any]) -> AsyncIterator[Callable[..., Any]]:
+    """`await make_world(login_failures_per_email=3)`: a gateway of its own on this test's database."""
+    async with AsyncExitStack() as stack:
+
+        async def make(billing: Billing | None = None, **overrides: Any) -> World:
+            wallets = billing or Billing()
+            if not wallets.url:
+                wallets.url = await stack.enter_async_context(running(wallets.app()))
+            quick = {"password_memory_kib": 8192, "password_passes": 1}
+            app = create_app(settings_for("gateway", billing_url=wallets.url, **{**quick, **overrides}))
+            url = await stack.enter_async_context(running(app))
+            client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=20))
+            return World(url, app.state.service, wallets, client, stack)
+
+        yield make
+
+
+@pytest.fixture
+async def world(make_world: Callable[..., Any]) -> World:
+    made: World = await make_world()
+    return made
+
+
+def code_of(answer: httpx.Response) -> str:
+    """The code of a problem document; its shape is checked on the way."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    problem = answer.json()
+    assert problem["status"] == answer.status_code
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    return str(problem["code"])
