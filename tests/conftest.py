@@ -32,6 +32,7 @@ class Servers:
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     with tempfile.TemporaryDirectory(prefix="tollgate-test-") as folder:
+        Path(folder).chmod(0o711)  # where root must run PostgreSQL as another user, that user enters here
         postgres = PostgresServer.start(Path(folder) / "postgres", durable=False)
         redis = RedisServer.start(Path(folder) / "redis")
         try:
