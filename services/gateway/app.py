@@ -7,11 +7,15 @@ from services.gateway.api import (
     admin_accounts,
     admin_keys,
     auth,
+    forwarding,
     internal_accounts,
     keys,
     operations,
     problems,
+    stripe_webhook,
 )
+from services.gateway.api.front import Front
+from services.gateway.pages import buying, documentation, plain
 from services.gateway.service import open_service
 from services.gateway.settings import Settings
 from services.gateway.worker import loops
@@ -28,6 +32,11 @@ ROUTERS = [
     admin_accounts.router,
     admin_keys.router,
     internal_accounts.router,
+    stripe_webhook.router,
+    forwarding.router(),
+    plain.router,
+    buying.router,
+    documentation.router,
     feed_router("gateway"),
 ]
 
@@ -44,6 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     problems.register()
     app.state.verifier = Verifier("gateway", settings.service_public_keys)
+    app.add_middleware(Front, settings=settings)
     install(app, trusts_request_id=False)
     for router in ROUTERS:
         app.include_router(router)
