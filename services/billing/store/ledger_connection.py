@@ -10,12 +10,8 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.db import Database
-
-Transaction = AsyncConnection
-"""A transaction that a use case of another matter owns, as SQLAlchemy began it."""
+from shared.db import Connection, Database
 
 Ledger = Any
 """An asyncpg connection inside a transaction. asyncpg's pooled and bare connections share no type."""
@@ -55,7 +51,7 @@ async def ledger_snapshot(database: Database) -> AsyncIterator[Ledger]:
         yield connection
 
 
-async def ledger_of(connection: AsyncConnection) -> Ledger:
+async def ledger_of(connection: Connection) -> Ledger:
     """The driver connection of a SQLAlchemy transaction, with that transaction begun."""
     await connection.execute(text("SELECT 1"))
     raw = await connection.get_raw_connection()

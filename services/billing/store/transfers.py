@@ -1,28 +1,19 @@
 """Transfers and reversals: append-only. The service's role can't update or delete them."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from services.billing.domain.chart_of_accounts import Kind
 from services.billing.domain.ledger.book import Key, Reversal
-from services.billing.domain.ledger.transfer import Transfer
+from services.billing.domain.ledger.transfer import Posted, Transfer
 from services.billing.store.ledger_connection import Ledger
 
 _COLUMNS = (
     "account_id, id, kind, amount, balance_after, position, description, refers_to, request_id, reference, created_at"
 )
 _STREAM_PAGE = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """A transfer as it lies in the book."""
-
-    transfer: Transfer
-    created_at: datetime
 
 
 async def insert(ledger: Ledger, transfers: Sequence[Transfer], *, at: datetime) -> None:

@@ -1,63 +1,20 @@
 """Usage records: one for each call, written in the transaction of its charge or of its hold's end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Any
 from uuid import UUID
 
 from services.billing.domain.ledger.book import UsageChange
-from services.billing.domain.ledger.items import Outcome
+from services.billing.domain.ledger.usage import Bucket, Ending, UsageRecord, UsageSum
 from services.billing.store.ledger_connection import Ledger
 
-
-@dataclass(frozen=True, slots=True)
-class UsageRecord:
-    """A call as billing remembers it; amounts are millicredits."""
-
-    request_id: UUID
-    route: str
-    key_id: str
-    price_version: int
-    calls: int
-    tokens: int
-    units: int
-    held: int
-    credits: int
-    outcome: Outcome
-    flagged: bool
-    latency_ms: int | None
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How an answered call ended."""
-
-    account_id: str
-    request_id: UUID
-    outcome: Outcome
-    latency_ms: int
-
-
-class Bucket(Enum):
-    """What usage is summed by; the value is the SQL of the bucket's name."""
-
-    DAY = "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
-    HOUR = """to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:00:00"Z"')"""
-    ROUTE = "route"
-    KEY = "key_id"
-
-
-@dataclass(frozen=True, slots=True)
-class UsageSum:
-    """The calls of one bucket; `credits` in millicredits."""
-
-    bucket: str
-    calls: int
-    tokens: int
-    credits: int
+_BUCKET_NAMES = {
+    Bucket.DAY: "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
+    Bucket.HOUR: """to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:00:00"Z"')""",
+    Bucket.ROUTE: "route",
+    Bucket.KEY: "key_id",
+}
 
 
 async def save(ledger: Ledger, changes: Sequence[UsageChange], *, at: datetime) -> None:
@@ -175,10 +132,11 @@ async def summed(
     """Sums over [start, end) by bucket, in the buckets' order. By the index of (account, time)."""
     rows: Sequence[Any] = await ledger.fetch(
         f"""
-        SELECT {by.value} AS bucket, count(*) AS calls, sum(tokens)::bigint AS tokens, sum(credits)::bigint AS credits
+        SELECT {_BUCKET_NAMES[by]} AS bucket, count(*) AS calls, sum(tokens)::bigint AS tokens,
+               sum(credits)::bigint AS credits
         FROM usage_records WHERE account_id = $1 AND created_at >= $2 AND created_at < $3
         GROUP BY 1 ORDER BY 1 LIMIT $4
-        """,  # noqa: S608 - the bucket is one of the enum's own texts
+        """,  # noqa: S608 - the bucket is one of our own texts
         account_id,
         start,
         end,

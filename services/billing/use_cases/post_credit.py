@@ -22,7 +22,8 @@ from services.billing.domain.ledger.transfer import Transfer
 from services.billing.domain.ledger.wallet import Wallet
 from services.billing.store import credit_grants, transfers, wallets
 from services.billing.store.credit_grants import CreditGrant
-from services.billing.store.ledger_connection import Ledger, Transaction, ledger_of
+from services.billing.store.ledger_connection import Ledger, ledger_of
+from shared.db import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +35,14 @@ class PostedCredit:
     moved: bool
 
 
-async def lock_wallet(connection: Transaction, account_id: str, *, at: datetime) -> Wallet:
+async def lock_wallet(connection: Connection, account_id: str, *, at: datetime) -> Wallet:
     """Lock the account's wallet until the transaction ends, opening it if there is none. S14's sum is taken under
     this lock."""
     return await _locked(await ledger_of(connection), account_id, at=at)
 
 
 async def post_purchase(
-    connection: Transaction,
+    connection: Connection,
     *,
     account_id: str,
     transfer_id: UUID,
@@ -65,7 +66,7 @@ async def post_purchase(
 
 
 async def post_grant(
-    connection: Transaction,
+    connection: Connection,
     *,
     account_id: str,
     transfer_id: UUID,
@@ -87,7 +88,7 @@ async def post_grant(
 
 
 async def post_debit(
-    connection: Transaction,
+    connection: Connection,
     *,
     account_id: str,
     transfer_id: UUID,
@@ -102,7 +103,7 @@ async def post_debit(
 
 
 async def post_refund(
-    connection: Transaction,
+    connection: Connection,
     *,
     account_id: str,
     transfer_id: UUID,
@@ -118,7 +119,7 @@ async def post_refund(
     return await _lock_and_post(connection, order, at=at, real_now=real_now)
 
 
-async def _lock_and_post(connection: Transaction, order: Order, *, at: datetime, real_now: datetime) -> PostedCredit:
+async def _lock_and_post(connection: Connection, order: Order, *, at: datetime, real_now: datetime) -> PostedCredit:
     ledger = await ledger_of(connection)
     wallet = await _locked(ledger, order.account_id, at=at)
     return await _post(ledger, order, wallet, at=at, real_now=real_now)

@@ -36,6 +36,14 @@ class Transfer:
         return direction(self.kind) * self.amount
 
 
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A transfer as it lies in the book."""
+
+    transfer: Transfer
+    created_at: datetime
+
+
 def id_is_refused(value: UUID, now: datetime) -> bool:
     """Whether the id's own time is too old or too far ahead: uniqueness lives in the month that it names, and that
     month must be there. `now` is real time."""

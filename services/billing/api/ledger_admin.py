@@ -1,0 +1,114 @@
+"""Operators' doors to the ledger: grants, debits, and the proof of the book."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from services.billing.api.credits import entry_view
+from services.billing.api.guards import billing_of, caller_of
+from services.billing.domain.ledger.audit import Difference
+from services.billing.domain.ledger.transfer import Posted
+from services.billing.use_cases import operator_postings
+from services.billing.use_cases.verify_ledger import verify_ledger
+from shared import ids
+from shared.db import Connection
+from shared.doors import CreditsField, InstantField, StrictRoute, Text, Wire, answer, guarded
+from shared.doors.idempotent import idempotently
+from shared.errors import Invalid
+from shared.idempotency import Claim
+from shared.money import Credits
+from shared.service_auth import operator_required
+
+router = APIRouter(route_class=StrictRoute, tags=["operators"])
+
+_CREATED = 201
+
+
+class GrantWire(Wire):
+    credits: CreditsField
+    reason: Text
+    expires_at: InstantField | None = None
+
+
+class DebitWire(Wire):
+    credits: CreditsField
+    reason: Text
+
+
+async def _known_account(request: Request) -> None:
+    """Guard: the account of the path exists."""
+    await operator_postings.require_account(billing_of(request), request.path_params["account_id"])
+
+
+@router.post("/api/v1/admin/accounts/{account_id}/grants", summary="Give credits")
+@guarded(operator_required, _known_account)
+async def grant(request: Request, account_id: str, body: GrantWire) -> Response:
+    """201 with the entry."""
+
+    async def work(claim: Claim) -> Response:
+        return await operator_postings.grant_credits(
+            billing_of(request),
+            account_id,
+            millicredits=_positive(body.credits),
+            reason=body.reason,
+            expires_at=body.expires_at,
+            keep=_kept_by(claim),
+        )
+
+    return await idempotently(request, caller_of(request).account_id, work)
+
+
+@router.post("/api/v1/admin/accounts/{account_id}/debits", summary="Take credits")
+@guarded(operator_required, _known_account)
+async def debit(request: Request, account_id: str, body: DebitWire) -> Response:
+    """201 with the entry; 409 `insufficient_credits` where it would take more than is available."""
+
+    async def work(claim: Claim) -> Response:
+        return await operator_postings.debit_credits(
+            billing_of(request),
+            account_id,
+            millicredits=_positive(body.credits),
+            reason=body.reason,
+            keep=_kept_by(claim),
+        )
+
+    return await idempotently(request, caller_of(request).account_id, work)
+
+
+@router.get("/api/v1/admin/ledger/verify", summary="Prove the book")
+@guarded(operator_required)
+async def verify(request: Request) -> Response:
+    """Every balance recomputed from the entries. `sealed` is false as long as nothing is sealed."""
+    proof = await verify_ledger(billing_of(request).database)
+    return answer(
+        {
+            "balanced": proof.balanced,
+            "sealed": False,
+            "trial_balance": Credits(proof.trial_balance),
+            "differences": [_difference_view(difference) for difference in proof.differences],
+            "checked": {"wallets": proof.wallets, "transfers": proof.transfers},
+        }
+    )
+
+
+def _positive(credits: Credits) -> int:
+    if credits.millicredits <= 0:
+        raise Invalid("/credits", "must be over zero")
+    return credits.millicredits
+
+
+def _kept_by(claim: Claim) -> operator_postings.Keep[Response]:
+    async def keep(transaction: Connection, posted: Posted) -> Response:
+        return await claim.keep(transaction, _CREATED, entry_view(posted))
+
+    return keep
+
+
+def _difference_view(difference: Difference) -> dict[str, object]:
+    transfer = difference.transfer
+    return {
+        "account_id": difference.account_id,
+        "what": difference.what,
+        "recorded": difference.recorded,
+        "recomputed": difference.recomputed,
+        "transaction": ids.encode("txn", transfer.id) if transfer is not None else None,
+    }

@@ -1,0 +1,186 @@
+"""The gateway's inner doors to the ledger: postings of paid calls, their outcomes, a wallet. See
+`shared.contracts.ledger`."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from services.billing.api.guards import billing_of
+from services.billing.domain.ledger import items as domain
+from services.billing.domain.ledger.items import Call, Item, Result
+from services.billing.domain.ledger.usage import Ending
+from services.billing.use_cases import credits, usage
+from services.billing.use_cases.post_items import post_items
+from shared.contracts import ledger as contract
+from shared.doors import StrictRoute, Wire, answer, guarded
+from shared.money import MAX_MILLICREDITS
+from shared.service_auth import service_required
+
+router = APIRouter(route_class=StrictRoute, include_in_schema=False)
+
+_LONGEST_HOLD_MS = 24 * 60 * 60 * 1_000
+_MAX_INTEGER = 2**31 - 1
+
+Id = Annotated[UUID, Field(strict=False)]
+Account = Annotated[str, Field(min_length=1, max_length=64)]
+Amount = Annotated[int, Field(ge=0, le=MAX_MILLICREDITS)]
+Name = Annotated[str, Field(max_length=200)]
+Outcome = contract.Outcome
+
+
+class UnitsWire(Wire):
+    calls: Amount
+    tokens: Amount
+    units: Amount
+
+
+class UsageWire(Wire):
+    request_id: Id
+    route: Name
+    key_id: Name
+    price_version: Annotated[int, Field(ge=0, le=_MAX_INTEGER)]
+    units: UnitsWire
+    outcome: Outcome
+    flagged: bool
+
+    def call(self) -> Call:
+        return Call(
+            request_id=self.request_id,
+            route=self.route,
+            key_id=self.key_id,
+            price_version=self.price_version,
+            calls=self.units.calls,
+            tokens=self.units.tokens,
+            units=self.units.units,
+            outcome=self.outcome,
+            flagged=self.flagged,
+        )
+
+
+class ChargeWire(Wire):
+    op: Literal["charge"]
+    id: Id
+    account_id: Account
+    amount: Amount
+    usage: UsageWire
+
+    def item(self) -> Item:
+        return domain.Charge(self.id, self.account_id, self.amount, self.usage.call())
+
+
+class ReverseWire(Wire):
+    op: Literal["reverse"]
+    id: Id
+    charge_id: Id
+    account_id: Account
+    outcome: Outcome
+
+    def item(self) -> Item:
+        return domain.Reverse(self.id, self.charge_id, self.account_id, self.outcome)
+
+
+class HoldWire(Wire):
+    op: Literal["hold"]
+    id: Id
+    account_id: Account
+    amount: Amount
+    at_least: Amount
+    expires_in_ms: Annotated[int, Field(ge=1, le=_LONGEST_HOLD_MS)]
+    usage: UsageWire
+
+    def item(self) -> Item:
+        return domain.Hold(self.id, self.account_id, self.amount, self.at_least, self.expires_in_ms, self.usage.call())
+
+
+class CaptureWire(Wire):
+    op: Literal["capture"]
+    id: Id
+    hold_id: Id
+    account_id: Account
+    amount: Amount
+    usage: UsageWire
+
+    def item(self) -> Item:
+        return domain.Capture(self.id, self.hold_id, self.account_id, self.amount, self.usage.call())
+
+
+class ReleaseWire(Wire):
+    op: Literal["release"]
+    hold_id: Id
+    account_id: Account
+    outcome: Outcome
+
+    def item(self) -> Item:
+        return domain.Release(self.hold_id, self.account_id, self.outcome)
+
+
+ItemWire = Annotated[ChargeWire | ReverseWire | HoldWire | CaptureWire | ReleaseWire, Field(discriminator="op")]
+
+
+class PostingsWire(Wire):
+    items: Annotated[list[ItemWire], Field(min_length=1, max_length=contract.MAX_ITEMS)]
+
+
+class EndingWire(Wire):
+    account_id: Account
+    request_id: Id
+    outcome: Outcome
+    latency_ms: Annotated[int, Field(ge=0, le=_MAX_INTEGER)]
+
+
+class EndingsWire(Wire):
+    items: Annotated[list[EndingWire], Field(max_length=contract.MAX_ITEMS)]
+
+
+@router.post(contract.PATH)
+@guarded(service_required)
+async def postings(request: Request, body: PostingsWire) -> Response:
+    """Judge each item alone, in order; durable before the answer leaves."""
+    billing = billing_of(request)
+    results = await post_items(billing.database, billing.clock, [wire.item() for wire in body.items])
+    return answer({"results": _views(results)})
+
+
+@router.post(contract.OUTCOMES_PATH)
+@guarded(service_required)
+async def outcomes(request: Request, body: EndingsWire) -> Response:
+    """How answered calls ended."""
+    endings = [Ending(wire.account_id, wire.request_id, wire.outcome, wire.latency_ms) for wire in body.items]
+    await usage.tell_endings(billing_of(request), endings)
+    return answer(status=204)
+
+
+@router.get("/internal/v1/wallets/{account_id}")
+@guarded(service_required)
+async def wallet(request: Request, account_id: str) -> Response:
+    """What the account has, as committed."""
+    found = await credits.read_wallet(billing_of(request), account_id)
+    state = contract.WalletState(
+        account_id=account_id,
+        balance=found.balance,
+        held=found.held,
+        available=found.available,
+        frozen_reason=found.frozen_reason,
+    )
+    return answer(state)
+
+
+def _views(results: Sequence[Result]) -> list[contract.Result]:
+    return [_view(result) for result in results]
+
+
+def _view(result: Result) -> contract.Result:
+    view = contract.Result(
+        verdict=result.verdict.value,
+        charged=result.charged,
+        held=result.held,
+        available=result.available,
+        balance=result.balance,
+    )
+    if result.reason is not None:
+        view["reason"] = result.reason
+    return view

@@ -1,0 +1,93 @@
+"""GET /api/v1/usage and /api/v1/usage/requests/{request_id}: what an account's calls were and cost."""
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from services.billing.api.guards import billing_of, caller_of
+from services.billing.domain.ledger.usage import Bucket, UsageRecord
+from services.billing.use_cases import usage
+from shared import ids
+from shared.doors import StrictRoute, answer, guarded
+from shared.errors import Invalid
+from shared.money import Credits
+from shared.service_auth import caller_required
+
+router = APIRouter(route_class=StrictRoute, tags=["usage"])
+
+_DATE_LENGTH = len("2027-01-31")
+Day = Annotated[str | None, Query(max_length=40, description="A date, or an RFC 3339 time.")]
+
+
+async def _own_call(request: Request) -> None:
+    """Guard: the call of the path is the caller's. Leaves it on `request.state.call`."""
+    request_id = ids.decode("req", request.path_params["request_id"])
+    request.state.call = await usage.read_call(billing_of(request), caller_of(request).account_id, request_id)
+
+
+@router.get("/api/v1/usage", summary="Sum usage")
+@guarded(caller_required)
+async def sum_usage(
+    request: Request,
+    start: Annotated[Day, Query(alias="from")] = None,
+    to: Day = None,
+    group_by: Literal["day", "hour", "route", "key"] = "day",
+) -> Response:
+    """Calls, tokens and credits by day, hour, route or key; the last 30 days unless told. A date as `to` includes
+    that day; times are UTC."""
+    sums = await usage.sum_usage(
+        billing_of(request),
+        caller_of(request).account_id,
+        start=_instant(start, "from"),
+        end=_instant(to, "to", whole_day=True),
+        by=Bucket(group_by),
+    )
+    return answer(
+        {
+            "data": [
+                {"bucket": each.bucket, "calls": each.calls, "tokens": each.tokens, "credits": Credits(each.credits)}
+                for each in sums
+            ]
+        }
+    )
+
+
+@router.get("/api/v1/usage/requests/{request_id}", summary="Read one call")
+@guarded(caller_required, _own_call)
+async def read_call(request: Request, request_id: str) -> Response:
+    """What one call used, held and cost, and how it ended."""
+    return answer(_call_view(request.state.call))
+
+
+def _instant(text: str | None, name: str, *, whole_day: bool = False) -> datetime | None:
+    """The instant that a query parameter says; of a date its first, or with `whole_day` the next one's."""
+    if text is None:
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+        if len(text) == _DATE_LENGTH:
+            day = datetime.combine(parsed.date(), time(), UTC)
+            return day + timedelta(days=1) if whole_day else day
+        if parsed.tzinfo is None:
+            raise Invalid(f"query:/{name}", "must have a time zone, as in 2027-01-31T12:00:00Z")
+        return parsed.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise Invalid(f"query:/{name}", "must be a date or an RFC 3339 time, as 2027-01-31") from error
+
+
+def _call_view(call: UsageRecord) -> dict[str, object]:
+    return {
+        "request_id": ids.encode("req", call.request_id),
+        "route": call.route,
+        "key_id": call.key_id,
+        "units": {"calls": call.calls, "tokens": call.tokens, "units": call.units},
+        "price_version": call.price_version,
+        "held": Credits(call.held),
+        "credits": Credits(call.credits),
+        "outcome": call.outcome,
+        "flagged": call.flagged,
+        "latency_ms": call.latency_ms,
+        "created_at": call.created_at,
+    }

@@ -1,0 +1,67 @@
+"""Credits that operators give and take by hand. Each is one transaction, the answer's record included."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TypeVar
+
+from services.billing.domain.ledger.transfer import Posted
+from services.billing.service import Billing
+from services.billing.use_cases.post_credit import post_debit, post_grant
+from shared import ids
+from shared.db import Connection
+from shared.errors import Invalid, NotFound
+
+Answer = TypeVar("Answer")
+Keep = Callable[[Connection, Posted], Awaitable[Answer]]
+"""Makes the answer from the entry, and saves it in the same transaction where the request may be repeated."""
+
+
+async def require_account(billing: Billing, account_id: str) -> None:
+    """Ask the gateway, which owns accounts. Raises NotFound."""
+    if ids.decode("acct", account_id) is None or not await billing.gateway.has_account(account_id):
+        raise NotFound("account")
+
+
+async def grant_credits(
+    billing: Billing,
+    account_id: str,
+    *,
+    millicredits: int,
+    reason: str,
+    expires_at: datetime | None,
+    keep: Keep[Answer],
+) -> Answer:
+    """Give promotional credits. Raises Invalid where they would have expired already."""
+    now = billing.clock.now()
+    if expires_at is not None and expires_at <= now:
+        raise Invalid("/expires_at", "must be in the future")
+    async with billing.database.transaction() as transaction:
+        posted = await post_grant(
+            transaction,
+            account_id=account_id,
+            transfer_id=ids.new_uuid(at=billing.clock.real_now()),
+            millicredits=millicredits,
+            description=reason,
+            expires_at=expires_at,
+            at=now,
+            real_now=billing.clock.real_now(),
+        )
+        return await keep(transaction, Posted(posted.transfer, now))
+
+
+async def debit_credits(
+    billing: Billing, account_id: str, *, millicredits: int, reason: str, keep: Keep[Answer]
+) -> Answer:
+    """Take credits, never more than are available. Raises CannotDebit (409)."""
+    now = billing.clock.now()
+    async with billing.database.transaction() as transaction:
+        posted = await post_debit(
+            transaction,
+            account_id=account_id,
+            transfer_id=ids.new_uuid(at=billing.clock.real_now()),
+            millicredits=millicredits,
+            description=reason,
+            at=now,
+            real_now=billing.clock.real_now(),
+        )
+        return await keep(transaction, Posted(posted.transfer, now))
