@@ -8,7 +8,16 @@ from functools import partial
 from fastapi import FastAPI
 
 import services.billing.api.refusals  # noqa: F401  makes billing's codes known
-from services.billing.api import checkout, payments, stripe_webhook, webhook_events_admin
+from services.billing.api import (
+    checkout,
+    credits,
+    ledger_admin,
+    ledger_postings,
+    payments,
+    stripe_webhook,
+    usage,
+    webhook_events_admin,
+)
 from services.billing.clients.fraud import Fraud
 from services.billing.clients.gateway import Gateway
 from services.billing.clients.stripe import StripeGate
@@ -50,6 +59,10 @@ def _more_checks(billing: Billing) -> dict[str, Check]:
 ROUTERS = (
     operations_router(NAME, _more_checks),
     feed_router(NAME),
+    ledger_postings.router,
+    credits.router,
+    usage.router,
+    ledger_admin.router,
     checkout.router,
     payments.router,
     stripe_webhook.router,

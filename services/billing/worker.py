@@ -5,6 +5,8 @@ from functools import partial
 
 from services.billing.service import Billing
 from services.billing.use_cases.expiry import look_after_payments
+from services.billing.use_cases.hold_sweep import SWEEP_EVERY_SECONDS, sweep
+from services.billing.use_cases.ledger_months import MONTHS_EVERY_SECONDS, make_months_ahead
 from services.billing.use_cases.webhook_worker import work_on_events
 from shared import idempotency, outbox
 from shared.loops import Loop
@@ -14,6 +16,8 @@ def loops(billing: Billing) -> Sequence[Loop]:
     """What `serve` runs beside its answers, and `worker` alone."""
     return [
         outbox.dispatcher("billing", billing.database, billing.redis),
+        Loop("ledger-holds", SWEEP_EVERY_SECONDS, partial(sweep, billing)),
+        Loop("ledger-months", MONTHS_EVERY_SECONDS, partial(make_months_ahead, billing)),
         Loop("stripe-events", 1.0, partial(work_on_events, billing), billing.webhook_bell),
         Loop("payments-under-way", 5.0, partial(look_after_payments, billing)),
         Loop("forget-answers", 300.0, partial(idempotency.forget_old, billing.database, billing.clock)),

@@ -7,11 +7,11 @@ from pydantic import Field
 from starlette.responses import Response
 
 from services.billing.api.guards import active_caller_required, billing_of, caller_of
-from services.billing.api.idempotent import idempotently
 from services.billing.domain.payment import Payment, Status
 from services.billing.use_cases.checkout import Buyer, CheckoutOrder, check_out
 from shared.db import Connection
 from shared.doors import StrictRoute, WholeCreditsField, Wire, guarded
+from shared.doors.idempotent import idempotently
 from shared.idempotency import Claim
 from shared.money import MILLICREDITS_PER_CREDIT
 from shared.service_auth import Caller
@@ -42,7 +42,7 @@ async def begin_checkout(request: Request, body: CheckoutBody) -> Response:
 
         return await check_out(billing_of(request), _buyer(caller_of(request)), _order(body), finish)
 
-    return await idempotently(request, work)
+    return await idempotently(request, caller_of(request).account_id, work)
 
 
 def _answer(payment: Payment) -> tuple[int, dict[str, object]]:

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from services.billing.api.guards import active_caller_required, billing_of, caller_of
-from services.billing.api.idempotent import idempotently
-from services.billing.api.lists import After, Limit, page
 from services.billing.domain.payment import Payment, Status
 from services.billing.use_cases import payments
 from shared.doors import StrictRoute, answer, guarded
+from shared.doors.idempotent import idempotently
+from shared.doors.lists import After, Limit, page
 from shared.idempotency import Claim
 from shared.money import Credits, Money
 from shared.service_auth import caller_required
@@ -53,7 +53,7 @@ async def cancel_payment(request: Request, payment_id: str) -> Response:
         async with billing.database.transaction() as connection:
             return await claim.keep(connection, 200, payment_view(payment, billing.clock.now()))
 
-    return await idempotently(request, work)
+    return await idempotently(request, caller_of(request).account_id, work)
 
 
 def payment_view(payment: Payment, now: datetime) -> dict[str, object]:

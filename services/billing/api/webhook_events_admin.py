@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from services.billing.api.guards import billing_of
-from services.billing.api.lists import After, Limit, page
 from services.billing.store.webhook_events import StoredEvent
 from services.billing.use_cases import webhooks
 from shared.doors import StrictRoute, answer, guarded
+from shared.doors.lists import After, Limit, page
 from shared.service_auth import operator_required
 
 router = APIRouter(route_class=StrictRoute, tags=["operators"])

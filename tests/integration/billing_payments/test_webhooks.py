@@ -1,0 +1,362 @@
+"""Stripe's events: who may send them, what is stored, and what they can and can't do."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.billing.domain.webhook_signature import sign
+from services.billing.store import webhook_events
+from services.billing.use_cases.webhook_worker import work_on_events
+from shared.service_auth import Caller
+from tests.integration.billing_payments.conftest import (
+    OPERATOR,
+    SECRET_KEY,
+    WEBHOOK_SECRET,
+    OpenShop,
+    Shop,
+    a_customer,
+    an_event,
+    session_id_of,
+)
+from tests.support.http import eventually
+from tests.support.keys import headers_for
+
+
+async def _ordered(shop: Shop, buyer: Caller) -> tuple[str, dict[str, Any]]:
+    """A payment's id and its session as an event would show it."""
+    answer = await shop.checkout(buyer)
+    assert answer.status_code == 201, answer.text
+    body = answer.json()
+    session = {
+        "id": session_id_of(body["checkout_url"]),
+        "object": "checkout.session",
+        "status": "complete",
+        "payment_status": "paid",
+        "amount_total": 500,
+        "currency": "usd",
+        "metadata": {"payment_id": body["payment_id"], "account_id": buyer.account_id},
+    }
+    return body["payment_id"], session
+
+
+async def _stored(shop: Shop) -> list[Any]:
+    return await shop.rows("SELECT * FROM webhook_events ORDER BY id")
+
+
+async def test_same_event_ten_times_at_once_credits_once(shop: Shop) -> None:
+    buyer = a_customer()
+    body = (await shop.checkout(buyer)).json()
+    await shop.sandbox_control("/test/delivery", {"mode": "drop"})
+    await shop.pay(body["checkout_url"])
+    event = an_event("checkout.session.completed", {"id": session_id_of(body["checkout_url"])}, event_id="evt_the_same")
+
+    answers = await asyncio.gather(*(shop.deliver(event) for _ in range(10)))
+    await shop.wallet_becomes(buyer.account_id, 5_000_000)
+    await shop.all_events_done(1)
+
+    assert [(answer.status_code, answer.json()) for answer in answers] == [(200, {"received": True})] * 10
+    assert [(row.stripe_event_id, row.status) for row in await _stored(shop)] == [("evt_the_same", "handled")]
+    assert await shop.balance(buyer.account_id) == 5_000_000
+
+
+async def test_one_fact_under_many_ids_credits_once(shop: Shop) -> None:
+    buyer = a_customer()
+    body = (await shop.checkout(buyer)).json()
+    await shop.sandbox_control("/test/delivery", {"mode": "drop"})
+    await shop.pay(body["checkout_url"])
+    about = {"id": session_id_of(body["checkout_url"])}
+    await asyncio.gather(*(shop.deliver(an_event("checkout.session.completed", about)) for _ in range(10)))
+    await shop.all_events_done(10)
+    assert await shop.balance(buyer.account_id) == 5_000_000
+
+
+async def test_events_doubled_and_shuffled_credit_once(shop: Shop) -> None:
+    for mode in ("double", "shuffle"):
+        await shop.sandbox_control("/test/delivery", {"mode": mode})
+        buyer = a_customer()
+        await shop.pay((await shop.checkout(buyer)).json()["checkout_url"])
+        await shop.wallet_becomes(buyer.account_id, 5_000_000)
+    await shop.all_events_done(10)
+    assert await shop.rows("SELECT 1 FROM wallets WHERE balance <> 5000000") == []
+
+
+async def test_forged_stale_and_odd_signatures_are_refused_and_store_nothing(shop: Shop) -> None:
+    _, session = await _ordered(shop, a_customer())
+    body = json.dumps(an_event("checkout.session.completed", session)).encode()
+    now = datetime.now(UTC)
+    good = sign(body, secret=WEBHOOK_SECRET, at=now)
+    stamp = good.split(",", 1)[0]
+    for signature in (
+        "",
+        "t=,v1=",
+        "v1=" + "0" * 64,
+        stamp,
+        f"{stamp},v0={good.split('v1=')[1]}",
+        f"{stamp},v1={'0' * 64}",
+        f"{stamp},{good}",
+        sign(body, secret="whsec_of_another", at=now),
+        sign(body, secret="", at=now),
+        sign(body, secret=WEBHOOK_SECRET, at=now - timedelta(seconds=302)),
+        sign(body, secret=WEBHOOK_SECRET, at=now + timedelta(seconds=302)),
+        sign(body + b" ", secret=WEBHOOK_SECRET, at=now),
+        "t=99999999999999999999999,v1=00",
+        "t=-1,v1=00",
+        f"{stamp},v1=é".encode(),
+        b"\xff\xfe=,v1",
+        f"t=١٢٣,v1={'0' * 64}".encode(),
+    ):
+        answer = await shop.deliver_raw(body, signature)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_signature"), signature
+    no_header = await shop.http.post("/api/webhooks/stripe", content=body)
+    twice = await shop.http.post(
+        "/api/webhooks/stripe", content=body, headers=[("stripe-signature", good), ("stripe-signature", good)]
+    )
+    assert (no_header.status_code, twice.status_code) == (400, 400)
+    assert await _stored(shop) == []
+
+
+async def test_signed_bodies_that_are_no_events_are_refused_and_store_nothing(shop: Shop) -> None:
+    event = an_event("checkout.session.completed", {"id": "cs_test_1"})
+    thin = {"id": "evt_test_65", "object": "v2.core.event", "type": "v1.billing.meter.error", "livemode": False}
+    for body in (
+        b"[]",
+        b"null",
+        b'"text"',
+        b"1",
+        b"",
+        b"{}",
+        b"not json",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"id": NaN}',
+        b"1" * 5_000,
+        json.dumps(thin).encode(),
+        json.dumps({**event, "id": None}).encode(),
+        json.dumps({**event, "id": "evt_\u0000"}).encode(),
+        json.dumps({**event, "type": ["a"]}).encode(),
+        json.dumps({**event, "data": []}).encode(),
+        json.dumps({**event, "data": {"object": "x"}}).encode(),
+        json.dumps({**event, "livemode": "false"}).encode(),
+        json.dumps({**event, "account": 5}).encode(),
+    ):
+        answer = await shop.deliver_raw(body, sign(body, secret=WEBHOOK_SECRET, at=datetime.now(UTC)))
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_payload"), body[:60]
+    assert await _stored(shop) == []
+
+
+async def test_body_over_the_bound_is_refused_unread(shop: Shop) -> None:
+    answer = await shop.deliver_raw(b"x" * (1024 * 1024 + 1), "t=1,v1=0")
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+async def test_signed_event_of_an_unpaid_session_gives_no_credit(shop: Shop) -> None:
+    buyer = a_customer()
+    payment_id, session = await _ordered(shop, buyer)
+    assert (await shop.deliver(an_event("checkout.session.completed", session))).status_code == 200
+    await shop.all_events_done(1)
+
+    assert await shop.balance(buyer.account_id) == 0
+    assert (await shop.payment(buyer, payment_id))["status"] == "pending"
+
+
+async def test_wrong_mode_and_connected_accounts_are_stored_as_ignored(shop: Shop) -> None:
+    _, session = await _ordered(shop, a_customer())
+    live = await shop.deliver(an_event("checkout.session.completed", session, livemode=True))
+    other = await shop.deliver(an_event("checkout.session.completed", session, account="acct_connected"))
+
+    assert (live.status_code, other.status_code) == (200, 200)
+    rows = await _stored(shop)
+    assert [row.status for row in rows] == ["ignored", "ignored"]
+    assert all(row.error and row.attempts == 0 for row in rows)
+
+
+async def test_unknown_sessions_intents_and_types_are_ignored_with_a_reason(shop: Shop) -> None:
+    for kind, about in (
+        ("checkout.session.completed", {"id": "cs_test_of_nobody"}),
+        ("payment_intent.succeeded", {"id": "pi_of_nobody"}),
+        ("payment_intent.succeeded", {}),
+        ("customer.created", {"id": "cus_1"}),
+        ("invoice_payment.paid", {"id": "inpay_1"}),
+        ("of.a.type.to.come", {"id": None}),
+    ):
+        assert (await shop.deliver(an_event(kind, about))).status_code == 200
+    await shop.all_events_done(6)
+    rows = await _stored(shop)
+    assert {row.status for row in rows} == {"ignored"}
+    assert all(row.error for row in rows)
+
+
+async def test_paid_session_of_another_product_is_ignored(shop: Shop) -> None:
+    buyer = a_customer()
+    payment_id, _ = await _ordered(shop, buyer)
+    for metadata in ({}, {"payment_id": payment_id, "account_id": "acct_other"}):
+        form = {
+            "mode": "payment",
+            "success_url": "http://127.0.0.1/",
+            "line_items[0][quantity]": "1",
+            "line_items[0][price_data][currency]": "usd",
+            "line_items[0][price_data][unit_amount]": "500",
+            "line_items[0][price_data][product_data][name]": "Something else",
+            **{f"metadata[{name}]": value for name, value in metadata.items()},
+        }
+        made = await shop.http.post(
+            f"{shop.sandbox_url}/v1/checkout/sessions", data=form, headers={"authorization": f"Bearer {SECRET_KEY}"}
+        )
+        assert made.status_code == 200, made.text
+        await shop.pay(made.json()["url"])
+    await shop.all_events_done(8)
+    assert await shop.balance(buyer.account_id) == 0
+    assert (await shop.payment(buyer, payment_id))["status"] == "pending"
+
+
+async def test_session_of_another_amount_that_names_the_payment_gives_no_credit(shop: Shop) -> None:
+    buyer = a_customer()
+    payment_id, _session = await _ordered(shop, buyer)
+    async with shop.billing.database.transaction() as connection:
+        await connection.exec_driver_sql("UPDATE payments SET session_id = NULL, checkout_url = NULL")
+    form = {
+        "mode": "payment",
+        "success_url": "http://127.0.0.1/",
+        "line_items[0][quantity]": "1",
+        "line_items[0][price_data][currency]": "usd",
+        "line_items[0][price_data][unit_amount]": "50",
+        "line_items[0][price_data][product_data][name]": "Cheap credits",
+        "metadata[payment_id]": payment_id,
+        "metadata[account_id]": buyer.account_id,
+    }
+    made = await shop.http.post(
+        f"{shop.sandbox_url}/v1/checkout/sessions", data=form, headers={"authorization": f"Bearer {SECRET_KEY}"}
+    )
+    await shop.pay(made.json()["url"])
+    await shop.all_events_done(4)
+
+    assert await shop.balance(buyer.account_id) == 0
+    reasons = {row.error for row in await _stored(shop) if row.type == "checkout.session.completed"}
+    assert reasons == {"paid 50 usd where 500 usd was asked"}
+
+
+async def test_both_paths_and_every_configured_secret_are_taken(open_shop: OpenShop) -> None:
+    async with open_shop(stripe_webhook_secret=f"whsec_old, {WEBHOOK_SECRET}") as shop:
+        for secret in ("whsec_old", WEBHOOK_SECRET):
+            assert (await shop.deliver(an_event("customer.created", {"id": "cus_1"}), secret=secret)).status_code == 200
+        body = json.dumps(an_event("customer.created", {"id": "cus_1"})).encode()
+        headers = {"stripe-signature": sign(body, secret=WEBHOOK_SECRET, at=datetime.now(UTC))}
+        assert (await shop.http.post("/webhook/stripe", content=body, headers=headers)).status_code == 200
+
+
+async def test_without_a_secret_the_route_is_off(open_shop: OpenShop) -> None:
+    async with open_shop(stripe_webhook_secret="") as shop:
+        for secret in ("", WEBHOOK_SECRET):
+            answer = await shop.deliver(an_event("customer.created", {"id": "cus_1"}), secret=secret)
+            assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert await _stored(shop) == []
+
+
+async def test_body_is_stored_sealed(shop: Shop) -> None:
+    await shop.deliver(an_event("customer.created", {"id": "cus_1", "email": "ada@marked.example"}))
+    [row] = await _stored(shop)
+    assert b"marked" not in bytes(row.body)
+
+
+async def test_event_of_a_worker_that_died_is_done_after_its_lease(open_shop: OpenShop) -> None:
+    async with open_shop(run_workers=False, webhook_lease_seconds=1) as shop:
+        buyer = a_customer()
+        await shop.sandbox_control("/test/delivery", {"mode": "drop"})
+        _, session = await _ordered(shop, buyer)
+        await shop.pay(f"{shop.sandbox_url}/c/pay/{session['id']}")
+        await shop.deliver(an_event("checkout.session.completed", session))
+        async with shop.billing.database.transaction() as connection:
+            [dead] = await webhook_events.lease(connection, lease_seconds=1, limit=4)
+
+        assert await work_on_events(shop.billing) is False
+        assert await shop.balance(buyer.account_id) == 0
+
+        async def worked() -> bool:
+            return await work_on_events(shop.billing)
+
+        await eventually(worked)
+        assert await shop.balance(buyer.account_id) == 5_000_000
+        async with shop.billing.database.transaction() as connection:
+            late = await webhook_events.close(connection, dead, "handled", reason=None, at=shop.clock.now())
+        assert late is False
+        assert [row.status for row in await _stored(shop)] == ["handled"]
+
+
+async def test_two_workers_at_once_do_each_event_once(open_shop: OpenShop) -> None:
+    async with open_shop(run_workers=False) as shop:
+        buyers = [a_customer() for _ in range(5)]
+        for buyer in buyers:
+            await shop.pay((await shop.checkout(buyer)).json()["checkout_url"])
+
+        async def stored() -> bool:
+            return len(await _stored(shop)) == 25
+
+        await eventually(stored)
+
+        async def work() -> None:
+            while await work_on_events(shop.billing):
+                pass
+
+        await asyncio.gather(work(), work(), work())
+        rows = await _stored(shop)
+        assert {row.attempts for row in rows} == {1}
+        assert [await shop.balance(buyer.account_id) for buyer in buyers] == [5_000_000] * 5
+
+
+async def test_event_that_can_not_be_worked_on_is_parked_and_replayed_by_an_operator(open_shop: OpenShop) -> None:
+    async with open_shop(webhook_max_attempts=2) as shop:
+        buyer = a_customer()
+        body = (await shop.checkout(buyer)).json()
+        await shop.sandbox_control("/test/delivery", {"mode": "drop"})
+        await shop.pay(body["checkout_url"])
+        await shop.sandbox_control("/test/faults", {"status": 500, "times": 100, "path": "/v1/checkout/sessions"})
+        await shop.deliver(an_event("checkout.session.completed", {"id": session_id_of(body["checkout_url"])}))
+        await shop.deliver(an_event("customer.created", {"id": "cus_1"}))
+        await shop.all_events_done(2)
+
+        listed = (await shop.get(OPERATOR, "/api/v1/admin/webhook-events?status=parked")).json()["data"]
+        assert [(event["status"], event["attempts"], event["error"]) for event in listed] == [
+            ("parked", 2, "StripeUnavailable: APIError")
+        ]
+        await shop.sandbox_control("/test/faults", {"status": 500, "times": 0, "path": "/v1/checkout/sessions"})
+        again = await shop.post(OPERATOR, f"/api/v1/admin/webhook-events/{listed[0]['id']}/replay")
+        assert (again.status_code, again.json()["status"]) == (200, "received")
+        await shop.wallet_becomes(buyer.account_id, 5_000_000)
+
+
+async def test_replaying_a_handled_event_changes_nothing(shop: Shop) -> None:
+    buyer = a_customer()
+    await shop.pay((await shop.checkout(buyer)).json()["checkout_url"])
+    await shop.all_events_done(5)
+    for row in await _stored(shop):
+        assert (await shop.post(OPERATOR, f"/api/v1/admin/webhook-events/{row.id}/replay")).status_code == 200
+    await shop.all_events_done(5)
+    assert await shop.balance(buyer.account_id) == 5_000_000
+
+
+async def test_operators_list_pages_newest_first_and_hides_bodies(shop: Shop) -> None:
+    for number in range(3):
+        await shop.deliver(an_event("customer.created", {"id": "cus_1"}, event_id=f"evt_{number}"))
+    first = (await shop.get(OPERATOR, "/api/v1/admin/webhook-events?limit=2")).json()
+    second = (await shop.get(OPERATOR, f"/api/v1/admin/webhook-events?limit=2&after={first['next']}")).json()
+
+    assert [event["stripe_event_id"] for event in first["data"] + second["data"]] == ["evt_2", "evt_1", "evt_0"]
+    assert (first["has_more"], second["has_more"], second["next"]) == (True, False, None)
+    assert set(first["data"][0]) == {
+        *("id", "stripe_event_id", "type", "api_version", "status"),
+        *("attempts", "error", "received_at", "handled_at"),
+    }
+
+
+@pytest.mark.parametrize("path", ["/api/v1/admin/webhook-events", "/api/v1/admin/webhook-events/evt_x/replay"])
+async def test_customers_do_not_see_events(shop: Shop, path: str) -> None:
+    method = "POST" if path.endswith("replay") else "GET"
+    refused = await shop.http.request(method, path, headers=headers_for(a_customer(), "billing"))
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+
+
+async def test_replay_of_an_unknown_event_is_not_found(shop: Shop) -> None:
+    assert (await shop.post(OPERATOR, "/api/v1/admin/webhook-events/evt_x/replay")).status_code == 404
