@@ -73,6 +73,12 @@ async def by_name(
     return await _one(connection, keys, " AND r.name = :value", name, lock=lock)
 
 
+async def was_made(connection: AsyncConnection, route_id: str) -> bool:
+    """Whether the id was ever a route's, deleted ones too: a cursor stays good."""
+    found = await connection.scalar(text("SELECT EXISTS (SELECT 1 FROM routes WHERE id = :id)"), {"id": route_id})
+    return bool(found)
+
+
 async def existed(connection: AsyncConnection, name: str) -> bool:
     """Whether a seeded route ever had the name: one that an operator deleted is not made again."""
     found = await connection.scalar(

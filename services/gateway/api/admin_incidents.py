@@ -1,0 +1,44 @@
+"""Incidents and bans, for operators (S2, S5)."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from services.gateway.api.guards import actor_of, gateway_of, operator_required
+from services.gateway.store.incidents import Incident
+from services.gateway.use_cases import incidents
+from shared.doors import StrictRoute, answer, guarded
+from shared.doors.lists import After, Limit, invalid_cursor, page
+
+router = APIRouter(route_class=StrictRoute, prefix="/api/v1/admin", tags=["operators"])
+
+Kind = Annotated[str | None, Query(max_length=64, description="Only incidents of this kind.")]
+
+
+@router.get("/incidents", summary="Security incidents, newest first")
+@guarded(operator_required)
+async def list_incidents(request: Request, limit: Limit = 20, after: After = None, kind: Kind = None) -> Response:
+    found = await incidents.list_incidents(gateway_of(request), kind=kind, after=after, limit=limit)
+    if found is None:
+        raise invalid_cursor()
+    return page(found, limit, _shown)
+
+
+@router.post("/api-keys/{key_id}/lift-ban", status_code=204, summary="Lift a key's ban")
+@guarded(operator_required)
+async def lift_ban(request: Request, key_id: str) -> Response:
+    await incidents.lift_ban(gateway_of(request), actor_of(request), key_id)
+    return answer(status=204)
+
+
+def _shown(incident: Incident) -> dict[str, object]:
+    return {
+        "id": incident.id,
+        "kind": incident.kind,
+        "account_id": incident.account_id,
+        "key_id": incident.key_id,
+        "address": incident.address,
+        "details": dict(incident.details),
+        "created_at": incident.created_at,
+    }
