@@ -5,7 +5,9 @@ from fastapi import FastAPI
 from services.gateway.api import (
     account,
     admin_accounts,
+    admin_incidents,
     admin_keys,
+    admin_routes,
     auth,
     forwarding,
     internal_accounts,
@@ -31,6 +33,8 @@ ROUTERS = [
     account.router,
     admin_accounts.router,
     admin_keys.router,
+    admin_routes.router,
+    admin_incidents.router,
     internal_accounts.router,
     stripe_webhook.router,
     forwarding.router(),
