@@ -1,5 +1,6 @@
 """The gateway over real HTTP, PostgreSQL and Redis; billing is a small application that answers the wallet contract."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -33,13 +34,20 @@ class Billing:
     default: int = 0
     frozen: dict[str, str] = field(default_factory=dict)
     status: int = 200
+    answers_after_seconds: float = 0.0
     asked: int = 0
+    asking: int = 0
+    most_at_once: int = 0
 
     def app(self) -> Starlette:
         verifier = Verifier("billing", {"gateway": public_key_of(keys.SEEDS["gateway"])})
 
         async def wallet(request: Request) -> Response:
             self.asked += 1
+            self.asking += 1
+            self.most_at_once = max(self.most_at_once, self.asking)
+            await asyncio.sleep(self.answers_after_seconds)
+            self.asking -= 1
             caller = verifier.verify(request.headers["authorization"].removeprefix("Bearer "))
             assert caller.role == "service"
             account_id = request.path_params["account_id"]
@@ -93,7 +101,9 @@ class World:
         )
         assert made.status_code == 201, made.text
         token = made.json()["token"]
-        return Customer(made.json()["account"]["id"], address, token, await self.client(authorization=f"Bearer {token}"))
+        return Customer(
+            made.json()["account"]["id"], address, token, await self.client(authorization=f"Bearer {token}")
+        )
 
     async def operator(self) -> Customer:
         address = f"operator{next(_numbers)}@example.com"

@@ -59,9 +59,7 @@ async def test_one_of_many_registrations_of_an_email_wins(world: World) -> None:
         ({"email_verified": True}, "/email_verified"),
     ],
 )
-async def test_senseless_field_is_named_and_not_echoed(
-    world: World, change: dict[str, object], pointer: str
-) -> None:
+async def test_senseless_field_is_named_and_not_echoed(world: World, change: dict[str, object], pointer: str) -> None:
     body = {"email": "new@example.com", "password": PASSWORD, **change}
     refused = await world.http.post("/api/v1/auth/register", json=body)
     assert (refused.status_code, code_of(refused)) == (422, "validation_failed")
@@ -83,9 +81,7 @@ async def test_registration_with_idempotency_key_is_replayed_and_shown_again(wor
     again = await world.http.post("/api/v1/auth/register", json=body, headers=headers)
     assert (again.status_code, again.content) == (201, first.content)
     assert again.headers["idempotent-replayed"] == "true"
-    other = await world.http.post(
-        "/api/v1/auth/register", json={**body, "password": PASSWORD + "!"}, headers=headers
-    )
+    other = await world.http.post("/api/v1/auth/register", json={**body, "password": PASSWORD + "!"}, headers=headers)
     assert (other.status_code, code_of(other)) == (422, "idempotency_key_reused")
 
 

@@ -11,9 +11,7 @@ from tests.support.http import eventually
 
 
 async def sign_in(world: World, email: str, password: str = PASSWORD, **headers: str) -> Any:
-    return await world.http.post(
-        "/api/v1/auth/login", json={"email": email, "password": password}, headers=headers
-    )
+    return await world.http.post("/api/v1/auth/login", json={"email": email, "password": password}, headers=headers)
 
 
 async def test_login_makes_a_new_session_whatever_token_came_along(world: World) -> None:
