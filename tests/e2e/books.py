@@ -1,0 +1,31 @@
+"""Do the books agree? What must hold after every test, whatever happened in it."""
+
+from tests.e2e.callers import Customer, Operator
+from tests.e2e.waiting import eventually
+
+
+def assert_whole(operator: Operator, *customers: Customer, holds_end_within: float = 5.0) -> None:
+    """Transactions sum to the credits, step by step; nothing stays held; the ledger's trial balance is zero."""
+    for customer in customers:
+        eventually(
+            lambda customer=customer: customer.wallet()["held"] == 0,  # type: ignore[misc]
+            seconds=holds_end_within,
+            what="nothing is held",
+        )
+        _assert_history(customer)
+    verdict = operator.verify()
+    assert verdict["balanced"] is True, verdict
+    assert verdict["trial_balance"] == 0, verdict
+    assert verdict["differences"] == [], verdict
+
+
+def _assert_history(customer: Customer) -> None:
+    """Every balance follows from the one before, none is under zero, the last is what the wallet says."""
+    balance = 0
+    for entry in reversed(customer.transactions()):
+        balance += entry["credits"]
+        assert entry["balance_after"] == balance, entry
+        assert balance >= 0, entry
+    wallet = customer.wallet()
+    assert balance == wallet["credits"]
+    assert wallet["available"] == wallet["credits"] - wallet["held"]

@@ -1,0 +1,279 @@
+"""`kill -9` in the middle of a run of calls: what was answered is charged exactly once, the rest at most once.
+
+A model outside keeps what was acknowledged: each complete answer with its `X-Request-Id` and `X-Credits-Charged`.
+Afterwards the ledger must say the same, and hold nothing back.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from tests.e2e import books
+from tests.e2e.callers import CREDIT, FIRST_KEY, Customer, Key, Operator, charged, pay, side_by_side
+from tests.e2e.running import Running
+from tests.e2e.waiting import eventually
+
+BUDGET = 100_000
+CALLERS = 8
+HEALED_WITHIN = 10.0
+HOLDS_END_WITHIN = 20.0
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "words=40 pause_ms=2"}], "max_tokens": 64}
+Ask = Callable[[httpx.Client, Key, int], httpx.Response]
+
+
+@dataclass
+class Run:
+    """What callers were told. `lost` counts calls without a complete answer."""
+
+    answers: list[httpx.Response] = field(default_factory=list)
+    lost: int = 0
+
+    def statuses(self) -> Counter[int]:
+        return Counter(answer.status_code for answer in self.answers)
+
+    def paid(self) -> list[httpx.Response]:
+        return [answer for answer in self.answers if answer.status_code == 200]
+
+
+class Callers:
+    """So many callers who go on asking, one call after the other, until they are told to stop."""
+
+    def __init__(self, customer: Customer, key: Key, ask: Ask) -> None:
+        self.run = Run()
+        self._customer, self._key, self._ask = customer, key, ask
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._number = 0
+        self._threads = [threading.Thread(target=self._go_on) for _ in range(CALLERS)]
+
+    def __enter__(self) -> "Callers":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+
+    def wait_for_more_paid(self, count: int, *, seconds: float) -> None:
+        wanted = len(self.run.paid()) + count
+        eventually(lambda: len(self.run.paid()) >= wanted, seconds=seconds, what=f"{count} more calls are paid")
+
+    def _go_on(self) -> None:
+        while not self._stopped.is_set():
+            with self._lock:
+                self._number += 1
+                number = self._number
+            self._one(number)
+
+    def _one(self, number: int) -> None:
+        try:
+            answer = self._ask(self._customer.http, self._key, number)
+        except httpx.TransportError:
+            with self._lock:
+                self.run.lost += 1
+            time.sleep(0.05)
+            return
+        with self._lock:
+            self.run.answers.append(answer)
+        if answer.status_code != 200:
+            time.sleep(0.05)
+
+
+def echo(http: httpx.Client, key: Key, number: int) -> httpx.Response:
+    return http.get(f"/proxy/echo/run/{number}", headers={"X-API-Key": key.text})
+
+
+def chat_on(route: str) -> Ask:
+    """A token-priced call that takes some 80 ms, streamed every other time."""
+
+    def ask(http: httpx.Client, key: Key, number: int) -> httpx.Response:
+        body = {**CHAT, "stream": number % 2 == 0}
+        answer = http.post(f"/proxy/{route}/v1/chat/completions", json=body, headers={"X-API-Key": key.text})
+        if body["stream"] and answer.status_code == 200 and "data: [DONE]" not in answer.text:
+            raise httpx.RemoteProtocolError("the stream ended before its end")
+        return answer
+
+    return ask
+
+
+@pytest.fixture
+def spender(customer: Customer, operator: Operator) -> tuple[Customer, Key]:
+    """A customer with plenty of credits and a key without limits."""
+    operator.grant(customer, BUDGET)
+    key = customer.key()
+    operator.limit(key, None)
+    eventually(
+        lambda: "ratelimit" not in customer.call(key, "echo/limits").headers, seconds=3, what="the limits are lifted"
+    )
+    return customer, key
+
+
+def net_by_reference(customer: Customer) -> dict[str, int]:
+    """What each call cost in the end: its charges less its reversals, in millicredits."""
+    cost: dict[str, int] = defaultdict(int)
+    for entry in customer.transactions():
+        cost[entry["reference"]] -= entry["credits"]
+    return cost
+
+
+def assert_each_charged_as_answered(customer: Customer, run: Run) -> None:
+    """Every complete 200 is charged exactly what it said; a refusal costs nothing; a lost call at most once."""
+    cost = net_by_reference(customer)
+    known = set()
+    for answer in run.answers:
+        reference = answer.headers["x-request-id"]
+        known.add(reference)
+        if answer.status_code != 200:
+            assert cost.get(reference, 0) == 0, f"{answer.status_code} was charged: {answer.text[:300]}"
+        elif "x-credits-charged" in answer.headers:
+            assert cost.get(reference) == charged(answer), f"{reference} is charged {cost.get(reference)}"
+        else:
+            assert cost.get(reference, 0) > 0, f"the stream {reference} was free"
+    assert len(known) == len(run.answers), "no request id is given twice"
+
+
+def unknown_costs(customer: Customer, run: Run, *, beside: int) -> list[int]:
+    """What was charged for calls that nobody got an answer to; `beside` calls were made outside of the run."""
+    known = {answer.headers["x-request-id"] for answer in run.answers}
+    costs = [cost for reference, cost in net_by_reference(customer).items() if reference not in known and cost > 0]
+    assert len(costs) <= run.lost + beside, f"{len(costs)} lost calls are charged, {run.lost} were lost"
+    return costs
+
+
+@pytest.mark.parametrize("victim", ["billing", "gateway"])
+def test_killed_service_in_a_run_of_calls_charges_each_answer_once(
+    running: Running, spender: tuple[Customer, Key], operator: Operator, victim: str
+) -> None:
+    customer, key = spender
+    with Callers(customer, key, echo) as callers:
+        callers.wait_for_more_paid(60, seconds=20)
+        gone = running.pids(victim)
+        running.kill(victim)
+        running.wait_until_replaced(victim, gone, seconds=HEALED_WITHIN)
+        callers.wait_for_more_paid(60, seconds=HEALED_WITHIN)
+    allowed = {200, 502, 503, 504} if victim == "gateway" else {200, 503}
+    assert set(callers.run.statuses()) <= allowed, callers.run.statuses()
+    running.wait_until_well(seconds=HEALED_WITHIN)
+    assert_each_charged_as_answered(customer, callers.run)
+    assert set(unknown_costs(customer, callers.run, beside=10)) <= {CREDIT}
+    books.assert_whole(operator, customer, holds_end_within=HOLDS_END_WITHIN)
+
+
+@pytest.mark.parametrize("victim", ["billing", "gateway"])
+def test_killed_service_amid_token_priced_calls_leaves_no_hold_behind(
+    running: Running, spender: tuple[Customer, Key], operator: Operator, victim: str
+) -> None:
+    customer, key = spender
+    route = operator.route("/demo", price={"per_1000_tokens": 1_000}, format="openai", max_hold=500, timeout_ms=3_000)
+    with Callers(customer, key, chat_on(route)) as callers:
+        callers.wait_for_more_paid(30, seconds=20)
+        gone = running.pids(victim)
+        running.kill(victim)
+        running.wait_until_replaced(victim, gone, seconds=HEALED_WITHIN)
+        callers.wait_for_more_paid(30, seconds=HEALED_WITHIN)
+    running.wait_until_well(seconds=HEALED_WITHIN)
+    eventually(lambda: customer.wallet()["held"] == 0, seconds=HOLDS_END_WITHIN, what="all holds have ended")
+    assert_each_charged_as_answered(customer, callers.run)
+    assert all(cost <= 500 * CREDIT for cost in unknown_costs(customer, callers.run, beside=10))
+    books.assert_whole(operator, customer)
+
+
+def test_killed_postgres_loses_no_acknowledged_charge(
+    running: Running, spender: tuple[Customer, Key], operator: Operator
+) -> None:
+    customer, key = spender
+    with Callers(customer, key, echo) as callers:
+        callers.wait_for_more_paid(60, seconds=20)
+        running.kill("postgres")
+        callers.wait_for_more_paid(60, seconds=HEALED_WITHIN + 5)
+    assert set(callers.run.statuses()) <= {200, 503}, callers.run.statuses()
+    running.wait_until_well(seconds=HEALED_WITHIN)
+    assert_each_charged_as_answered(customer, callers.run)
+    assert set(unknown_costs(customer, callers.run, beside=10)) <= {CREDIT}
+    books.assert_whole(operator, customer, holds_end_within=HOLDS_END_WITHIN)
+
+
+@pytest.mark.parametrize("fault", ["flushed", "killed"])
+def test_redis_may_lose_everything(
+    running: Running, spender: tuple[Customer, Key], operator: Operator, fault: str
+) -> None:
+    """Calls go on by each process's own count; no key, credit or session is lost."""
+    customer, key = spender
+    with Callers(customer, key, echo) as callers:
+        callers.wait_for_more_paid(30, seconds=20)
+        if fault == "killed":
+            gone = running.pids("redis")
+            running.kill("redis")
+            running.wait_until_replaced("redis", gone, seconds=HEALED_WITHIN)
+        else:
+            flush(running.stack()["redis_url"])
+        callers.wait_for_more_paid(60, seconds=HEALED_WITHIN)
+    assert set(callers.run.statuses()) == {200}, callers.run.statuses()
+    running.wait_until_well(seconds=HEALED_WITHIN)
+    assert_each_charged_as_answered(customer, callers.run)
+    books.assert_whole(operator, customer)
+
+
+def flush(redis_url: str) -> None:
+    from redis import Redis
+
+    with Redis.from_url(redis_url) as client:
+        client.flushall()
+
+
+def test_calls_while_billing_is_stopped_are_never_free(
+    running: Running, spender: tuple[Customer, Key], operator: Operator
+) -> None:
+    """A billing that neither answers nor dies: 503 at the deadline, nothing twice once it goes on."""
+
+    customer, key = spender
+    before = customer.credits()
+    stopped = running.pids("billing")
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        answers = side_by_side(lambda number: echo(customer.http, key, number), list(range(10)))
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+    assert {answer.status_code for answer in answers} == {503}
+    running.wait_until_well(seconds=HEALED_WITHIN)
+    eventually(lambda: customer.credits() == before, seconds=15, what="no refused call stays charged")
+    books.assert_whole(operator, customer)
+
+
+def test_killed_billing_credits_a_payment_once_it_is_back(running: Running, customer: Customer) -> None:
+    begun = customer.checkout().json()
+    running.kill("billing")
+    assert pay(begun["checkout_url"]).status_code == 303
+    running.wait_until_well(seconds=HEALED_WITHIN)
+    eventually(lambda: customer.credits() == FIRST_KEY, seconds=15, what="the webhook's retry brings the credits")
+    assert len(customer.transactions()) == 1
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("victim", ["billing", "gateway"])
+def test_service_killed_again_and_again_charges_each_answer_once(
+    running: Running, spender: tuple[Customer, Key], operator: Operator, victim: str
+) -> None:
+    customer, key = spender
+    with Callers(customer, key, echo) as callers:
+        for _ in range(20):
+            callers.wait_for_more_paid(20, seconds=30)
+            gone = running.pids(victim)
+            running.kill(victim)
+            running.wait_until_replaced(victim, gone, seconds=30)
+    running.wait_until_well(seconds=30)
+    assert_each_charged_as_answered(customer, callers.run)
+    unknown_costs(customer, callers.run, beside=10)
+    books.assert_whole(operator, customer, holds_end_within=HOLDS_END_WITHIN)
