@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from deploy.docker.entrypoint import SERVICES, migrate_all
-from deploy.docker.make_secrets import DATABASE, make_secrets
+from deploy.docker.make_secrets import DATABASE as ROLE_PREFIX
+from deploy.docker.make_secrets import make_secrets
 from tests.conftest import Servers
 
+DATABASE = "in_containers"
 IN_PRODUCTION = {"ENVIRONMENT": "production", "STRIPE_SECRET_KEY": "sk_live_0", "STRIPE_WEBHOOK_SECRET": "whsec_0"}
 
 
@@ -20,7 +22,7 @@ def point_at(folder: Path, servers: Servers, owner_url: str) -> None:
     for service in SERVICES:
         file = folder / service / "DATABASE_URL"
         file.chmod(0o600)
-        file.write_text(file.read_text().replace("postgres:5432", address))
+        file.write_text(file.read_text().replace(f"postgres:5432/{ROLE_PREFIX}", f"{address}/{DATABASE}"))
     owner = folder / "migrate/DATABASE_OWNER_URL"
     owner.chmod(0o600)
     owner.write_text(owner_url)
@@ -46,5 +48,5 @@ async def test_every_schema_is_made_and_a_second_run_changes_nothing(servers: Se
     finally:
         await server.execute(f'DROP DATABASE "{DATABASE}" WITH (FORCE)')
         for service in SERVICES:
-            await server.execute(f'DROP ROLE IF EXISTS "{DATABASE}_{service}"')
+            await server.execute(f'DROP ROLE IF EXISTS "{ROLE_PREFIX}_{service}"')
         await server.close()
