@@ -6,11 +6,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from services.billing.api.guards import active_caller_required, billing_of, caller_of
-from services.billing.domain.payment import Payment, Status
+from services.billing.domain.payment import PREFIX, Payment, Status
 from services.billing.use_cases import payments
 from shared.doors import StrictRoute, answer, guarded
 from shared.doors.idempotent import idempotently
-from shared.doors.lists import After, Limit, page
+from shared.doors.lists import After, Limit, checked_cursor, page
 from shared.idempotency import Claim
 from shared.money import Credits, Money
 from shared.service_auth import caller_required
@@ -29,8 +29,8 @@ async def _own_payment(request: Request) -> None:
 @guarded(caller_required)
 async def list_payments(request: Request, limit: Limit = 20, after: After = None) -> Response:
     """Newest first."""
-    billing = billing_of(request)
-    found = await payments.list_payments(billing, caller_of(request).account_id, after=after, limit=limit + 1)
+    billing, cursor = billing_of(request), checked_cursor(PREFIX, after)
+    found = await payments.list_payments(billing, caller_of(request).account_id, after=cursor, limit=limit + 1)
     now = billing.clock.now()
     return page(found, limit, lambda payment: payment_view(payment, now))
 

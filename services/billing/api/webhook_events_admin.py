@@ -9,7 +9,7 @@ from services.billing.api.guards import billing_of
 from services.billing.store.webhook_events import StoredEvent
 from services.billing.use_cases import webhooks
 from shared.doors import StrictRoute, answer, guarded
-from shared.doors.lists import After, Limit, page
+from shared.doors.lists import After, Limit, checked_cursor, page
 from shared.service_auth import operator_required
 
 router = APIRouter(route_class=StrictRoute, tags=["operators"])
@@ -28,7 +28,8 @@ async def list_webhook_events(
     request: Request, limit: Limit = 20, after: After = None, status: Status | None = None
 ) -> Response:
     """Newest first."""
-    found = await webhooks.list_events(billing_of(request), status=status, after=after, limit=limit + 1)
+    cursor = checked_cursor(webhooks.EVENT_PREFIX, after)
+    found = await webhooks.list_events(billing_of(request), status=status, after=cursor, limit=limit + 1)
     return page(found, limit, _view)
 
 

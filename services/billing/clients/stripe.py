@@ -23,7 +23,7 @@ from shared.telemetry import logger
 API_VERSION = "2026-10-28.endive"
 _NETWORK_RETRIES = 2
 _HEALTH_KEPT_SECONDS = 15.0
-_HEALTH_TIMEOUT_SECONDS = 2.0
+_HEALTH_TIMEOUT_SECONDS = 1.5
 _EXPANDED = ["payment_intent"]
 
 T = TypeVar("T")

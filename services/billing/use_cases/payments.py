@@ -7,6 +7,7 @@ from services.billing.domain.checkout_session import SessionState
 from services.billing.domain.payment import (
     CANCELABLE,
     PAID,
+    PREFIX,
     AlreadyPaid,
     NotCancelable,
     Payment,
@@ -19,19 +20,22 @@ from services.billing.use_cases.news import tell
 from services.billing.use_cases.settlement import settle
 from shared.db import Connection
 from shared.errors import DomainError, NotFound
+from shared.ids import decode
 
 
 async def find_payment(billing: Billing, account_id: str, payment_id: str) -> Payment:
     """The account's payment. Raises NotFound."""
-    async with billing.database.transaction() as connection:
-        payment = await payments.of_account(connection, account_id, payment_id)
+    payment = None
+    if decode(PREFIX, payment_id) is not None:
+        async with billing.database.transaction() as connection:
+            payment = await payments.of_account(connection, account_id, payment_id)
     if payment is None:
         raise NotFound("payment")
     return payment
 
 
 async def list_payments(billing: Billing, account_id: str, *, after: str | None, limit: int) -> list[Payment]:
-    """Up to `limit` payments, newest first, after `after`. Raises `invalid_cursor`."""
+    """Up to `limit` payments, newest first, after the payment `after`. Raises `invalid_cursor`."""
     async with billing.database.transaction() as connection:
         if after is not None and await payments.of_account(connection, account_id, after) is None:
             raise DomainError("invalid_cursor", "`after` is no payment of this account's.")

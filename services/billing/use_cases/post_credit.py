@@ -1,7 +1,7 @@
 """Credits that arrive or go back, posted inside a transaction that the caller owns.
 
 Each verb takes a SQLAlchemy connection in a transaction, locks the wallet until it ends (opening it if the account has
-none), and commits nothing itself. To keep one order of locks, take the wallet's before any row of a payment.
+none), and commits nothing itself. To keep one order of locks, lock a payment's row before its wallet.
 
     wallet = await lock_wallet(connection, account_id, at=clock.now())
     posted = await post_purchase(connection, account_id=..., transfer_id=new_uuid(at=clock.real_now()),

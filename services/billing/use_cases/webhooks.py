@@ -7,10 +7,11 @@ from services.billing.store import webhook_events
 from services.billing.store.webhook_events import StoredEvent
 from shared import bus
 from shared.errors import DomainError, NotFound
-from shared.ids import new_id
+from shared.ids import decode, new_id
 from shared.telemetry import logger
 
 MAX_BODY_BYTES = 1024 * 1024
+EVENT_PREFIX = "evt"
 
 
 async def receive_event(billing: Billing, body: bytes, signature: str) -> None:
@@ -43,6 +44,8 @@ async def list_events(billing: Billing, *, status: str | None, after: str | None
 
 async def require_event(billing: Billing, event_id: str) -> None:
     """Raise NotFound where there is no such event."""
+    if decode(EVENT_PREFIX, event_id) is None:
+        raise NotFound("event")
     async with billing.database.transaction() as connection:
         if await webhook_events.find(connection, event_id) is None:
             raise NotFound("event")
@@ -65,7 +68,7 @@ async def _store(billing: Billing, event: StripeEvent, body: bytes) -> bool:
             connection,
             event,
             body,
-            row_id=new_id("evt", at=billing.clock.real_now()),
+            row_id=new_id(EVENT_PREFIX, at=billing.clock.real_now()),
             keys=billing.settings.seal_keys,
             ignored_because=_foreign(billing, event),
             at=billing.clock.now(),

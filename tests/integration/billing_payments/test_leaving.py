@@ -6,6 +6,7 @@ from datetime import timedelta
 from services.billing.use_cases.expiry import look_after_payments
 from tests.integration.billing_payments.conftest import (
     BAD_CARD,
+    OPERATOR,
     OpenShop,
     Shop,
     a_customer,
@@ -174,6 +175,13 @@ async def test_another_accounts_payment_is_not_found_like_none(shop: Shop) -> No
     assert (cursor.status_code, cursor.json()["code"]) == (422, "invalid_cursor")
 
 
+async def test_ids_of_no_shape_are_not_found(shop: Shop) -> None:
+    for odd in ("x", "pay_%00", "pay_" + "Z" * 26, "%C3%A9", "pay_%27%20OR%201=1"):
+        assert (await shop.get(a_customer(), f"/api/v1/payments/{odd}")).status_code == 404
+        assert (await shop.post(a_customer(), f"/api/v1/payments/{odd}/cancel")).status_code == 404
+        assert (await shop.post(OPERATOR, f"/api/v1/admin/webhook-events/{odd}/replay")).status_code == 404
+
+
 async def test_payments_are_listed_newest_first_in_pages(shop: Shop) -> None:
     buyer = a_customer()
     made = [(await shop.checkout(buyer)).json()["payment_id"] for _ in range(3)]
@@ -182,6 +190,9 @@ async def test_payments_are_listed_newest_first_in_pages(shop: Shop) -> None:
 
     assert [payment["id"] for payment in first["data"] + second["data"]] == made[::-1]
     assert (first["has_more"], second["has_more"], second["next"]) == (True, False, None)
+    for cursor in ("", "x", "%00", "pay_%00", "pay_01JAAAAAAAAAAAAAAAAAAAAAAA", "%ff"):
+        refused = await shop.get(buyer, f"/api/v1/payments?after={cursor}")
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_cursor"), cursor
     for wrong in ("limit=0", "limit=101", "limit=-1", "limit=abc"):
         assert (await shop.get(buyer, f"/api/v1/payments?{wrong}")).status_code == 422
 
