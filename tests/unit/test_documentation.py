@@ -28,7 +28,7 @@ def sources() -> Iterator[tuple[Path, ast.Module]]:
             yield file, ast.parse(file.read_text())
 
 
-def calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
+def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
     """Each call with the last part of the called name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
@@ -94,12 +94,25 @@ def test_every_code_that_is_raised_has_a_status(registered: dict[str, problems.K
     unknown = [
         f"{file.relative_to(ROOT)}: {code}"
         for file, tree in sources()
-        for name, call in calls(tree)
-        if name == "DomainError" and call.args
-        for code in [text_of(call.args[0])]
-        if code is not None and code not in registered
+        for code in raised_codes(tree)
+        if code not in registered
     ]
     assert unknown == []
+
+
+def raised_codes(tree: ast.Module) -> Iterator[str]:
+    """The first argument of each `DomainError(...)`, and of `super().__init__(...)` in its subclasses."""
+    refusals = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and any(getattr(base, "id", "") == "DomainError" for base in node.bases)
+    ]
+    made = [call for name, call in calls(tree) if name == "DomainError"]
+    made += [call for refusal in refusals for name, call in calls(refusal) if name == "__init__"]
+    for call in made:
+        code = text_of(call.args[0]) if call.args else None
+        if code is not None:
+            yield code
 
 
 @pytest.mark.parametrize("service", SERVICES)

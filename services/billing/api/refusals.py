@@ -4,6 +4,8 @@ from shared.problems import register_problem
 
 for _code, _status, _title in (
     ("credit_limit_exceeded", 403, "Credit limit exceeded"),
+    ("id_conflict", 409, "Id used otherwise"),
+    ("id_refused", 409, "Id refused"),
     ("invalid_payload", 400, "Invalid payload"),
     ("invalid_signature", 400, "Invalid signature"),
     ("not_cancelable", 409, "Not cancelable"),
