@@ -50,6 +50,7 @@ def document(
 
 
 for _code, _status, _title in (
+    ("malformed_request", 400, "Malformed request"),
     ("malformed_json", 400, "Malformed JSON"),
     ("ambiguous_credentials", 400, "Ambiguous credentials"),
     ("ambiguous_path", 400, "Ambiguous path"),

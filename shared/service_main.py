@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from shared import migrations
+from shared.doors.protocol import ProblemProtocol
 from shared.loops import Loop, running
 from shared.settings import ServiceSettings, described, load
 from shared.telemetry import configure_logging, logger
@@ -76,7 +77,7 @@ def uvicorn_options() -> dict[str, Any]:
     """How we run uvicorn: our own logs and headers, and an end to what does not end."""
     return {
         "loop": "uvloop",
-        "http": "httptools",
+        "http": ProblemProtocol,
         "ws": "none",
         "access_log": False,
         "server_header": False,

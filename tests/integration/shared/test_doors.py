@@ -1,5 +1,6 @@
 """The order of refusals and the shape of problems, over real HTTP."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -124,3 +125,13 @@ async def test_unknown_paths_and_methods_are_problems(shop: httpx.AsyncClient) -
     assert (await shop.get("/nothing")).json()["code"] == "not_found"
     wrong = await shop.get("/shops/corner/orders")
     assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
+
+
+async def test_what_is_no_http_is_a_problem_and_ends_the_connection(shop: httpx.AsyncClient) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", shop.base_url.port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nbroken header\r\n\r\nGET /fail HTTP/1.1\r\n\r\n")
+    reply = await reader.read()
+    writer.close()
+    assert reply.startswith(b"HTTP/1.1 400 ")
+    assert b'"code":"malformed_request"' in reply
+    assert reply.count(b"HTTP/1.1 ") == 1
