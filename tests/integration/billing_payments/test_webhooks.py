@@ -71,6 +71,7 @@ async def test_one_fact_under_many_ids_credits_once(shop: Shop) -> None:
     await asyncio.gather(*(shop.deliver(an_event("checkout.session.completed", about)) for _ in range(10)))
     await shop.all_events_done(10)
     assert await shop.balance(buyer.account_id) == 5_000_000
+    assert {row.attempts for row in await _stored(shop)} == {1}
 
 
 async def test_events_doubled_and_shuffled_credit_once(shop: Shop) -> None:
@@ -283,6 +284,20 @@ async def test_event_of_a_worker_that_died_is_done_after_its_lease(open_shop: Op
             late = await webhook_events.close(connection, dead, "handled", reason=None, at=shop.clock.now())
         assert late is False
         assert [row.status for row in await _stored(shop)] == ["handled"]
+
+
+async def test_worker_that_comes_back_after_its_lease_may_not_close_the_event(open_shop: OpenShop) -> None:
+    async with open_shop(run_workers=False) as shop:
+        await shop.deliver(an_event("customer.created", {"id": "cus_1"}))
+        async with shop.billing.database.transaction() as connection:
+            [first] = await webhook_events.lease(connection, lease_seconds=0, limit=1)
+        async with shop.billing.database.transaction() as connection:
+            [second] = await webhook_events.lease(connection, lease_seconds=60, limit=1)
+        async with shop.billing.database.transaction() as connection:
+            assert await webhook_events.lease(connection, lease_seconds=60, limit=1) == []
+            assert not await webhook_events.close(connection, first, "handled", reason=None, at=shop.clock.now())
+            assert not await webhook_events.park(connection, first, error="late")
+            assert await webhook_events.close(connection, second, "handled", reason=None, at=shop.clock.now())
 
 
 async def test_two_workers_at_once_do_each_event_once(open_shop: OpenShop) -> None:
