@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 from pydantic import Field
-from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from services.fraud.domain.blacklist import ID_PREFIX, LONGEST_VALUE, Draft, Kind, Listed, draft
 from services.fraud.service import Fraud
 from services.fraud.use_cases.keep_blacklist import add_entry, list_entries, remove_entry
+from shared.db import Connection
 from shared.doors import InstantField, StrictRoute, Text, Wire, answer, guarded
 from shared.doors.idempotent import idempotently
 from shared.doors.lists import After, Limit, checked_cursor, page
@@ -46,7 +46,7 @@ async def add_to_blacklist(request: Request, body: EntryBody) -> Response:
     fraud, by = _fraud(request), request.state.caller.account_id
 
     async def work(claim: Claim) -> Response:
-        async def keep(connection: AsyncConnection, listed: Listed) -> None:
+        async def keep(connection: Connection, listed: Listed) -> None:
             await claim.keep(connection, 201, _wire(listed))
 
         return answer(_wire(await add_entry(fraud, _draft(fraud, body), by=by, keep=keep)), 201)

@@ -4,19 +4,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.fraud.domain.blacklist import Draft, Kind, Listed
 from services.fraud.service import Fraud
 from services.fraud.store import blacklist
 from shared import outbox
 from shared.contracts.identity_hashes import domain_hash, email_hash
 from shared.crypto import blind_index
+from shared.db import Connection
 from shared.errors import DomainError, NotFound
 from shared.ids import new_uuid
 from shared.telemetry import logger
 
-Kept = Callable[[AsyncConnection, Listed], Awaitable[None]]
+Kept = Callable[[Connection, Listed], Awaitable[None]]
 
 
 async def list_entries(fraud: Fraud, *, kind: Kind | None, after: str | None, limit: int) -> Sequence[Listed]:
@@ -90,7 +89,7 @@ def ip_match(address: str, key: bytes) -> str:
     return blind_index(f"ip:{address}", key)
 
 
-async def _tell(connection: AsyncConnection, fraud: Fraud, event: str, listed: Listed) -> None:
+async def _tell(connection: Connection, fraud: Fraud, event: str, listed: Listed) -> None:
     expires_at = None if listed.expires_at is None else listed.expires_at.isoformat()
     data: dict[str, object] = {
         "kind": listed.kind,
