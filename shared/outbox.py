@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from shared import bus
+from shared.clock import Clock
 from shared.db import Database
 from shared.doors import StrictRoute, answer, guarded
 from shared.ids import new_uuid
@@ -67,6 +68,20 @@ async def number_committed(database: Database) -> int:
             {"page": PAGE},
         )
         return result.rowcount
+
+
+async def forget_old(database: Database, clock: Clock) -> bool:
+    """Delete up to 1,000 events past `KEPT_FOR`; whether there may be more. A reader that was away for longer starts
+    anew from the producer's tables."""
+    async with database.transaction() as connection:
+        gone = await connection.execute(
+            text(
+                "DELETE FROM outbox WHERE written IN (SELECT written FROM outbox"
+                " WHERE position IS NOT NULL AND created_at < :oldest ORDER BY written LIMIT 1000)"
+            ),
+            {"oldest": clock.now() - KEPT_FOR},
+        )
+    return gone.rowcount == 1000
 
 
 def dispatcher(service: str, database: Database, redis: Redis, *, every_seconds: float = 0.2) -> Loop:

@@ -13,7 +13,6 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from shared import migrations
 from shared.doors.protocol import ProblemProtocol
 from shared.loops import Loop, running
 from shared.settings import ServiceSettings, described, load
@@ -43,6 +42,8 @@ def run(
     loaded = load(settings)
     configure_logging(name, loaded.log_level)
     if command == "migrate":
+        from shared import migrations  # noqa: PLC0415 - Alembic weighs 20 MB that `serve` does not need
+
         migrations.main(name, loaded.database_owner_url, loaded.database_url)
     elif command == "serve":
         serve(create_app(loaded), host=options.host, port=options.port)

@@ -16,6 +16,7 @@ def loops(billing: Billing) -> Sequence[Loop]:
     """What `serve` runs beside its answers, and `worker` alone."""
     return [
         outbox.dispatcher("billing", billing.database, billing.redis),
+        Loop("forget-news", 3600.0, partial(outbox.forget_old, billing.database, billing.clock)),
         Loop("ledger-holds", SWEEP_EVERY_SECONDS, partial(sweep, billing)),
         Loop("ledger-months", MONTHS_EVERY_SECONDS, partial(make_months_ahead, billing)),
         Loop("stripe-events", 1.0, partial(work_on_events, billing), billing.webhook_bell),

@@ -1,5 +1,7 @@
 """Fraud's background loops. Each may run twice at once."""
 
+from functools import partial
+
 from services.fraud.service import Fraud
 from services.fraud.use_cases.keep_blacklist import tend_blacklist
 from shared import idempotency, outbox
@@ -20,6 +22,7 @@ def loops(fraud: Fraud) -> list[Loop]:
 
     return [
         outbox.dispatcher("fraud", fraud.database, fraud.redis),
+        Loop("forget-news", 3600.0, partial(outbox.forget_old, fraud.database, fraud.clock)),
         Loop("fraud-tends-blacklist", TEND_SECONDS, tend),
         Loop("fraud-forgets-answers", FORGET_SECONDS, forget),
     ]

@@ -17,7 +17,7 @@ from services.gateway.api import (
     stripe_webhook,
 )
 from services.gateway.api.front import Front
-from services.gateway.pages import buying, documentation, plain
+from services.gateway.pages import buying, documentation, mailed, plain
 from services.gateway.service import open_service
 from services.gateway.settings import Settings
 from services.gateway.worker import loops
@@ -40,6 +40,7 @@ ROUTERS = [
     forwarding.router(),
     plain.router,
     buying.router,
+    mailed.router,
     documentation.router,
     feed_router("gateway"),
 ]

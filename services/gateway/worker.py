@@ -20,6 +20,7 @@ def loops(service: Gateway) -> Sequence[Loop]:
 
     return [
         outbox.dispatcher("gateway", service.database, service.redis),
+        Loop("forget-news", 3600.0, partial(outbox.forget_old, service.database, service.clock)),
         *_mail_loops(service),
         Loop("forget-changes", 60.0, partial(changes.forget_old, service.database)),
         Loop("forget-sessions", 300.0, forget_ended),

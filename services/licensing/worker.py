@@ -1,5 +1,7 @@
 """Licensing's background loops. Each may run twice at once."""
 
+from functools import partial
+
 from services.licensing.service import Licensing
 from shared import idempotency, outbox
 from shared.loops import Loop
@@ -15,5 +17,6 @@ def loops(licensing: Licensing) -> list[Loop]:
 
     return [
         outbox.dispatcher("licensing", licensing.database, licensing.redis),
+        Loop("forget-news", 3600.0, partial(outbox.forget_old, licensing.database, licensing.clock)),
         Loop("licensing-forgets-answers", FORGET_SECONDS, forget),
     ]

@@ -70,6 +70,7 @@ def router() -> APIRouter:
 
 def _handler(forwarded: Forwarded) -> Callable[[Request], Awaitable[Response]]:
     async def handle(request: Request) -> Response:
+        request.scope["route"] = forwarded  # by its path the request is logged and counted
         await forwarded.guard(request)
         service: Gateway = request.app.state.service
         client: ServiceClient = getattr(service, forwarded.sibling)

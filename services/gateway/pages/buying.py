@@ -1,23 +1,19 @@
 """`/credits/buy`: credits bought with a browser. The form bears the password, so that it needs no cookie and nobody
 else's page can post it."""
 
-from urllib.parse import parse_qsl
-
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.gateway.domain.caller_address import caller_address
+from services.gateway.pages.forms import form_of
 from services.gateway.pages.rendering import page
 from services.gateway.service import Gateway
 from services.gateway.use_cases.buying import begin_purchase
-from shared.doors.routing import read_bounded
 from shared.errors import DomainError
 from shared.problems import kind_of
 
 SMALLEST = 5_000
-_LONGEST_FORM = 16_384
-_MOST_FIELDS = 10
 _MOST_DIGITS = 12
 
 router = APIRouter(include_in_schema=False)
@@ -32,7 +28,7 @@ async def form() -> Response:
 async def buy(request: Request) -> Response:
     """303 to the payment page; the form again, with the reason, where it was refused."""
     gateway: Gateway = request.app.state.service
-    fields = await _fields(request)
+    fields = await form_of(request)
     email, credits = fields.get("email", ""), fields.get("credits", "")
     if not (credits.isascii() and credits.isdigit() and len(credits) <= _MOST_DIGITS):
         return _form(email, credits, "Credits are a whole number, 5000 or more.", status=422)
@@ -50,14 +46,6 @@ async def buy(request: Request) -> Response:
     if begun.checkout_url is None:
         return page("review.html", status=202, payment_id=begun.payment_id)
     return RedirectResponse(begun.checkout_url, 303, {"Cache-Control": "no-store"})
-
-
-async def _fields(request: Request) -> dict[str, str]:
-    body = await read_bounded(request, _LONGEST_FORM)
-    try:
-        return dict(parse_qsl(body.decode("utf-8"), max_num_fields=_MOST_FIELDS))
-    except ValueError:
-        return {}
 
 
 def _form(email: str = "", credits: str = str(SMALLEST), problem: str = "", *, status: int = 200) -> Response:
