@@ -118,6 +118,19 @@ async def test_a_refund_may_overdraw_which_freezes_and_a_purchase_thaws(
     assert (await verify_ledger(billing_db)).balanced
 
 
+async def test_holds_that_a_refund_undermined_are_captured_one_after_the_other(
+    billing_db: Database, account_id: str, fund: Fund, wallet_of: ReadWallet
+) -> None:
+    await fund(account_id, 2_000)
+    first, second = hold(account_id, 1_000), hold(account_id, 1_000)
+    await post_items(billing_db, CLOCK, [first, second])
+    await refund(billing_db, account_id, 1_000)
+    assert (await post_items(billing_db, CLOCK, [capture(first, 1_000)]))[0].charged == 1_000
+    assert (await post_items(billing_db, CLOCK, [capture(second, 1_000)]))[0].charged == 0
+    wallet = await wallet_of(account_id)
+    assert (wallet.balance, wallet.held, wallet.overdrawn) == (0, 0, False)
+
+
 async def test_an_open_dispute_freezes(billing_db: Database, account_id: str, fund: Fund) -> None:
     await fund(account_id, 10_000)
     pool = await billing_db.asyncpg_pool()

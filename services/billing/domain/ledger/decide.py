@@ -183,16 +183,25 @@ class _Desk:
         return self.answer(item, Verdict.POSTED, charged=charged)
 
     def settle(self, item: Capture, known: HoldRow) -> int:
-        """Close the hold and charge what it covers. What a refund took meanwhile is written off: a capture spends,
-        so it takes no wallet under zero."""
+        """Close the hold and charge what it covers, in one movement: were the hold freed first, an overdrawn wallet
+        would seem covered between the two. What a refund took meanwhile is written off: a capture spends, so it takes
+        no wallet under zero."""
         wallet = self.wallets[item.account_id]
         charged = min(item.amount, known.amount, max(wallet.balance, 0))
-        self.close_hold(
+        self.write_closed(
             replace(known, state="captured", capture_id=item.id, capture_asked=item.amount, captured=charged)
         )
+        self.move(item.account_id, balance=-charged, held=-known.amount, positions=1 if charged else 0)
         if charged:
-            text = _call_text(item.call)
-            self.post(item.account_id, item.id, Kind.CHARGE, charged, text, call=item.call, refers_to=item.hold_id)
+            self.write(
+                item.account_id,
+                item.id,
+                Kind.CHARGE,
+                charged,
+                _call_text(item.call),
+                call=item.call,
+                refers_to=item.hold_id,
+            )
         self.use(item.account_id, item.call, credits=charged, held=known.amount)
         return charged
 
@@ -208,7 +217,8 @@ class _Desk:
         elif known.state == "captured":
             return self.answer(item, Verdict.ID_CONFLICT)
         elif known.state == "open":
-            self.close_hold(replace(known, state="released"))
+            self.write_closed(replace(known, state="released"))
+            self.move(item.account_id, held=-known.amount)
             assert known.call is not None
             call = replace(known.call, tokens=0, units=0, outcome=item.outcome)
             self.use(item.account_id, call, credits=0, held=known.amount)
@@ -219,12 +229,11 @@ class _Desk:
         self.holds[key] = HoldRow(item.account_id, item.hold_id, amount=0, asked=0, state="released")
         self.opened[key] = None
 
-    def close_hold(self, closed: HoldRow) -> None:
+    def write_closed(self, closed: HoldRow) -> None:
         key = (closed.account_id, closed.id)
         self.holds[key] = closed
         if key not in self.opened:
             self.closed[key] = None
-        self.move(closed.account_id, held=-closed.amount)
 
     def refusal(self, item: Charge | Hold, *, needed: int) -> Result | None:
         wallet = self.wallets.get(item.account_id)
@@ -247,7 +256,21 @@ class _Desk:
         refers_to: UUID | None = None,
     ) -> Transfer:
         """Move the wallet's balance and write the transfer that says so."""
-        self.move(account_id, balance=direction(kind) * amount, positions=kind is not Kind.VOID)
+        self.move(account_id, balance=direction(kind) * amount, positions=abs(direction(kind)))
+        return self.write(account_id, transfer_id, kind, amount, description, call=call, refers_to=refers_to)
+
+    def write(
+        self,
+        account_id: str,
+        transfer_id: UUID,
+        kind: Kind,
+        amount: int,
+        description: str,
+        *,
+        call: Call | None = None,
+        refers_to: UUID | None = None,
+    ) -> Transfer:
+        """Write the transfer of a movement that the wallet has just made."""
         wallet = self.wallets[account_id]
         transfer = Transfer(
             account_id=account_id,
