@@ -106,9 +106,7 @@ class Platform:
                 "flagged": False,
             },
         }
-        answer = await self.gateway.billing.post(
-            "/internal/v1/ledger/postings", {"items": [charge]}, idempotent=False
-        )
+        answer = await self.gateway.billing.post("/internal/v1/ledger/postings", {"items": [charge]}, idempotent=False)
         assert answer.json()["results"][0]["verdict"] == "posted", answer.text
 
     async def client(self, key: str) -> httpx.AsyncClient:

@@ -134,9 +134,7 @@ async def test_what_is_no_proper_answer_is_502(platform: Platform, answer: bytes
 
 
 @pytest.mark.parametrize(("path", "status"), [("/status/404", 404), ("/status/500", 500)])
-async def test_an_upstreams_own_error_is_passed_on_and_not_charged(
-    platform: Platform, path: str, status: int
-) -> None:
+async def test_an_upstreams_own_error_is_passed_on_and_not_charged(platform: Platform, path: str, status: int) -> None:
     await platform.route("echo", price=PER_CALL)
     await platform.route("strict", price=PER_CALL, charge_errors=True)
     customer = await platform.customer()
@@ -159,7 +157,9 @@ async def test_an_answer_cut_in_its_middle_is_cut_here_too_and_given_back(platfo
 
 async def test_redirects_and_heads_are_passed_on(platform: Platform) -> None:
     await platform.route("echo", price=PER_CALL)
-    platform.upstream.answers["/moved"] = b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"
+    platform.upstream.answers["/moved"] = (
+        b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"
+    )
     platform.upstream.answers["/head"] = b"HTTP/1.1 200 OK\r\ncontent-length: 1234\r\n\r\n"
     platform.upstream.answers["/none"] = b"HTTP/1.1 304 Not Modified\r\ncontent-length: 10\r\netag: x\r\n\r\n"
     customer = await platform.customer()

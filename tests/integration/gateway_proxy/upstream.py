@@ -80,6 +80,10 @@ class Upstream:
     async def _hang(self, _request: Received, _writer: asyncio.StreamWriter) -> None:
         await self.go_on.wait()
 
+    async def _held(self, _request: Received, writer: asyncio.StreamWriter) -> None:
+        await self.go_on.wait()
+        writer.write(answer_of(CHAT, content_type="application/json"))
+
     async def _cut(self, _request: Received, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf of it")
 
@@ -136,9 +140,7 @@ class Upstream:
         chunk(writer, b"")
 
 
-def answer_of(
-    body: bytes, *, status: str = "200 OK", content_type: str = "text/plain", extra: str = ""
-) -> bytes:
+def answer_of(body: bytes, *, status: str = "200 OK", content_type: str = "text/plain", extra: str = "") -> bytes:
     head = f"HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\n{extra}content-length: {len(body)}\r\n\r\n"
     return head.encode() + body
 

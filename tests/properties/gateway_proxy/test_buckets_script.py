@@ -17,9 +17,7 @@ LIMITS = st.one_of(st.none(), st.integers(1, 120), st.just(10_000), st.just(100_
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(("call", "call", "call", "ban", "lift")),
-        st.one_of(
-            st.integers(0, 20), st.integers(0, 2_000), st.integers(-5_000, 90_000), st.integers(0, 90_000_000)
-        ),
+        st.one_of(st.integers(0, 20), st.integers(0, 2_000), st.integers(-5_000, 90_000), st.integers(0, 90_000_000)),
         st.integers(1, 30),
         st.tuples(LIMITS, LIMITS),
     ),
@@ -32,7 +30,9 @@ STEPS = st.lists(
 @settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-async def test_script_and_rule_agree(redis: Redis, steps: list[tuple[str, int, int, tuple[int | None, int | None]]]) -> None:
+async def test_script_and_rule_agree(
+    redis: Redis, steps: list[tuple[str, int, int, tuple[int | None, int | None]]]
+) -> None:
     await redis.flushdb()
     shared, state, now_ms = Buckets(redis, RULE), KeyState(), START_MS
     for action, pause_ms, times, (per_minute, per_day) in steps:

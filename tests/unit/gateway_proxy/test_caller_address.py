@@ -21,9 +21,7 @@ from services.gateway.domain.caller_address import LOOPBACK, caller_address, par
         ("127.0.0.1", ["198.51.100.7, , "], "198.51.100.7"),
     ],
 )
-def test_the_last_untrusted_hop_is_the_caller(
-    peer: str | None, forwarded: list[str], expected: str
-) -> None:
+def test_the_last_untrusted_hop_is_the_caller(peer: str | None, forwarded: list[str], expected: str) -> None:
     assert caller_address(peer, forwarded, trusted=LOOPBACK) == expected
 
 

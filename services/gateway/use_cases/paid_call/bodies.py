@@ -58,6 +58,4 @@ async def whole_body(request: PaidRequest) -> bytes:
 
 
 def _too_large() -> DomainError:
-    return DomainError(
-        "body_too_large", "A metered route takes bodies of up to 16 MiB.", headers={"Connection": "close"}
-    )
+    return DomainError("body_too_large", "A metered route takes bodies of up to 16 MiB.")

@@ -1,0 +1,152 @@
+"""The client that posts many callers' items in one request, against a billing that misbehaves over real HTTP."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from services.gateway.clients.billing_ledger import BillingLedger, BillingOverloaded, BillingUnavailable
+from services.gateway.use_cases.paid_call.undo import Undo
+from shared.contracts.ledger import MAX_ITEMS, PATH, Release
+from shared.http_client import ServiceClient
+from tests.support import keys
+from tests.support.http import eventually, running
+
+
+@dataclass
+class Billing:
+    """Posts everything; `hangs` and `fails` say how many of the next requests get no answer, or 500."""
+
+    batches: list[list[str]] = field(default_factory=list)
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    hangs: int = 0
+    fails: int = 0
+    under_way: int = 0
+    most_under_way: int = 0
+
+    async def post(self, request: Request) -> Response:
+        items = (await request.json())["items"]
+        self.batches.append([item["hold_id"] for item in items])
+        if self.hangs:
+            self.hangs -= 1
+            await asyncio.sleep(3)
+        if self.fails:
+            self.fails -= 1
+            return Response(status_code=500)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        await self.open.wait()
+        self.under_way -= 1
+        result = {"verdict": "posted", "charged": 0, "held": 0, "available": 1, "balance": 1}
+        return JSONResponse({"results": [result for _ in items]})
+
+
+@contextlib.asynccontextmanager
+async def ledger_of(billing: Billing, **options: Any) -> AsyncIterator[BillingLedger]:
+    app = Starlette(routes=[Route(PATH, billing.post, methods=["POST"])])
+    async with running(app) as url, ledger_at(url, **options) as ledger:
+        yield ledger
+
+
+@contextlib.asynccontextmanager
+async def ledger_at(url: str, **options: Any) -> AsyncIterator[BillingLedger]:
+    client = ServiceClient(url, audience="billing", minter=keys.minter())
+    chosen = {"deadline_ms": 5_000, "batches_in_flight": 2, "most_waiting": 1_000, **options}
+    ledger = BillingLedger(client, **chosen)
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
+        await client.close()
+
+
+def item(number: int) -> Release:
+    return {"op": "release", "hold_id": f"{number}", "account_id": "acct_1", "outcome": "upstream_failed"}
+
+
+async def test_what_waits_while_a_batch_is_under_way_makes_the_next() -> None:
+    billing = Billing()
+    async with ledger_of(billing) as ledger:
+        first = asyncio.create_task(ledger.post(item(0)))
+        await eventually(lambda: billing.under_way == 1)
+        second = asyncio.create_task(ledger.post(item(1)))
+        await eventually(lambda: billing.under_way == 2)
+        rest = [asyncio.create_task(ledger.post(item(number))) for number in range(2, 402)]
+        await asyncio.sleep(0)
+        billing.open.set()
+        await asyncio.gather(first, second, *rest)
+    assert sorted(len(batch) for batch in billing.batches) == [1, 1, 400 - MAX_ITEMS, MAX_ITEMS]
+    assert billing.most_under_way == 2
+
+
+@pytest.mark.parametrize("fault", ["hangs", "fails"])
+async def test_an_unknown_outcome_is_asked_again_with_the_same_id(fault: str) -> None:
+    billing = Billing(**{fault: 1})  # type: ignore[arg-type]
+    billing.open.set()
+    async with ledger_of(billing) as ledger:
+        result = await ledger.post(item(7))
+    assert result["verdict"] == "posted"
+    assert billing.batches == [["7"], ["7"]]
+
+
+async def test_past_the_deadline_an_item_that_was_sent_may_stand() -> None:
+    billing = Billing()
+    async with ledger_of(billing, deadline_ms=150) as ledger:
+        with pytest.raises(BillingUnavailable) as raised:
+            await ledger.post(item(1))
+        assert raised.value.may_have_been_posted
+        billing.open.set()
+
+
+async def test_an_item_that_never_left_can_not_stand() -> None:
+    async with ledger_at("http://127.0.0.1:1", deadline_ms=150) as ledger:
+        with pytest.raises(BillingUnavailable) as raised:
+            await ledger.post(item(1))
+        assert not raised.value.may_have_been_posted
+
+
+async def test_the_queue_is_bounded() -> None:
+    billing = Billing()
+    async with ledger_of(billing, most_waiting=3, batches_in_flight=1) as ledger:
+        first = asyncio.create_task(ledger.post(item(0)))
+        await eventually(lambda: billing.under_way == 1)
+        waiting = [asyncio.create_task(ledger.post(item(number))) for number in range(1, 4)]
+        await asyncio.sleep(0)
+        with pytest.raises(BillingOverloaded):
+            await ledger.post(item(9))
+        billing.open.set()
+        await asyncio.gather(first, *waiting)
+
+
+async def test_who_gave_up_is_not_sent() -> None:
+    billing = Billing()
+    async with ledger_of(billing, batches_in_flight=1) as ledger:
+        first = asyncio.create_task(ledger.post(item(0)))
+        await eventually(lambda: billing.under_way == 1)
+        second = asyncio.create_task(ledger.post(item(1)))
+        await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.gather(second, return_exceptions=True)
+        billing.open.set()
+        await first
+    assert billing.batches == [["0"]]
+
+
+async def test_undoing_waits_for_billing_and_is_done_once_each() -> None:
+    billing = Billing(fails=2)
+    billing.open.set()
+    async with ledger_of(billing, deadline_ms=15) as ledger:
+        undo = Undo(ledger)
+        undo.later(item(1), item(2))
+        working = asyncio.create_task(undo.run())
+        ledger._deadline_seconds = 1.0
+        await eventually(lambda: not undo._waiting and len(billing.batches) == 3)
+        working.cancel()
+    assert billing.batches[-1] == ["1", "2"]

@@ -1,0 +1,285 @@
+"""Calls whose price is known afterwards: held before, captured before the last bytes leave."""
+
+import asyncio
+import gzip
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from services.gateway.use_cases.admin_routes import PriceParts
+from shared.contracts.ledger import PATH
+from shared.ids import decode
+from tests.integration.gateway_proxy.conftest import CREDIT, Customer, MakePlatform, Platform, code_of
+from tests.integration.gateway_proxy.upstream import answer_of, event
+from tests.support.http import eventually
+
+BY_TOKEN = PriceParts(per_1000_tokens=CREDIT)
+FULL = 5_000 * CREDIT
+
+
+def asking(**more: Any) -> dict[str, Any]:
+    return {"model": "m", "messages": [{"role": "user", "content": "hi"}], **more}
+
+
+async def test_a_completion_costs_its_tokens(platform: Platform) -> None:
+    await platform.route("demo", price=BY_TOKEN)
+    customer = await platform.customer()
+    answer = await customer.http.post("/proxy/demo/chat/completions", json=asking())
+    assert answer.json()["usage"]["total_tokens"] == 10
+    assert (answer.headers["x-credits-charged"], answer.headers["x-credits-remaining"]) == ("0.01", "4999.99")
+    await platform.settled(customer.account_id, FULL - 10)
+
+
+async def test_a_gzipped_answer_is_metered_and_passed_on_as_it_is(platform: Platform) -> None:
+    await platform.route("demo", price=BY_TOKEN)
+    customer = await platform.customer()
+    answer = await customer.http.post(
+        "/proxy/demo/gzip/chat/completions", json=asking(), headers={"accept-encoding": "br, gzip"}
+    )
+    assert (answer.headers["content-encoding"], answer.headers["x-credits-charged"]) == ("gzip", "0.01")
+    assert answer.json()["usage"]["total_tokens"] == 10
+    assert platform.upstream.received[0].header("accept-encoding") == "gzip"
+
+
+@pytest.mark.parametrize("wants_usage", [False, True])
+async def test_a_streams_usage_is_asked_for_and_shown_only_to_who_asked(platform: Platform, wants_usage: bool) -> None:
+    await platform.route("demo", price=BY_TOKEN)
+    customer = await platform.customer()
+    own = {"stream_options": {"include_usage": True}} if wants_usage else {}
+    answer = await customer.http.post("/proxy/demo/chat/completions", json=asking(stream=True, **own))
+    assert "x-credits-charged" not in answer.headers
+    assert "transfer-encoding" in answer.headers
+    assert ('"usage"' in answer.text) is wants_usage
+    assert answer.text.endswith("data: [DONE]\n\n")
+    assert answer.text.count("data: ") == (5 if wants_usage else 4)
+    sent = json.loads(platform.upstream.received[0].body)
+    assert sent["stream_options"] == {"include_usage": True}
+    assert (await platform.wallet(customer.account_id))["available"] == FULL - 10, "before the stream's end"
+    await platform.settled(customer.account_id, FULL - 10)
+
+
+async def test_anthropics_messages_are_metered(platform: Platform) -> None:
+    await platform.route("demo", price=BY_TOKEN, format="anthropic")
+    customer = await platform.customer()
+    answer = await customer.http.post("/proxy/demo/messages", json=asking(stream=True, max_tokens=100))
+    assert answer.text.count("event: ") == 4
+    await platform.settled(customer.account_id, FULL - 25)
+
+
+async def test_the_hold_covers_what_the_request_may_cost_and_no_more(platform: Platform) -> None:
+    await platform.route("demo", price=BY_TOKEN)
+    customer = await platform.customer()
+    call = asyncio.create_task(
+        customer.http.post("/proxy/demo/slow/chat/completions", json=asking(stream=True, max_tokens=1_000))
+    )
+    await eventually(lambda: platform.upstream.received)
+    held = (await platform.wallet(customer.account_id))["held"]
+    assert 1_000 < held < 1_500
+    platform.upstream.go_on.set()
+    await call
+    await platform.settled(customer.account_id, FULL - 100)
+
+
+async def test_a_balance_that_does_not_cover_the_input_is_402(platform: Platform) -> None:
+    await platform.route("demo", price=PriceParts(per_1000_tokens=1_000 * CREDIT))
+    customer = await platform.customer(credits=2)
+    answer = await customer.http.post(
+        "/proxy/demo/chat/completions", json={"messages": [{"role": "user", "content": "w" * 400}]}
+    )
+    assert (answer.status_code, code_of(answer)) == (402, "insufficient_credits")
+    assert (answer.json()["credits"], answer.json()["required"]) == (2, 100)
+    assert platform.upstream.received == []
+
+
+async def test_the_charge_never_exceeds_the_hold(platform: Platform) -> None:
+    await platform.route("demo", price=BY_TOKEN, max_hold=4)
+    customer = await platform.customer()
+    answer = await customer.http.post("/proxy/demo/chat/completions", json=asking())
+    assert answer.headers["x-credits-charged"] == "0.004"
+    await platform.settled(customer.account_id, FULL - 4)
+
+
+LIES = [
+    ({"total_tokens": -5}, 1_000),
+    ({"total_tokens": 10**30}, 1_000),
+    ({"total_tokens": "10"}, 1_000),
+    ({"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 4_000}, 4_000),
+    ({"total_tokens": True}, 1_000),
+    (None, 1_000),
+]
+
+
+@pytest.mark.parametrize(("usage", "charged"), LIES)
+async def test_senseless_usage_costs_the_minimum_and_contradicting_the_larger(
+    platform: Platform, usage: object, charged: int
+) -> None:
+    await platform.route("demo", price=PriceParts(per_1000_tokens=CREDIT, minimum=CREDIT))
+    platform.upstream.answers["/x"] = answer_of(json.dumps({"usage": usage}).encode())
+    customer = await platform.customer()
+    answer = await customer.http.post("/proxy/demo/x", json=asking())
+    assert float(answer.headers["x-credits-charged"]) == charged / CREDIT
+    await platform.settled(customer.account_id, FULL - charged)
+
+
+async def test_usage_said_twice_counts_as_the_larger(platform: Platform) -> None:
+    await platform.route("demo", price=BY_TOKEN)
+    platform.upstream.answers["/x"] = answer_of(b'{"usage":{"total_tokens":900},"usage":{"total_tokens":3}}')
+    customer = await platform.customer()
+    answer = await customer.http.post("/proxy/demo/x", json=asking())
+    assert answer.headers["x-credits-charged"] == "0.9"
+
+
+async def test_units_come_from_the_upstreams_header_only(platform: Platform) -> None:
+    await platform.route("work", price=PriceParts(per_unit=CREDIT, per_call=500))
+    platform.upstream.answers["/x"] = answer_of(b"done", extra="X-Usage-Units: 7\r\n")
+    customer = await platform.customer()
+    answer = await customer.http.post("/proxy/work/x", content=b"in", headers={"x-usage-units": "0"})
+    assert answer.headers["x-credits-charged"] == "7.5"
+
+
+async def test_gzip_bombs_and_broken_gzip_cost_the_minimum(platform: Platform) -> None:
+    await platform.route("demo", price=PriceParts(per_1000_tokens=CREDIT, minimum=3 * CREDIT))
+    bomb = gzip.compress(b" " * 60_000_000, compresslevel=9)
+    platform.upstream.answers["/bomb"] = answer_of(bomb, extra="content-encoding: gzip\r\n")
+    platform.upstream.answers["/broken"] = answer_of(b"no gzip", extra="content-encoding: gzip\r\n")
+    customer = await platform.customer()
+    for path in ("bomb", "broken"):
+        async with customer.http.stream("POST", f"/proxy/demo/{path}", json=asking()) as answer:
+            assert answer.headers["x-credits-charged"] == "3"
+
+
+@pytest.mark.parametrize("path", ["/drop", "/cut", "/hang"])
+async def test_an_upstream_that_fails_before_anything_left_costs_nothing(platform: Platform, path: str) -> None:
+    await platform.route("demo", price=BY_TOKEN, timeout_ms=300)
+    customer = await platform.customer()
+    answer = await customer.http.post(f"/proxy/demo{path}", json=asking())
+    assert code_of(answer) in ("upstream_error", "upstream_timeout")
+    assert answer.headers["x-credits-charged"] == "0"
+    await platform.settled(customer.account_id, FULL)
+
+
+async def test_an_upstreams_own_error_releases_the_hold(platform: Platform) -> None:
+    await platform.route("demo", price=BY_TOKEN)
+    customer = await platform.customer()
+    answer = await customer.http.post("/proxy/demo/status/404", json=asking())
+    assert (answer.status_code, answer.text, answer.headers["x-credits-charged"]) == (404, "no such thing", "0")
+    assert answer.headers["x-credits-remaining"] == "5000"
+
+
+async def test_a_stream_cut_before_its_usage_is_cut_here_too_and_free(platform: Platform) -> None:
+    await platform.route("demo", price=BY_TOKEN)
+    customer = await platform.customer()
+    with pytest.raises(httpx.RemoteProtocolError):
+        await customer.http.post("/proxy/demo/cut/chat/completions", json=asking(stream=True))
+    await platform.settled(customer.account_id, FULL)
+
+
+async def _read_a_little(customer: Customer, path: str) -> None:
+    async with customer.http.stream("POST", path, json=asking(stream=True)) as answer:
+        async for piece in answer.aiter_raw():
+            assert piece
+            return
+
+
+async def test_who_leaves_a_stream_pays_what_it_reports_soon_after(platform: Platform) -> None:
+    await platform.route("demo", price=BY_TOKEN)
+    customer = await platform.customer()
+    await _read_a_little(customer, "/proxy/demo/slow/chat/completions")
+    platform.upstream.go_on.set()
+    await platform.settled(customer.account_id, FULL - 100)
+
+
+async def test_who_leaves_a_stream_that_goes_on_pays_an_estimate_of_what_was_streamed(platform: Platform) -> None:
+    await platform.route("demo", price=BY_TOKEN)
+    customer = await platform.customer()
+    await _read_a_little(customer, "/proxy/demo/slow/chat/completions")
+    await platform.settled(customer.account_id, FULL - 100)
+
+
+async def test_bodies_are_bounded_and_plain(platform: Platform) -> None:
+    await platform.route("demo", price=BY_TOKEN)
+    customer = await platform.customer()
+    path = "/proxy/demo/chat/completions"
+    coded = await customer.http.post(path, content=gzip.compress(b"{}"), headers={"content-encoding": "gzip"})
+    assert (coded.status_code, code_of(coded)) == (415, "unsupported_media_type")
+
+    async def endless():  # type: ignore[no-untyped-def]
+        for _ in range(200):
+            yield b"x" * 100_000
+
+    large = await customer.http.post(path, content=endless())
+    assert (large.status_code, code_of(large)) == (413, "body_too_large")
+    assert platform.upstream.received == []
+    await platform.settled(customer.account_id, FULL)
+
+
+async def test_an_answer_too_large_to_keep_back_flows_and_is_paid_by_its_end(platform: Platform) -> None:
+    await platform.route("demo", price=BY_TOKEN)
+    body = b'{"data":"' + b"x" * 9_000_000 + b'","usage":{"prompt_tokens":40,"total_tokens":40}}'
+    platform.upstream.answers["/embeddings"] = answer_of(body)
+    customer = await platform.customer()
+    answer = await customer.http.post("/proxy/demo/embeddings", json={"input": "x"})
+    assert answer.content == body
+    assert "x-credits-charged" not in answer.headers
+    await platform.settled(customer.account_id, FULL - 40)
+
+
+async def test_without_a_capture_no_answer_ends_well(make_platform: MakePlatform) -> None:
+    platform = await make_platform(billing_deadline_ms=300, hold_margin_ms=500)
+    await platform.route("demo", price=BY_TOKEN, timeout_ms=2_000)
+    customer = await platform.customer()
+    there = platform.gateway.billing._http.base_url
+
+    async def with_billing_away(path: str) -> httpx.Response:
+        platform.upstream.received.clear()
+        platform.upstream.go_on.clear()
+        call = asyncio.create_task(customer.http.post(path, json=asking(stream=True)))
+        await eventually(lambda: platform.upstream.received)
+        platform.gateway.billing._http.base_url = httpx.URL("http://127.0.0.1:1")
+        platform.upstream.go_on.set()
+        return await call
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        await with_billing_away("/proxy/demo/slow/chat/completions")
+    platform.gateway.billing._http.base_url = there
+    await platform.settled(customer.account_id, FULL)
+    refused = await with_billing_away("/proxy/demo/held")
+    assert (refused.status_code, code_of(refused)) == (503, "billing_unavailable")
+    platform.gateway.billing._http.base_url = there
+    await platform.settled(customer.account_id, FULL)
+
+
+async def test_a_capture_after_its_hold_has_lapsed_cuts_the_answer(platform: Platform) -> None:
+    await platform.route("demo", price=BY_TOKEN)
+    customer = await platform.customer()
+    call = asyncio.create_task(customer.http.post("/proxy/demo/slow/chat/completions", json=asking(stream=True)))
+    await eventually(lambda: platform.upstream.received)
+    request_id = platform.upstream.received[0].header("x-request-id")
+    assert request_id is not None
+    release = {
+        "op": "release",
+        "hold_id": str(decode("req", request_id)),
+        "account_id": customer.account_id,
+        "outcome": "unknown",
+    }
+    await platform.gateway.billing.post(PATH, {"items": [release]}, idempotent=False)
+    platform.upstream.go_on.set()
+    with pytest.raises(httpx.RemoteProtocolError):
+        await call
+    await platform.settled(customer.account_id, FULL)
+
+
+async def test_the_last_event_waits_for_the_capture(platform: Platform) -> None:
+    await platform.route("demo", price=BY_TOKEN)
+    platform.upstream.answers["/x"] = (
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+        + event({"choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}]})
+        + event({"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 5}})
+        + b"data: [DONE]\n\n"
+    )
+    customer = await platform.customer()
+    async with customer.http.stream("POST", "/proxy/demo/x", json=asking()) as answer:
+        async for _ in answer.aiter_raw():
+            assert (await platform.wallet(customer.account_id))["available"] == FULL - 10

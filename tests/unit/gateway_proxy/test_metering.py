@@ -1,0 +1,220 @@
+import gzip
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from services.gateway.domain.metering.accept import readable_encodings
+from services.gateway.domain.metering.decoding import CannotDecode, Decoder, decoded_within
+from services.gateway.domain.metering.documents import tokens_in_document, tokens_in_tail
+from services.gateway.domain.metering.event_stream import MAX_EVENT_BYTES, Event, EventCutter
+from services.gateway.domain.metering.requests import read_request
+from services.gateway.domain.metering.stream_meter import StreamMeter
+from services.gateway.domain.metering.usage import tokens_of, units_of
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ({"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}, (10, False)),
+        ({"prompt_tokens": 8, "total_tokens": 8}, (8, False)),
+        ({"input_tokens": 5, "output_tokens": 6, "total_tokens": 11}, (11, False)),
+        (
+            {
+                "input_tokens": 5,
+                "output_tokens": 6,
+                "cache_read_input_tokens": 100,
+                "cache_creation_input_tokens": None,
+            },
+            (111, False),
+        ),
+        ({"total_tokens": 4}, (4, False)),
+        ({"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 3}, (10, True)),
+        ({"prompt_tokens": -7, "completion_tokens": 3}, (None, True)),
+        ({"prompt_tokens": 7.5}, (None, True)),
+        ({"total_tokens": 10**30}, (None, True)),
+        ({"total_tokens": True}, (None, True)),
+        ({}, (None, False)),
+        ([], (None, True)),
+        (None, (None, False)),
+    ],
+)
+def test_usage_is_read_in_both_formats_and_never_below_zero(usage: object, expected: tuple[int | None, bool]) -> None:
+    assert tokens_of(usage) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"usage":{"total_tokens":4}}', (4, False)),
+        (b'{"response":{"usage":{"input_tokens":4,"output_tokens":1}}}', (5, False)),
+        (b'{"usage":{"total_tokens":4},"usage":{"total_tokens":9}}', (9, True)),
+        (b'{"usage":{"total_tokens":9},"usage":"none"}', (9, True)),
+        (b'{"choices":[{"usage":{"total_tokens":4}}]}', (None, True)),
+        (b'{"usage":null}', (None, True)),
+        (b"[]", (None, True)),
+        (b"", (None, True)),
+        (b"[" * 200_000, (None, True)),
+    ],
+)
+def test_documents(body: bytes, expected: tuple[int | None, bool]) -> None:
+    assert tokens_in_document(body) == expected
+
+
+def test_the_end_of_a_document_tells_its_usage() -> None:
+    assert tokens_in_tail(b'...1.5]}],"usage": {"prompt_tokens": 8, "total_tokens": 8}, "x": 1}') == (8, False)
+    assert tokens_in_tail(b"no such thing") == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([b"7"], (7, False)),
+        ([b"7", b"9"], (9, True)),
+        ([b"-1"], (None, True)),
+        ([b"1e9"], (None, True)),
+        ([b"9" * 40], (None, True)),
+        ([], (None, False)),
+    ],
+)
+def test_units(values: list[bytes], expected: tuple[int | None, bool]) -> None:
+    assert units_of(values) == expected
+
+
+def _stream(*documents: Any, hides: bool = False) -> tuple[StreamMeter, list[bool]]:
+    meter = StreamMeter(hides_usage_event=hides)
+    return meter, [meter.see(Event(b"", json.dumps(document).encode())) for document in documents]
+
+
+def test_a_streams_usage_event_is_counted_and_hidden_from_who_did_not_ask() -> None:
+    delta = {"choices": [{"delta": {"content": "abcdefgh"}}]}
+    end = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
+    usage = {"choices": [], "usage": {"total_tokens": 12}}
+    meter, shown = _stream(delta, end, usage, hides=True)
+    assert (meter.tokens, shown) == ((12, False), [True, True, False])
+    assert _stream(delta, end, usage)[1] == [True, True, True]
+    assert meter.streamed_tokens == 2
+
+
+def test_usage_that_is_said_twice_differently_is_flagged_and_the_larger() -> None:
+    meter, _ = _stream({"usage": {"total_tokens": 12}}, {"usage": {"total_tokens": 5}})
+    assert meter.tokens == (12, True)
+
+
+def test_anthropics_running_totals_are_one_report() -> None:
+    meter, _ = _stream(
+        {"type": "message_start", "message": {"usage": {"input_tokens": 20, "output_tokens": 1}}},
+        {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "four"}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}},
+        {"type": "message_stop"},
+    )
+    assert meter.tokens == (29, False)
+    assert meter.is_ending
+
+
+def test_openais_responses_end_with_their_usage() -> None:
+    meter, _ = _stream({"type": "response.output_text.delta", "delta": "four"})
+    assert not meter.is_ending and meter.streamed_tokens == 1
+    meter, _ = _stream({"type": "response.completed", "response": {"usage": {"input_tokens": 2, "output_tokens": 3}}})
+    assert meter.is_ending and meter.tokens == (5, False)
+
+
+def test_a_stream_without_usage_is_flagged() -> None:
+    meter, _ = _stream({"choices": []})
+    assert meter.tokens == (None, True)
+
+
+def test_an_endless_event_passes_in_parts() -> None:
+    cutter = EventCutter()
+    events = [event for _ in range(30) for event in cutter.feed(b"x" * 100_000)]
+    assert all(event.data is None and len(event.raw) <= MAX_EVENT_BYTES + 100_000 for event in events)
+    rest = cutter.rest()
+    assert sum(len(event.raw) for event in events) + len(rest.raw if rest else b"") == 3_000_000
+
+
+def test_data_lines_are_joined_and_others_left_out() -> None:
+    raw = b": ping\nevent: x\ndata: a\ndata:b\nid: 7\n\n"
+    assert EventCutter().feed(raw) == [Event(raw, b"a\nb")]
+
+
+def test_a_bomb_is_undone_in_small_pieces() -> None:
+    bomb = gzip.compress(b"\0" * 50_000_000)
+    tracemalloc.start()
+    assert sum(len(piece) for piece in Decoder().feed(bomb)) == 50_000_000
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+    with pytest.raises(CannotDecode):
+        decoded_within(bomb, 1_000_000)
+
+
+def test_gzip_members_in_a_row_are_one_body() -> None:
+    assert decoded_within(gzip.compress(b"a") + gzip.compress(b"b"), 10) == b"ab"
+    with pytest.raises(CannotDecode):
+        decoded_within(b"plain", 10)
+
+
+def _asked(document: object, path: bytes = b"/v1/chat/completions", route_format: Any = "auto") -> Any:
+    return read_request(json.dumps(document).encode(), path=path, route_format=route_format)
+
+
+def test_include_usage_is_added_and_the_rest_stays_byte_for_byte() -> None:
+    body = b' {"stream" : true, "seed": 12345678901234567890, "x": 1.10}'
+    asked = read_request(body, path=b"/v1/chat/completions", route_format="openai")
+    assert (
+        asked.body
+        == b' {"stream_options":{"include_usage":true},"stream" : true, "seed": 12345678901234567890, "x": 1.10}'
+    )
+    assert asked.hides_usage_event and asked.is_stream
+
+
+@pytest.mark.parametrize("options", [None, {}, {"include_usage": False}, {"include_obfuscation": False}, "odd"])
+def test_own_stream_options_are_kept_with_usage_asked(options: object) -> None:
+    asked = _asked({"stream": True, "stream_options": options})
+    sent = json.loads(asked.body)["stream_options"]
+    assert sent["include_usage"] is True and asked.hides_usage_event
+    assert ("include_obfuscation" in sent) is (options == {"include_obfuscation": False})
+
+
+@pytest.mark.parametrize(
+    ("document", "path", "route_format"),
+    [
+        ({"stream": True, "stream_options": {"include_usage": True}}, b"/chat/completions", "auto"),
+        ({"stream": False}, b"/chat/completions", "auto"),
+        ({"stream": True}, b"/v1/responses", "openai"),
+        ({"stream": True}, b"/v1/messages", "auto"),
+        ({"stream": True}, b"/chat/completions", "anthropic"),
+        ({"stream": True}, b"/chat/completions", "raw"),
+    ],
+)
+def test_nothing_is_added_where_it_is_not_needed(document: object, path: bytes, route_format: Any) -> None:
+    asked = _asked(document, path, route_format)
+    assert asked.body == json.dumps(document).encode()
+    assert not asked.hides_usage_event
+
+
+def test_bounds_of_a_request() -> None:
+    asked = _asked({"messages": [{"role": "user", "content": "w" * 400}], "max_tokens": 50, "n": 2})
+    assert asked.estimated_input == 100
+    assert 500 < asked.most_tokens < 900
+    assert _asked({"messages": []}).most_tokens is None
+    assert _asked({"messages": [], "max_tokens": -1}).most_tokens is None
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 4_000}}
+    seen = _asked({"messages": [{"content": [{"type": "text", "text": "what?"}, picture]}], "max_tokens": 5})
+    assert seen.most_tokens is None and seen.estimated_input < 10
+    assert read_request(b"not json", path=b"/x", route_format="auto").most_tokens is None
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([b"br, gzip;q=0.5"], b"gzip"),
+        ([b"*"], b"gzip"),
+        ([b"gzip;q=0"], b"identity"),
+        ([b"br"], b"identity"),
+        ([], b"identity"),
+    ],
+)
+def test_only_readable_codings_are_asked_for(values: list[bytes], expected: bytes) -> None:
+    assert readable_encodings(values, is_stream=False) == expected
+    assert readable_encodings(values, is_stream=True) == b"identity"
