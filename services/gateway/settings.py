@@ -65,7 +65,7 @@ class Settings(ServiceSettings):
         1, ge=1, le=256, description="Gateway processes in all: while Redis is away, each takes its share of a limit."
     )
     redis_deadline_ms: int = Field(
-        250, ge=10, le=5_000, description="How long a paid call waits for Redis before it counts by itself."
+        1_000, ge=10, le=5_000, description="How long a paid call waits for Redis before it counts by itself."
     )
     ban_refused_calls: int = Field(
         200, ge=1, description="Limited calls of one key within BAN_WINDOW_SECONDS that get it banned (S2)."
@@ -91,20 +91,22 @@ class Settings(ServiceSettings):
     hang_up_read_ms: int = Field(
         5_000, ge=0, le=60_000, description="How long an upstream is read on after its caller hung up, for its usage."
     )
-    slow_reader_ms: int = Field(
-        30_000, ge=100, description="How long an answer may wait for its caller to read before that counts as hung up."
+    slow_caller_ms: int = Field(
+        30_000, ge=100, description="How long a paid call waits for its caller to send on, or to read on."
     )
     upstream_connections: int = Field(
         1_000, ge=1, le=65_535, description="Connections to upstreams that one process may hold open."
     )
     upstream_private_allowed: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = Field(
         (),
-        description="Hosts, addresses and networks, comma-separated, that routes may name in production though private.",
+        description="Hosts, addresses and networks, comma-separated, that routes may name in production, though they"
+        " are private.",
     )
     demo_upstream_url: str = Field("", description="`seed`: where the demo upstream answers; empty: no demo routes.")
 
     allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = Field(
-        (), description="Hosts, comma-separated, that are ours beside PUBLIC_URL's (outside production loopback is too)."
+        (),
+        description="Hosts, comma-separated, that are ours beside PUBLIC_URL's (outside production loopback is too).",
     )
     metrics_token: SecretStr = Field(
         SecretStr(""), description="Bearer token for /metrics/prometheus. Empty: operators' sessions only."

@@ -13,7 +13,14 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.service import Gateway
-from services.gateway.use_cases.paid_call.request import AnswerCut, CallerLeft, PaidAnswer, PaidRequest, Presence
+from services.gateway.use_cases.paid_call.request import (
+    AnswerCut,
+    CallerLeft,
+    PaidAnswer,
+    PaidRequest,
+    Presence,
+    request_timeout,
+)
 from shared.doors import problem_response
 from shared.errors import DomainError
 
@@ -22,11 +29,11 @@ _ROUTE = SimpleNamespace(path="/proxy/{route}/{path}")
 
 def proxy_app(service: Gateway) -> ASGIApp:
     """The application for everything under `/proxy/`."""
-    paid, slow_reader_seconds = service.paid, service.settings.slow_reader_ms / 1_000
+    paid, slow_seconds = service.paid, service.settings.slow_caller_ms / 1_000
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         scope["route"] = _ROUTE
-        caller = _Caller(scope, receive, send, slow_reader_seconds)
+        caller = _Caller(scope, receive, send, slow_seconds)
         try:
             answer = await paid.call(caller.request())
         except DomainError as refusal:
@@ -44,11 +51,11 @@ def proxy_app(service: Gateway) -> ASGIApp:
 class _Caller:
     """One request's connection to whoever made it."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, slow_reader_seconds: float) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, slow_seconds: float) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._slow_reader_seconds = slow_reader_seconds
+        self._slow_seconds = slow_seconds
         self._presence = Presence()
         self._watch: asyncio.Task[None] | None = None
 
@@ -70,7 +77,11 @@ class _Caller:
     async def _body(self) -> AsyncIterator[bytes]:
         more = True
         while more:
-            message = await self._receive()
+            try:
+                async with asyncio.timeout(self._slow_seconds):
+                    message = await self._receive()
+            except TimeoutError:
+                raise request_timeout() from None
             if message["type"] == "http.disconnect":
                 self._presence.leave()
                 raise CallerLeft
@@ -102,7 +113,7 @@ class _Caller:
         if self._presence.has_left:
             return
         try:
-            async with asyncio.timeout(self._slow_reader_seconds):
+            async with asyncio.timeout(self._slow_seconds):
                 await self._send(message)
         except (TimeoutError, OSError):
             self._presence.leave()

@@ -1,6 +1,8 @@
 """Who may call, in the order 400, 401, 403, 404, 429, 402; bans; limits with and without Redis."""
 
 import asyncio
+import os
+import signal
 import time
 from collections import Counter
 
@@ -8,6 +10,7 @@ import httpx
 import pytest
 
 from services.gateway.use_cases.admin_routes import PriceParts
+from tests.conftest import Servers
 from tests.integration.gateway_proxy.conftest import CREDIT, MakePlatform, Platform, code_of
 from tests.support.http import eventually
 
@@ -209,3 +212,45 @@ async def test_a_new_or_changed_route_works_within_a_second(platform: Platform) 
     await eventually(lambda: costs("2"), within_seconds=1.0)
     assert (await operator.patch(path, json={"status": "retired"})).status_code == 200
     await eventually(lambda: costs("none"), within_seconds=1.0)
+
+
+async def test_a_silence_of_redis_gives_no_second_burst(platform: Platform, servers: Servers) -> None:
+    await platform.route("echo", price=PER_CALL)
+    customer = await platform.customer(limits={"per_minute": 10, "per_day": 100})
+    platform.gateway.paid._gate._limiter._deadline_seconds = 0.2
+    assert [(await customer.http.get("/proxy/echo/x")).status_code for _ in range(8)] == [200] * 8
+    pid = servers.redis.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        during = [(await customer.http.get("/proxy/echo/x")).status_code for _ in range(8)]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert during.count(200) in (2, 3)
+
+    async def is_shared_again() -> bool:
+        await customer.http.get("/proxy/echo/x")
+        return not platform.gateway.paid._gate._limiter._is_local
+
+    await eventually(is_shared_again)
+
+
+@pytest.mark.parametrize("price", [PER_CALL, PriceParts(per_1000_tokens=CREDIT)])
+async def test_a_body_that_does_not_come_is_not_waited_for(make_platform: MakePlatform, price: PriceParts) -> None:
+    platform = await make_platform(slow_caller_ms=200)
+    await platform.route("echo", price=price)
+    customer = await platform.customer()
+    headers = (f"X-API-Key: {customer.key}", "Content-Length: 100")
+    status, answer = await raw(platform, "/proxy/echo/x", *headers, method="POST", body="begun")
+    assert status == 408 and "request_timeout" in answer
+    await platform.settled(customer.account_id, 5_000 * CREDIT)
+
+
+async def test_hundreds_of_callers_at_once_share_the_limits(platform: Platform) -> None:
+    await platform.route("echo", price=PER_CALL)
+    customers = [await platform.customer() for _ in range(3)]
+    calls = [customers[n % 3].http.get("/proxy/echo/x") for n in range(500)]
+    answers = await asyncio.gather(*calls)
+    assert {answer.status_code for answer in answers} == {200, 429}
+    assert 300 <= sum(answer.status_code == 200 for answer in answers) <= 350
+    assert not platform.gateway.paid._gate._limiter._is_local

@@ -78,7 +78,8 @@ async def test_what_an_upstream_may_not_say_is_replaced(platform: Platform) -> N
     platform.upstream.answers["/x"] = answer_of(
         b"ok",
         extra="X-Credits-Charged: 0\r\nX-Credits-Remaining: 9\r\nRateLimit: lies\r\nRateLimit-Policy: lies\r\n"
-        "X-Request-Id: mine\r\nSet-Cookie: a=b\r\nKeep-Alive: timeout=5\r\nConnection: X-Hop\r\nX-Hop: 1\r\nX-Kept: 1\r\n",
+        "X-Request-Id: mine\r\nSet-Cookie: a=b\r\nKeep-Alive: timeout=5\r\nConnection: X-Hop\r\nX-Hop: 1\r\n"
+        "X-Kept: 1\r\n",
     )
     customer = await platform.customer()
     answer = await customer.http.get("/proxy/echo/x")

@@ -7,7 +7,10 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-CHAT = b'{"id":"c","choices":[{"message":{"content":"hello"}}],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}'
+CHAT = (
+    b'{"id":"c","choices":[{"message":{"content":"hello"}}],'
+    b'"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}'
+)
 
 
 @dataclass

@@ -1,5 +1,7 @@
 """However a stream is cut into pieces, its events are the same and every byte comes out once."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +24,7 @@ def events_of(pieces: list[bytes]) -> list[Event]:
 )
 def test_cuts_do_not_matter(stream: bytes, cuts: list[int]) -> None:
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    pieces = [stream[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [stream[start:end] for start, end in pairwise(edges)]
     cut = events_of(pieces)
     assert b"".join(event.raw for event in cut) == stream
     assert [event.data for event in cut if event.data] == [event.data for event in events_of([stream]) if event.data]

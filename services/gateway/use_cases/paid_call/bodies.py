@@ -45,7 +45,7 @@ async def one_piece(body: bytes) -> AsyncGenerator[bytes]:
 
 
 async def whole_body(request: PaidRequest) -> bytes:
-    """A metered request's body, up to 16 MiB. Raises `body_too_large`, CallerLeft."""
+    """A metered request's body, up to 16 MiB. Raises `body_too_large`, `request_timeout`, CallerLeft."""
     length = first(request.headers, b"content-length") or b"0"
     if length.isdigit() and int(length) > MOST_METERED_BODY:
         raise _too_large()

@@ -1,6 +1,8 @@
 """A call whose price is known afterwards: the most that it may cost is held before it is forwarded, and what it did
 cost is captured before its last bytes leave."""
 
+import asyncio
+
 from services.gateway.clients.upstream import UpstreamFailed
 from services.gateway.domain.forwarding import every, first
 from services.gateway.domain.metering.accept import readable_encodings
@@ -15,7 +17,7 @@ from services.gateway.use_cases.paid_call.conversation import (
 )
 from services.gateway.use_cases.paid_call.desk import FIRST_ERROR, Call, Desk, authorise, credits_headers
 from services.gateway.use_cases.paid_call.metered_answer import MeteredAnswer
-from services.gateway.use_cases.paid_call.request import CallerLeft, PaidAnswer
+from services.gateway.use_cases.paid_call.request import CallerLeft, PaidAnswer, request_timeout
 from services.gateway.use_cases.paid_call.tab import Tab
 from shared.errors import DomainError
 
@@ -47,7 +49,11 @@ async def _read(call: Call) -> MeteredRequest:
     encoding = (first(headers, b"content-encoding") or b"identity").strip().lower()
     if call.route.price.per_1000_tokens and encoding != b"identity":
         raise DomainError("unsupported_media_type", "Send this route's bodies without a Content-Encoding.")
-    body = await whole_body(call.request)
+    try:
+        async with asyncio.timeout(call.route.timeout_ms / 1_000):
+            body = await whole_body(call.request)
+    except TimeoutError:
+        raise request_timeout() from None
     route_format = call.route.format if call.route.price.per_1000_tokens else "raw"
     return read_request(body, path=call.path.rest, route_format=route_format)
 

@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
+from shared.errors import DomainError
+
 Header = tuple[bytes, bytes]
 
 
@@ -53,3 +55,8 @@ class PaidAnswer:
     status: int
     headers: Sequence[Header]
     body: AsyncGenerator[bytes] = field(repr=False)
+
+
+def request_timeout() -> DomainError:
+    """The caller is there and sends no further."""
+    return DomainError("request_timeout", "The request's body came too slowly.", headers={"Connection": "close"})
