@@ -13,7 +13,7 @@ from services.gateway.store.audit import Entry
 from services.gateway.use_cases import operators
 from services.gateway.use_cases.profile import read_account
 from shared.doors import StrictRoute, Wire, answer, guarded
-from shared.doors.lists import After, Limit, invalid_cursor, page
+from shared.doors.lists import After, Limit, checked_cursor, invalid_cursor, page
 from shared.doors.wire import MAX_MINOR
 
 router = APIRouter(route_class=StrictRoute, prefix="/api/v1/admin", tags=["operators"])
@@ -49,7 +49,7 @@ async def known_account(request: Request) -> None:
 @guarded(operator_required)
 async def list_accounts(request: Request, limit: Limit = 20, after: After = None) -> Response:
     gateway = gateway_of(request)
-    found = await operators.list_accounts(gateway, after=after, limit=limit + 1)
+    found = await operators.list_accounts(gateway, after=checked_cursor("acct", after), limit=limit + 1)
     if found is None:
         raise invalid_cursor()
     shown = [account.identity.account_id for account in found[:limit]]
@@ -86,7 +86,8 @@ async def _shown(request: Request, account: Account) -> Response:
 @router.get("/audit", summary="Who did what, the newest first")
 @guarded(operator_required)
 async def read_audit(request: Request, limit: Limit = 20, after: After = None) -> Response:
-    found = await operators.read_audit(gateway_of(request), after=after, limit=limit + 1)
+    cursor = checked_cursor("aud", after)
+    found = await operators.read_audit(gateway_of(request), after=cursor, limit=limit + 1)
     if found is None:
         raise invalid_cursor()
     return page(found, limit, _entry_out)

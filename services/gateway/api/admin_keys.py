@@ -10,8 +10,10 @@ from services.gateway.api.guards import actor_of, gateway_of, operator_required
 from services.gateway.api.keys import Calls
 from services.gateway.domain.api_key_limits import Limits, LimitsChange
 from services.gateway.use_cases import operators
+from shared import ids
 from shared.doors import StrictRoute, Wire, answer, guarded
-from shared.doors.lists import After, Limit, invalid_cursor, page
+from shared.doors.lists import After, Limit, checked_cursor, invalid_cursor, page
+from shared.errors import Invalid
 
 router = APIRouter(route_class=StrictRoute, prefix="/api/v1/admin/api-keys", tags=["operators"])
 
@@ -40,7 +42,10 @@ async def live_key(request: Request) -> None:
 @router.get("", summary="All live keys, never the keys themselves")
 @guarded(operator_required)
 async def list_keys(request: Request, limit: Limit = 20, after: After = None, account_id: AccountId = None) -> Response:
-    found = await operators.list_all_keys(gateway_of(request), account_id=account_id, after=after, limit=limit + 1)
+    if account_id is not None and ids.decode("acct", account_id) is None:
+        raise Invalid("query:/account_id", "must be an account's id")
+    cursor = checked_cursor("key", after)
+    found = await operators.list_all_keys(gateway_of(request), account_id=account_id, after=cursor, limit=limit + 1)
     if found is None:
         raise invalid_cursor()
     return page(found, limit, key_for_operators)

@@ -67,10 +67,10 @@ async def register(request: Request, body: RegisterBody) -> Response:
 
 @router.post("/login", summary="Sign in")
 async def login(request: Request, body: LoginBody) -> Response:
-    signed_in = await signing_in.sign_in(
+    signed_in, headers = await signing_in.sign_in(
         gateway_of(request), email=valid_email(body.email), password=body.password, address=address_of(request)
     )
-    return answer(signed_in_out(signed_in))
+    return answer(signed_in_out(signed_in), headers=headers)
 
 
 @router.post("/logout", status_code=204, summary="End this session")

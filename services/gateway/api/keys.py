@@ -18,7 +18,7 @@ from services.gateway.use_cases import api_keys
 from services.gateway.use_cases.changing import Keep
 from shared.doors import InstantField, StrictRoute, Wire, answer, guarded
 from shared.doors.idempotent import idempotently
-from shared.doors.lists import After, Limit, invalid_cursor, page
+from shared.doors.lists import After, Limit, checked_cursor, invalid_cursor, page
 from shared.errors import Invalid
 from shared.idempotency import Claim
 
@@ -90,7 +90,8 @@ async def create_key(request: Request, body: CreateKeyBody) -> Response:
 @guarded(session_required)
 async def list_keys(request: Request, limit: Limit = 20, after: After = None) -> Response:
     account_id = request.state.identity.account_id
-    found = await api_keys.list_keys(gateway_of(request), account_id, after=after, limit=limit + 1)
+    cursor = checked_cursor("key", after)
+    found = await api_keys.list_keys(gateway_of(request), account_id, after=cursor, limit=limit + 1)
     if found is None:
         raise invalid_cursor()
     return page(found, limit, key_out)

@@ -1,6 +1,7 @@
 """What a password must be (ASVS 5.0, V6.2): long enough, of any characters, and never cut short."""
 
 import unicodedata
+from collections.abc import Mapping
 
 from shared.errors import DomainError, Invalid
 
@@ -11,8 +12,8 @@ LONGEST = 256
 class InvalidCredentials(DomainError):
     """One answer for an unknown email and a wrong password."""
 
-    def __init__(self) -> None:
-        super().__init__("invalid_credentials", "The email or the password is wrong.")
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__("invalid_credentials", "The email or the password is wrong.", headers=headers)
 
 
 class Overloaded(DomainError):

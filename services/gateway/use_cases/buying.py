@@ -26,7 +26,7 @@ async def begin_purchase(
     gateway: Gateway, *, email: str, password: str, credits_wanted: int, address: str, request_id: str
 ) -> Begun:
     """Raises what `sign_in` does, billing's own refusal, or `billing_unavailable`."""
-    signed_in = await sign_in(gateway, email=email, password=password, address=address)
+    signed_in, _limit = await sign_in(gateway, email=email, password=password, address=address)
     identity = signed_in.account.identity
     if identity.is_suspended:
         raise AccountSuspended

@@ -1,10 +1,8 @@
 """What a fresh installation needs before anybody comes: the first operator and the first routes. Safe to repeat."""
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from services.gateway.service import Gateway
 from services.gateway.use_cases.operators import ensure_operator
+from services.gateway.use_cases.seed_routes import seed as seed_routes
 from shared.telemetry import logger
 
 
@@ -15,5 +13,5 @@ async def seed(gateway: Gateway) -> None:
         password = settings.operator_password.get_secret_value()
         account = await ensure_operator(gateway, email=settings.operator_email, password=password)
         logger.info("operator_ready", account_id=account.identity.account_id)
-    if find_spec("services.gateway.use_cases.seed_routes") is not None:
-        await import_module("services.gateway.use_cases.seed_routes").seed(gateway)
+    for done in await seed_routes(gateway):
+        logger.info("seeded", done=done)

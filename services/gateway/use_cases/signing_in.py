@@ -1,6 +1,8 @@
 """Signing in, with its limits on failures (U10): 5 for each email and 50 for each address in 15 minutes."""
 
-from services.gateway.domain.login_limit import TooManyFailures, customer_of
+from collections.abc import Mapping
+
+from services.gateway.domain.login_limit import TooManyFailures, customer_of, limit_headers
 from services.gateway.domain.password import InvalidCredentials, presented_password
 from services.gateway.service import Gateway
 from services.gateway.store import accounts
@@ -10,8 +12,9 @@ from services.gateway.use_cases.sessions import SignedIn, begin_session
 from shared.crypto import blind_index
 
 
-async def sign_in(gateway: Gateway, *, email: str, password: str, address: str) -> SignedIn:
-    """A fresh session; InvalidCredentials for an unknown email or a wrong password, in the same time.
+async def sign_in(gateway: Gateway, *, email: str, password: str, address: str) -> tuple[SignedIn, Mapping[str, str]]:
+    """A fresh session, and the headers that say how many failures the email has left; InvalidCredentials for an unknown
+    email or a wrong password, in the same time.
 
     A try takes its place among the failures before the password is checked and gives it back when it succeeds. It does
     so while it holds a worker, so that a queue of good sign-ins does not look like failures.
@@ -24,13 +27,14 @@ async def sign_in(gateway: Gateway, *, email: str, password: str, address: str) 
         except BaseException:
             await _give_back(gateway, places)
             raise
+        most, left = gateway.settings.login_failures_per_email, places[-1].left
         if account_id is None:
-            raise InvalidCredentials
+            raise InvalidCredentials(limit_headers(most=most, left=left))
         await _give_back(gateway, places)
     async with gateway.database.transaction() as connection:
         account = await accounts.get(connection, gateway.vault, account_id)
         assert account is not None
-        return await begin_session(connection, gateway, account)
+        return await begin_session(connection, gateway, account), limit_headers(most=most, left=left + 1)
 
 
 async def _judged(gateway: Gateway, worker: Worker, email: str, password: str) -> str | None:
@@ -49,6 +53,7 @@ async def _judged(gateway: Gateway, worker: Worker, email: str, password: str) -
 
 
 async def _take_places(gateway: Gateway, email: str, address: str) -> list[Place]:
+    """The address's place and the email's, in this order; both or none."""
     settings, key = gateway.settings, gateway.settings.blind_index_key
     places: list[Place] = []
     for name, most in (
@@ -58,7 +63,7 @@ async def _take_places(gateway: Gateway, email: str, address: str) -> list[Place
         taken = await gateway.login_failures.take(name, most=most)
         if isinstance(taken, Full):
             await _give_back(gateway, places)
-            raise TooManyFailures(taken.retry_after_ms)
+            raise TooManyFailures(taken.retry_after_ms, most=most)
         places.append(taken)
     return places
 

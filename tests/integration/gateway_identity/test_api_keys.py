@@ -298,7 +298,7 @@ async def test_pages_of_keys_follow_each_other(world: World, rich: Customer) -> 
     assert (first["has_more"], third["has_more"], third["next"]) == (True, False, None)
     other = await world.register()
     foreign = (await other.make_key())["id"]
-    for after in (foreign, "key_00000000000000000000000000", "nonsense", "%27%20OR%201=1"):
+    for after in (foreign, "key_00000000000000000000000000", "nonsense", "%27%20OR%201=1", "%00", "key_%00"):
         refused = await rich.http.get(f"/api/v1/auth/api-keys?after={after}")
         assert (refused.status_code, code_of(refused)) == (422, "invalid_cursor")
     for limit in ("0", "101", "-1", "abc"):

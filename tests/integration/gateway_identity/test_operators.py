@@ -116,6 +116,10 @@ async def test_keys_of_all_accounts_are_listed_without_the_keys(world: World, op
     listed = await operator.http.get("/api/v1/admin/api-keys")
     assert [key["id"] for key in listed.json()["data"]] == [key["id"] for key in made]
     assert all(key["key"] not in listed.text for key in made)
+    for query in ("account_id=%00", "account_id=x", "after=%00", "limit=0"):
+        assert (await operator.http.get(f"/api/v1/admin/api-keys?{query}")).status_code == 422
+    for path in ("accounts", "audit"):
+        assert (await operator.http.get(f"/api/v1/admin/{path}?after=%00")).status_code == 422
     of_second = await operator.http.get(f"/api/v1/admin/api-keys?account_id={second.id}")
     assert [key["id"] for key in of_second.json()["data"]] == [made[1]["id"]]
 

@@ -63,6 +63,7 @@ async def test_twenty_wrong_logins_at_once_fail_five_times(world: World) -> None
         if answer.status_code == 429:
             assert code_of(answer) == "rate_limited"
             assert 0 < int(answer.headers["retry-after"]) <= 900
+            assert answer.headers["ratelimit"] == f'"sign-in";r=0;t={answer.headers["retry-after"]}'
     right = await sign_in(world, "target@example.com")
     assert right.status_code == 429
 
@@ -71,9 +72,13 @@ async def test_good_logins_spend_nothing(world: World) -> None:
     customer = await world.register()
     answers = await asyncio.gather(*(sign_in(world, customer.email) for _ in range(20)))
     assert {answer.status_code for answer in answers} == {200}
-    for _ in range(4):
-        assert (await sign_in(world, customer.email, "wrong password")).status_code == 401
-    assert (await sign_in(world, customer.email)).status_code == 200
+    for left in (4, 3, 2, 1):
+        wrong = await sign_in(world, customer.email, "wrong password")
+        assert wrong.status_code == 401
+        assert wrong.headers["ratelimit"] == f'"sign-in";r={left};t=900'
+        assert wrong.headers["ratelimit-policy"] == '"sign-in";q=5;w=900'
+    right = await sign_in(world, customer.email)
+    assert (right.status_code, right.headers["ratelimit"]) == (200, '"sign-in";r=1;t=900')
 
 
 async def test_an_address_may_fail_so_often_over_all_emails(make_world: Callable[..., Any]) -> None:
