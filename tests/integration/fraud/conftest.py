@@ -22,8 +22,8 @@ from tests.support.keys import headers_for, service_headers
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 BLACKLIST = "/api/v1/admin/blacklist"
 ASSESSMENTS = "/internal/v1/assessments"
-OPERATOR = Caller(new_id("acct", at=NOW), "operator")
-CUSTOMER = Caller(new_id("acct", at=NOW), "customer")
+OPERATOR = Caller(new_id("acct", at=NOW, entropy=b"operator--"), "operator")
+CUSTOMER = Caller(new_id("acct", at=NOW, entropy=b"customer--"), "customer")
 
 
 @dataclass

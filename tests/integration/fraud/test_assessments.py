@@ -12,7 +12,7 @@ from shared.ids import new_id
 from tests.integration.fraud.conftest import ASSESSMENTS, BLACKLIST, CUSTOMER, NOW, OPERATOR, Desk
 from tests.support.keys import BLIND_INDEX_KEY, headers_for, service_headers
 
-DEVICE = new_id("dev", at=NOW)
+DEVICE = new_id("dev", at=NOW, entropy=bytes(10))
 
 
 async def codes(desk: Desk, **facts: Any) -> list[str]:

@@ -20,8 +20,8 @@ from shared.errors import Invalid
 from shared.ids import new_id
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
-ACCOUNT = new_id("acct", at=NOW)
-DEVICE = new_id("dev", at=NOW)
+ACCOUNT = new_id("acct", at=NOW, entropy=bytes(10))
+DEVICE = new_id("dev", at=NOW, entropy=bytes(10))
 
 
 @pytest.mark.parametrize(
