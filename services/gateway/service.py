@@ -110,9 +110,7 @@ def _built(
 
     billing = sibling("billing", settings.billing_url)
     directory = KeyDirectory(feed, clock, load=partial(keys.load, database), most=settings.key_cache_entries)
-    paid = PaidApi(
-        settings, database=database, redis=redis, clock=clock, feed=feed, keys=directory, billing=billing
-    )
+    paid = PaidApi(settings, database=database, redis=redis, clock=clock, feed=feed, keys=directory, billing=billing)
     return Gateway(
         settings=settings,
         database=database,
@@ -130,6 +128,6 @@ def _built(
         feed=feed,
         keys=directory,
         sessions=SessionDirectory(feed, clock, load=partial(sessions.load, database), most=settings.key_cache_entries),
-        turns=Turns(),
+        turns=Turns(most=max(1, settings.database_pool_size // 2)),
         paid=paid,
     )

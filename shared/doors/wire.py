@@ -77,7 +77,10 @@ MoneyField = Annotated[MoneyWire, AfterValidator(_known_currency)]
 def _aware(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("must have a time zone, as in 2027-01-31T12:00:00Z")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is out of range") from error
 
 
 def _rfc3339(value: object) -> object:

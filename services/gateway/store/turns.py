@@ -1,6 +1,8 @@
-"""Turns of one account's slow transactions in this process.
+"""Turns of slow transactions in this process.
 
-What would wait for the same row lock waits here first, without a connection: one account never fills the pool.
+A transaction that waits for a row lock or for a sibling holds a connection meanwhile. Those of one account wait here
+for each other, without one, and only so many are under way at once: neither an account nor a slow sibling fills the
+pool.
 """
 
 import asyncio
@@ -13,9 +15,10 @@ LONGEST_WAIT_SECONDS = 4.0
 
 
 class Turns:
-    """One turn at a time for each name."""
+    """One turn at a time for each name, and `most` in all."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._room = asyncio.Semaphore(most)
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
 
     @contextlib.asynccontextmanager
@@ -24,15 +27,14 @@ class Turns:
         lock, users = self._locks.get(name, (asyncio.Lock(), 0))
         self._locks[name] = (lock, users + 1)
         try:
-            try:
-                async with asyncio.timeout(LONGEST_WAIT_SECONDS):
-                    await lock.acquire()
-            except TimeoutError:
-                raise _busy() from None
-            try:
+            async with contextlib.AsyncExitStack() as held:
+                try:
+                    async with asyncio.timeout(LONGEST_WAIT_SECONDS):
+                        await held.enter_async_context(lock)
+                        await held.enter_async_context(self._room)
+                except TimeoutError:
+                    raise _busy() from None
                 yield
-            finally:
-                lock.release()
         finally:
             lock, users = self._locks.pop(name)
             if users > 1:
@@ -41,5 +43,5 @@ class Turns:
 
 def _busy() -> DomainError:
     return DomainError(
-        "service_unavailable", "This account is busy with other requests. Try again.", headers={"Retry-After": "1"}
+        "service_unavailable", "Too many requests of this kind are waiting. Try again.", headers={"Retry-After": "1"}
     )

@@ -152,7 +152,16 @@ SENSELESS = [
 ]
 
 
-@pytest.mark.parametrize(("change", "pointer"), [*SENSELESS, ({"expires_at": "2020-01-01T00:00:00Z"}, "/expires_at")])
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        *SENSELESS,
+        ({"expires_at": "2020-01-01T00:00:00Z"}, "/expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59-12:00"}, "/expires_at"),
+        ({"expires_at": "tomorrow"}, "/expires_at"),
+        ({"expires_at": 4102444800}, "/expires_at"),
+    ],
+)
 async def test_senseless_wish_makes_no_key(rich: Customer, change: dict[str, Any], pointer: str) -> None:
     refused = await rich.http.post(PATH, json={"name": "k", **change})
     assert (refused.status_code, code_of(refused)) == (422, "validation_failed"), refused.text
@@ -369,3 +378,17 @@ async def test_siblings_hear_of_accounts_and_keys_without_personal_data(world: W
         ("key.revoked", made["id"]),
     ]
     assert "Ada" not in str(rows) and "@" not in str(rows)
+
+
+async def test_slow_billing_leaves_connections_for_everyone_else(make_world: Callable[..., Any]) -> None:
+    """Twelve accounts wait for billing; reading an account still finds a connection at once."""
+    world: World = await make_world(Billing(answers_after_seconds=1.0), database_pool_size=4)
+    customers = [await world.register() for _ in range(12)]
+    reader = await world.register()
+    creations = [asyncio.create_task(one.http.post(PATH, json={"name": "k"})) for one in customers]
+    await eventually(lambda: world.billing.asking == 2)
+    async with asyncio.timeout(0.9):
+        assert (await reader.http.get("/api/v1/account")).status_code == 200
+    answers = await asyncio.gather(*creations)
+    assert {answer.status_code for answer in answers} == {402, 503}
+    assert world.billing.most_at_once == 2
