@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from shared.telemetry import logger
 
 _LONGEST_PAUSE_SECONDS = 30.0
+CANCEL_AGAIN_AFTER_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,13 @@ async def running(loops: Sequence[Loop]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in tasks:
+        await stop(tasks)
+
+
+async def stop(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended. Once is not always enough: a driver that is just connecting may take the
+    cancellation for a timeout of its own, and the task goes on."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait(pending, timeout=CANCEL_AGAIN_AFTER_SECONDS)

@@ -29,6 +29,7 @@ from shared.clock import Clock, SystemClock
 from shared.db import Database
 from shared.health import Check, operations_router
 from shared.http_client import ServiceClient
+from shared.loops import stop
 from shared.outbox import feed_router
 from shared.service_auth import Minter, Verifier
 
@@ -78,8 +79,7 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
     try:
         yield billing
     finally:
-        ears.cancel()
-        await asyncio.gather(ears, return_exceptions=True)
+        await stop([ears])
         await _close(billing)
 
 

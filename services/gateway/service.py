@@ -24,7 +24,7 @@ from shared import bus
 from shared.clock import Clock, SystemClock
 from shared.db import Database
 from shared.http_client import ServiceClient
-from shared.loops import running
+from shared.loops import running, stop
 from shared.service_auth import Minter
 
 RING_DEADLINE_SECONDS = 0.25
@@ -85,8 +85,7 @@ async def _feed(settings: Settings, redis: Redis) -> AsyncIterator[ChangeFeed]:
         async with running([feed.loop()]):
             yield feed
     finally:
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        await stop([listening])
         await database.close()
 
 
