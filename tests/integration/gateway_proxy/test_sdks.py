@@ -1,4 +1,4 @@
-"""OpenAI's own SDK, pointed at a route with a Tollgate key: it works as with the provider, and its tokens are charged."""
+"""OpenAI's own SDK with a Tollgate key: it works as with the provider, and its tokens are charged."""
 
 import pytest
 from openai import AsyncOpenAI
