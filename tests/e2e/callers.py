@@ -209,7 +209,9 @@ class Operator:
         answer = self.send("POST", f"accounts/{customer.account_id}/grants", body)
         assert answer.status_code == 201, answer.text
 
-    def limit(self, key: Key, limits: Mapping[str, int | None] | None) -> None:
+    def limit(self, key: Key, *, per_minute: int | None, per_day: int | None) -> None:
+        """None lifts a limit."""
+        limits = {"per_minute": per_minute, "per_day": per_day}
         answer = self.send("PATCH", f"api-keys/{key.id}", {"limits": limits})
         assert answer.status_code == 200, answer.text
 

@@ -110,7 +110,7 @@ def spender(customer: Customer, operator: Operator) -> tuple[Customer, Key]:
     """A customer with plenty of credits and a key without limits."""
     operator.grant(customer, BUDGET)
     key = customer.key()
-    operator.limit(key, None)
+    operator.limit(key, per_minute=None, per_day=None)
     eventually(
         lambda: "ratelimit" not in customer.call(key, "echo/limits").headers, seconds=3, what="the limits are lifted"
     )
@@ -193,8 +193,10 @@ def test_killed_postgres_loses_no_acknowledged_charge(
     customer, key = spender
     with Callers(customer, key, echo) as callers:
         callers.wait_for_more_paid(60, seconds=20)
+        gone = running.pids("postgres")
         running.kill("postgres")
-        callers.wait_for_more_paid(60, seconds=HEALED_WITHIN + 5)
+        running.wait_until_replaced("postgres", gone, seconds=HEALED_WITHIN)
+        callers.wait_for_more_paid(60, seconds=HEALED_WITHIN)
     assert set(callers.run.statuses()) <= {200, 503}, callers.run.statuses()
     running.wait_until_well(seconds=HEALED_WITHIN)
     assert_each_charged_as_answered(customer, callers.run)

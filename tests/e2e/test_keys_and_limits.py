@@ -96,7 +96,7 @@ def test_customer_may_only_lower_limits_and_an_operators_change_holds_within_a_s
     assert [customer.call(key, "echo/x").status_code for _ in range(6)] == [200] * 5 + [429]
     path = f"/api/v1/auth/api-keys/{key.id}"
     assert customer.send("PATCH", path, {"limits": {"per_minute": 101, "per_day": 100}}).status_code == 422
-    operator.limit(key, {"per_minute": 1_000, "per_day": None})
+    operator.limit(key, per_minute=1_000, per_day=None)
     eventually(lambda: customer.call(key, "echo/x").status_code == 200, seconds=2, what="the new limit holds")
 
 

@@ -7,7 +7,7 @@ import openai
 import pytest
 
 from tests.e2e import books
-from tests.e2e.callers import CREDIT, Customer, Key, Operator, millicredits
+from tests.e2e.callers import CREDIT, Customer, Key, Operator, exact, millicredits
 from tests.e2e.running import Running
 from tests.e2e.waiting import eventually
 
@@ -58,8 +58,8 @@ def test_streamed_chat_is_completed_and_charged_as_the_unstreamed_one(
     assert [usage.total_tokens for usage in usages] == ([tokens] if asked_for_usage else [])
     assert all(chunk.choices for chunk in chunks) or asked_for_usage, "what was not asked for is taken out again"
     assert customer.credits() == FULL - 2 * tokens, "charged before the stream's end"
-    record = customer.get(f"/api/v1/usage/requests/{raw.headers['x-request-id']}").json()
-    assert millicredits(str(record["credits"])) == tokens
+    record = exact(customer.get(f"/api/v1/usage/requests/{raw.headers['x-request-id']}"))
+    assert millicredits(record["credits"]) == tokens
     assert record["outcome"] == "delivered"
     assert record["route"] == "demo"
     assert record["units"]["tokens"] == tokens

@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e import books
 from tests.e2e.callers import CREDIT, Customer, Operator, charged, exact, millicredits, problem_of, side_by_side
+from tests.e2e.waiting import eventually
 
 
 def calls_that_arrived(operator: Operator, prefix: str) -> int:
@@ -93,8 +94,8 @@ def test_upstream_failures_are_passed_on_and_not_charged(
     assert customer.credits() == 5_000 * CREDIT - cost
     net = sum(one["credits"] for one in customer.transactions() if one["reference"] == answer.headers["x-request-id"])
     assert net == -cost
-    outcome = customer.record_of(answer)["outcome"]
-    assert outcome == ("delivered" if cost else "upstream_failed")
+    outcome = "delivered" if cost else "upstream_failed"
+    eventually(lambda: customer.record_of(answer)["outcome"] == outcome, seconds=3, what=f"the outcome is {outcome}")
     books.assert_whole(operator, customer)
 
 
@@ -117,20 +118,4 @@ def test_caller_cannot_name_what_it_used(customer: Customer, operator: Operator)
     assert not {"x-api-key", "authorization", "x-credits-charged"} & set(answer.json()["headers"])
     assert not [name for name in answer.json()["headers"] if name.startswith("x-tollgate")]
     assert exact(answer)["path"] == "/x"
-    books.assert_whole(operator, customer)
-
-
-def test_repeated_paid_call_with_its_idempotency_key_is_charged_once(customer: Customer, operator: Operator) -> None:
-    operator.grant(customer, 5_000)
-    key = customer.key()
-    headers = {"Idempotency-Key": uuid.uuid4().hex, "Authorization": f"Bearer {key.text}"}
-    answers = side_by_side(lambda _: customer.http.get("/proxy/echo/delay/200", headers=headers), list(range(20)))
-    codes = Counter(answer.status_code for answer in answers)
-    assert codes == {200: 1, 409: 19}, codes
-    late = customer.http.get("/proxy/echo/delay/200", headers=headers)
-    problem = problem_of(late, 409, "already_charged")
-    first = next(answer for answer in answers if answer.status_code == 200)
-    assert problem["original_request_id"] == first.headers["x-request-id"]
-    assert late.headers["x-should-retry"] == "false"
-    assert customer.credits() == 5_000 * CREDIT - CREDIT
     books.assert_whole(operator, customer)
