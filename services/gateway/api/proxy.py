@@ -75,7 +75,8 @@ class _Caller:
         )
 
     async def _body(self) -> AsyncIterator[bytes]:
-        more = True
+        """Of a request without one nothing is awaited: whatever the server still says, the watch hears."""
+        more = self._watch is None
         while more:
             try:
                 async with asyncio.timeout(self._slow_seconds):
@@ -88,7 +89,8 @@ class _Caller:
             more = message.get("more_body", False)
             if piece := message.get("body", b""):
                 yield piece
-        self._start_watching()
+        if self._watch is None:
+            self._start_watching()
 
     def _start_watching(self) -> None:
         self._watch = asyncio.create_task(self._until_gone())

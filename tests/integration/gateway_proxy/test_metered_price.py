@@ -32,6 +32,16 @@ async def test_a_completion_costs_its_tokens(platform: Platform) -> None:
     await platform.settled(customer.account_id, FULL - 10)
 
 
+async def test_a_request_without_a_body_is_forwarded_at_once(platform: Platform) -> None:
+    await platform.route("demo", price=BY_TOKEN)
+    customer = await platform.customer()
+    platform.upstream.answers["/models"] = answer_of(b'{"data": []}', content_type="application/json")
+    async with asyncio.timeout(5):
+        answer = await customer.http.get("/proxy/demo/models")
+    assert (answer.status_code, answer.headers["x-credits-charged"]) == (200, "0")
+    await platform.settled(customer.account_id, FULL)
+
+
 async def test_a_gzipped_answer_is_metered_and_passed_on_as_it_is(platform: Platform) -> None:
     await platform.route("demo", price=BY_TOKEN)
     customer = await platform.customer()
