@@ -17,6 +17,7 @@ from deploy.local.postgres import PostgresServer
 from deploy.local.redis import RedisServer
 from shared import bus
 from shared.db import Database
+from shared.telemetry import configure_logging
 from tests.support import databases, keys
 from tests.support.databases import TestDatabase
 
@@ -115,6 +116,12 @@ def settings_for(database: TestDatabase, redis_url: str) -> Callable[..., Any]:
         return settings(_env_file=None, **values)
 
     return make
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_logs() -> None:
+    """Logs as the services write them. structlog's own default draws tracebacks, which takes seconds each."""
+    configure_logging("tests", "warning")
 
 
 @pytest.fixture(autouse=True, scope="session")

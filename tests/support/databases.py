@@ -57,10 +57,12 @@ async def make_template(server: PostgresServer) -> None:
 async def clone(server: PostgresServer) -> TestDatabase:
     """A database of its own for one test."""
     name = f"test_{next(_numbers)}"
-    await _execute(server.owner_url, f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY FILE_COPY')
-    for service in SERVICES:
-        role = role_name(TEMPLATE, service)
-        await _execute(server.owner_url, f'ALTER ROLE "{role}" IN DATABASE "{name}" SET search_path = "{service}"')
+    paths = (
+        f'ALTER ROLE "{role_name(TEMPLATE, service)}" IN DATABASE "{name}" SET search_path = "{service}"'
+        for service in SERVICES
+    )
+    copy = f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY FILE_COPY'
+    await _execute(server.owner_url, copy, *paths)
     return TestDatabase(_with(server.owner_url, database=name), name)
 
 
@@ -68,10 +70,11 @@ async def drop(server: PostgresServer, database: TestDatabase) -> None:
     await _execute(server.owner_url, f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE)')
 
 
-async def _execute(url: str, sql: str) -> None:
+async def _execute(url: str, *statements: str) -> None:
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(sql)
+        for sql in statements:
+            await connection.execute(sql)
     finally:
         await connection.close()
 
