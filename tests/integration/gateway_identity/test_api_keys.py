@@ -133,7 +133,7 @@ async def test_two_accounts_may_use_one_idempotency_key(world: World, rich: Cust
     assert first.json()["key"] != second.json()["key"]
 
 
-SENSELESS = [
+SENSELESS: list[tuple[dict[str, Any], str]] = [
     ({"name": ""}, "/name"),
     ({"name": "n" * 101}, "/name"),
     ({"name": "a\r\nX: y"}, "/name"),
@@ -152,29 +152,25 @@ SENSELESS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("change", "pointer"),
-    [
-        *SENSELESS,
-        ({"expires_at": "2020-01-01T00:00:00Z"}, "/expires_at"),
-        ({"expires_at": "9999-12-31T23:59:59-12:00"}, "/expires_at"),
-        ({"expires_at": "tomorrow"}, "/expires_at"),
-        ({"expires_at": 4102444800}, "/expires_at"),
-    ],
-)
-async def test_senseless_wish_makes_no_key(rich: Customer, change: dict[str, Any], pointer: str) -> None:
-    refused = await rich.http.post(PATH, json={"name": "k", **change})
-    assert (refused.status_code, code_of(refused)) == (422, "validation_failed"), refused.text
-    assert refused.json()["errors"][0]["pointer"] == pointer
+SENSELESS_ENDS = ("2020-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", "tomorrow", 4102444800)
+
+
+async def test_senseless_wish_makes_no_key(rich: Customer) -> None:
+    ends = [({"expires_at": end}, "/expires_at") for end in SENSELESS_ENDS]
+    for change, pointer in SENSELESS + ends:
+        refused = await rich.http.post(PATH, json={"name": "k", **change})
+        assert (refused.status_code, code_of(refused)) == (422, "validation_failed"), change
+        assert refused.json()["errors"][0]["pointer"] == pointer
     assert (await rich.http.get("/api/v1/auth/api-keys")).json()["data"] == []
 
 
-@pytest.mark.parametrize(("change", "pointer"), SENSELESS)
-async def test_senseless_change_changes_nothing(rich: Customer, change: dict[str, Any], pointer: str) -> None:
+async def test_senseless_change_changes_nothing(rich: Customer) -> None:
     made = await rich.make_key()
-    refused = await rich.http.patch(f"/api/v1/auth/api-keys/{made['id']}", json=change)
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer)
-    assert (await rich.http.get("/api/v1/auth/api-keys")).json()["data"][0]["limits"] == made["limits"]
+    for change, pointer in SENSELESS:
+        refused = await rich.http.patch(f"/api/v1/auth/api-keys/{made['id']}", json=change)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer), change
+    kept = (await rich.http.get("/api/v1/auth/api-keys")).json()["data"]
+    assert kept == [{name: value for name, value in made.items() if name != "key"}]
 
 
 async def test_wishes_are_kept_in_their_one_form(world: World, rich: Customer) -> None:

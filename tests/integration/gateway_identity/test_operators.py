@@ -59,29 +59,27 @@ async def test_tier_and_limit_reach_every_caller_within_a_second(make_world: Cal
     assert (lifted.json()["credit_limit"], lifted.json()["tier"]) == (None, "enterprise")
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"tier": "gold"},
-        {"tier": None},
-        {"status": "deleted"},
-        {"role": "operator"},
-        {"credit_limit": 5},
-        {"credit_limit": {"amount": -1, "currency": "usd"}},
-        {"credit_limit": {"amount": 10**30, "currency": "usd"}},
-        {"credit_limit": {"amount": 1.5, "currency": "usd"}},
-        {"credit_limit": {"amount": 1, "currency": "eur"}},
-        {"email": "x@example.com"},
-    ],
-)
-async def test_senseless_change_of_an_account_is_refused(
-    world: World, operator: Customer, body: dict[str, Any]
-) -> None:
+SENSELESS: list[dict[str, Any]] = [
+    {"tier": "gold"},
+    {"tier": None},
+    {"status": "deleted"},
+    {"role": "operator"},
+    {"credit_limit": 5},
+    {"credit_limit": {"amount": -1, "currency": "usd"}},
+    {"credit_limit": {"amount": 10**30, "currency": "usd"}},
+    {"credit_limit": {"amount": 1.5, "currency": "usd"}},
+    {"credit_limit": {"amount": 1, "currency": "eur"}},
+    {"email": "x@example.com"},
+]
+
+
+async def test_senseless_change_of_an_account_is_refused(world: World, operator: Customer) -> None:
     customer = await world.register()
-    refused = await operator.http.patch(f"/api/v1/admin/accounts/{customer.id}", json=body)
-    assert (refused.status_code, code_of(refused)) == (422, "validation_failed")
-    unknown = await operator.http.patch("/api/v1/admin/accounts/acct_x", json=body)
-    assert (unknown.status_code, code_of(unknown)) == (404, "not_found")
+    for body in SENSELESS:
+        refused = await operator.http.patch(f"/api/v1/admin/accounts/{customer.id}", json=body)
+        assert (refused.status_code, code_of(refused)) == (422, "validation_failed"), body
+        unknown = await operator.http.patch("/api/v1/admin/accounts/acct_x", json=body)
+        assert (unknown.status_code, code_of(unknown)) == (404, "not_found")
 
 
 async def test_operator_raises_lowers_and_lifts_a_keys_limits(world: World, operator: Customer) -> None:

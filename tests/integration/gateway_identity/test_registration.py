@@ -1,7 +1,6 @@
 import asyncio
 import re
 
-import pytest
 from sqlalchemy import text
 
 from services.gateway.domain.session import token_hash
@@ -36,36 +35,36 @@ async def test_one_of_many_registrations_of_an_email_wins(world: World) -> None:
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 9
 
 
-@pytest.mark.parametrize(
-    ("change", "pointer"),
-    [
-        ({"email": "no address"}, "/email"),
-        ({"email": "a@b"}, "/email"),
-        ({"email": "a@" + "b" * 65_536 + ".com"}, "/email"),
-        ({"email": "a\r\nBcc: x@example.com"}, "/email"),
-        ({"email": 5}, "/email"),
-        ({"password": "short"}, "/password"),
-        ({"password": "x" * 257}, "/password"),
-        ({"password": "x" * 1_000_000}, "/password"),
-        ({"password": "with\x00nul in it"}, "/password"),
-        ({"name": ""}, "/name"),
-        ({"name": "x" * 101}, "/name"),
-        ({"name": "two\r\nlines"}, "/name"),
-        ({"country": "XX"}, "/country"),
-        ({"country": "de"}, "/country"),
-        ({"device_id": "dev_01J00000000000000000000000"}, "/device_id"),
-        ({"role": "operator"}, "/role"),
-        ({"tier": "enterprise"}, "/tier"),
-        ({"email_verified": True}, "/email_verified"),
-    ],
-)
-async def test_senseless_field_is_named_and_not_echoed(world: World, change: dict[str, object], pointer: str) -> None:
-    body = {"email": "new@example.com", "password": PASSWORD, **change}
-    refused = await world.http.post("/api/v1/auth/register", json=body)
-    assert (refused.status_code, code_of(refused)) == (422, "validation_failed")
-    assert refused.json()["errors"][0]["pointer"] == pointer
-    value = next(iter(change.values()))
-    assert not (isinstance(value, str) and len(value) > 4 and value in refused.text)
+SENSELESS: list[tuple[dict[str, object], str]] = [
+    ({"email": "no address"}, "/email"),
+    ({"email": "a@b"}, "/email"),
+    ({"email": "a@" + "b" * 65_536 + ".com"}, "/email"),
+    ({"email": "a\r\nBcc: x@example.com"}, "/email"),
+    ({"email": 5}, "/email"),
+    ({"password": "short"}, "/password"),
+    ({"password": "x" * 257}, "/password"),
+    ({"password": "x" * 1_000_000}, "/password"),
+    ({"password": "with\x00nul in it"}, "/password"),
+    ({"name": ""}, "/name"),
+    ({"name": "x" * 101}, "/name"),
+    ({"name": "two\r\nlines"}, "/name"),
+    ({"country": "XX"}, "/country"),
+    ({"country": "de"}, "/country"),
+    ({"device_id": "dev_01J00000000000000000000000"}, "/device_id"),
+    ({"role": "operator"}, "/role"),
+    ({"tier": "enterprise"}, "/tier"),
+    ({"email_verified": True}, "/email_verified"),
+]
+
+
+async def test_senseless_field_is_named_and_not_echoed(world: World) -> None:
+    for change, pointer in SENSELESS:
+        body = {"email": "new@example.com", "password": PASSWORD, **change}
+        refused = await world.http.post("/api/v1/auth/register", json=body)
+        assert (refused.status_code, code_of(refused)) == (422, "validation_failed"), pointer
+        assert refused.json()["errors"][0]["pointer"] == pointer
+        value = next(iter(change.values()))
+        assert not (isinstance(value, str) and len(value) > 4 and value in refused.text), pointer
 
 
 async def test_lone_surrogate_in_password_is_refused(world: World) -> None:
