@@ -1,0 +1,1 @@
+"""`tollgate`: one command for what an operator does at a shell."""

@@ -1,0 +1,40 @@
+"""`tollgate SERVICE COMMAND ...` runs a service's own command: `tollgate gateway create-operator --email ada@example.com`.
+
+`tollgate SERVICE settings` lists what that service reads from the environment, with defaults and meanings.
+"""
+
+import runpy
+import sys
+from collections.abc import Sequence
+
+SERVICES = ("gateway", "billing", "licensing", "fraud")
+EXIT_USAGE = 64
+"""EX_USAGE of sysexits.h."""
+
+USAGE = f"""usage: tollgate SERVICE COMMAND [OPTIONS]
+
+services: {", ".join(SERVICES)}
+commands of each: serve, worker, migrate, settings
+the gateway's own: create-operator --email ADDRESS, seed
+
+Settings come from the environment; `tollgate SERVICE settings` lists them.
+For everything on one machine, use `make run`.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the service's command in this process; exit 64 with the usage where there is no such service."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given in (["-h"], ["--help"], ["help"]):
+        sys.stdout.write(USAGE)
+        return
+    if len(given) < 2 or given[0] not in SERVICES:
+        sys.stderr.write(USAGE)
+        raise SystemExit(EXIT_USAGE)
+    service, *rest = given
+    sys.argv = [f"tollgate {service}", *rest]
+    runpy.run_module(f"services.{service}", run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
