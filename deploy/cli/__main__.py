@@ -1,4 +1,4 @@
-"""`tollgate SERVICE COMMAND ...` runs a service's own command: `tollgate gateway create-operator --email ada@example.com`.
+"""`tollgate SERVICE COMMAND ...` runs a service's own command: `tollgate gateway create-operator --email ADDRESS`.
 
 `tollgate SERVICE settings` lists what that service reads from the environment, with defaults and meanings.
 """
