@@ -1,5 +1,7 @@
 """Do the books agree? What must hold after every test, whatever happened in it."""
 
+from typing import Any
+
 from tests.e2e.callers import Customer, Operator
 from tests.e2e.waiting import eventually
 
@@ -21,11 +23,21 @@ def assert_whole(operator: Operator, *customers: Customer, holds_end_within: flo
 
 def _assert_history(customer: Customer) -> None:
     """Every balance follows from the one before, none is under zero, the last is what the wallet says."""
+    entries, wallet = _at_one_moment(customer)
     balance = 0
-    for entry in reversed(customer.transactions()):
+    for entry in reversed(entries):
         balance += entry["credits"]
         assert entry["balance_after"] == balance, entry
         assert balance >= 0, entry
-    wallet = customer.wallet()
     assert balance == wallet["credits"]
     assert wallet["available"] == wallet["credits"] - wallet["held"]
+
+
+def _at_one_moment(customer: Customer) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """The entries and the wallet, with nothing posted between the two readings."""
+
+    def read() -> tuple[list[dict[str, Any]], dict[str, int]] | None:
+        before, entries, after = customer.wallet(), customer.transactions(), customer.wallet()
+        return (entries, after) if before == after else None
+
+    return eventually(read, seconds=10, what="the wallet rests")

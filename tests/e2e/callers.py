@@ -28,6 +28,7 @@ FIRST_KEY = 5_000 * CREDIT
 PASSWORD = "correct horse battery staple"
 GOOD_CARD, DECLINED_CARD = "4242424242424242", "4000000000000002"
 SECONDS_TO_CREDIT = 2.0
+SECONDS_TO_KNOW = 1.0
 _numbers = itertools.count(1)
 
 
@@ -190,11 +191,12 @@ def charged(answer: httpx.Response) -> int:
 
 @dataclass
 class Operator:
-    """The account that `make run` made for who runs the place."""
+    """The account that `make run` made for who runs the place. `prober` finds out whether a new route is known yet."""
 
     http: httpx.Client
     token: str = field(repr=False)
     upstream: str
+    prober: "tuple[Customer, Key] | None" = None
 
     def get(self, path: str, **query: Any) -> Any:
         answer = self.http.get(f"/api/v1/admin/{path}", params=query, headers=bearer(self.token))
@@ -220,12 +222,22 @@ class Operator:
         assert answer.status_code == 200, answer.text
 
     def route(self, path: str, *, price: Mapping[str, Any], **more: Any) -> str:
-        """A new route to the demo upstream's `path`; its name."""
+        """A new route to the demo upstream's `path`, once the gateway knows it; its name."""
         name = f"test-{random.randrange(16**10):010x}"
         body = {"name": name, "upstream_url": f"{self.upstream}{path}", "format": "auto", "price": price, **more}
         answer = self.send("POST", "routes", body)
         assert answer.status_code == 201, answer.text
+        eventually(lambda: self._knows(name), seconds=SECONDS_TO_KNOW, what="the new route is known")
         return name
+
+    def _knows(self, name: str) -> bool:
+        if self.prober is None:
+            probing = register(str(self.http.base_url))
+            self.grant(probing, 1_000_000)
+            self.prober = probing, probing.key()
+            self.limit(self.prober[1], per_minute=None, per_day=None)
+        customer, key = self.prober
+        return "unknown_route" not in customer.call(key, f"{name}/probe").text
 
     def verify(self) -> dict[str, Any]:
         verdict: dict[str, Any] = self.get("ledger/verify")

@@ -4,8 +4,21 @@ import subprocess
 import sys
 
 from tests.e2e import books
-from tests.e2e.callers import CREDIT, FIRST_KEY, Customer, Operator, charged, exact, millicredits, pay, problem_of
+from tests.e2e.callers import (
+    CREDIT,
+    DECLINED_CARD,
+    FIRST_KEY,
+    SECONDS_TO_CREDIT,
+    Customer,
+    Operator,
+    charged,
+    exact,
+    millicredits,
+    pay,
+    problem_of,
+)
 from tests.e2e.running import ROOT, Running
+from tests.e2e.waiting import eventually
 
 CHAT = {"model": "any", "messages": [{"role": "user", "content": "What does a toll buy?"}]}
 
@@ -51,19 +64,13 @@ def test_credits_are_numbers_with_three_decimals_and_never_a_float(customer: Cus
 
 def test_declined_card_leaves_the_credits_unchanged(customer: Customer, operator: Operator) -> None:
     page = customer.checkout().json()["checkout_url"]
-    declined = pay(page, "4000000000000002")
+    declined = pay(page, DECLINED_CARD)
     assert declined.status_code == 402
     assert "declined" in declined.text
     assert customer.credits() == 0
     assert pay(page).status_code == 303, "another card pays the same page"
-    customer_has_paid(customer)
+    eventually(lambda: customer.credits() == FIRST_KEY, seconds=SECONDS_TO_CREDIT, what="the credits are there")
     books.assert_whole(operator, customer)
-
-
-def customer_has_paid(customer: Customer) -> None:
-    from tests.e2e.waiting import eventually
-
-    eventually(lambda: customer.credits() == FIRST_KEY, seconds=2.0, what="the credits are there")
 
 
 def test_demo_tells_the_story_without_a_surprise(running: Running) -> None:

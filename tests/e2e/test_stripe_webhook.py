@@ -1,5 +1,6 @@
 """Stripe's events at the public door: once each, however often and by whomever they are sent."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -69,7 +70,7 @@ def test_forged_and_stale_signatures_are_refused_and_nothing_is_stored(
     session = stripe_side.session(page)
     assert pay(page).status_code == 303
     event = stripe_side.completed_event(session)
-    body = __import__("json").dumps(event).encode()
+    body = json.dumps(event).encode()
     good = stripe_side.signature(body)
     forged = [
         "",

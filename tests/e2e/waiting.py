@@ -9,7 +9,7 @@ T = TypeVar("T")
 POLL_SECONDS = 0.03
 
 
-def eventually(look: Callable[[], T], *, seconds: float, what: str) -> T:
+def eventually(look: Callable[[], T | None], *, seconds: float, what: str) -> T:
     """The first truthy answer of `look`; an assertion that it came in time."""
     deadline = time.monotonic() + seconds
     while not (seen := look()):
