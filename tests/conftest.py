@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import hypothesis  # noqa: F401 - imported early: late, under a failing test, it breaks pytest on 3.11
+import hypothesis
 import pytest
 from redis.asyncio import Redis
 
@@ -20,6 +20,10 @@ from shared.db import Database
 from shared.telemetry import configure_logging
 from tests.support import databases, keys
 from tests.support.databases import TestDatabase
+
+
+hypothesis.settings.register_profile("tollgate", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("tollgate")  # a busy machine is no failing example
 
 
 @dataclass(frozen=True)

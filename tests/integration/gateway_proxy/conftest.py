@@ -155,7 +155,12 @@ async def make_platform(settings_for: Callable[..., Any], billing_db: Database) 
             upstream = await stack.enter_async_context(Upstream().running())
             billing = create_billing(settings_for("billing", stripe_secret_key="sk_test_x"))
             billing_url = overrides.pop("billing_url", None) or await stack.enter_async_context(running(billing))
-            quick = {"password_memory_kib": 8192, "password_passes": 1, "hang_up_read_ms": 500}
+            quick = {
+                "password_memory_kib": 8192,
+                "password_passes": 1,
+                "hang_up_read_ms": 500,
+                "billing_deadline_ms": 20_000,
+            }
             gateway = create_gateway(settings_for("gateway", billing_url=billing_url, **{**quick, **overrides}))
             url = await stack.enter_async_context(running(gateway))
             anyone = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=20))

@@ -237,7 +237,7 @@ async def test_an_answer_too_large_to_keep_back_flows_and_is_paid_by_its_end(pla
 
 
 async def test_without_a_capture_no_answer_ends_well(make_platform: MakePlatform) -> None:
-    platform = await make_platform(billing_deadline_ms=300, hold_margin_ms=500)
+    platform = await make_platform(billing_deadline_ms=1_000, hold_margin_ms=1_000)
     await platform.route("demo", price=BY_TOKEN, timeout_ms=2_000)
     customer = await platform.customer()
     there = platform.gateway.billing._http.base_url
@@ -246,7 +246,7 @@ async def test_without_a_capture_no_answer_ends_well(make_platform: MakePlatform
         platform.upstream.received.clear()
         platform.upstream.go_on.clear()
         call = asyncio.create_task(customer.http.post(path, json=asking(stream=True)))
-        await eventually(lambda: platform.upstream.received)
+        await eventually(lambda: platform.upstream.received, within_seconds=15)
         platform.gateway.billing._http.base_url = httpx.URL("http://127.0.0.1:1")
         platform.upstream.go_on.set()
         return await call
