@@ -205,6 +205,28 @@ def test_bounds_of_a_request() -> None:
     assert read_request(b"not json", path=b"/x", route_format="auto").most_tokens is None
 
 
+def test_a_bound_that_the_endpoint_does_not_know_bounds_nothing() -> None:
+    assert _asked({"messages": [], "max_output_tokens": 1}).most_tokens is None
+    assert _asked({"input": "x", "max_tokens": 1}, b"/v1/responses").most_tokens is None
+    assert _asked({"input": "x", "max_output_tokens": 1}, b"/v1/%72esponses/").most_tokens < 1_000
+    both = _asked({"messages": [], "max_completion_tokens": 1, "max_tokens": 5_000})
+    assert both.most_tokens > 5_000
+    assert _asked({"messages": [], "max_completion_tokens": 1, "max_tokens": 0.5}).most_tokens is None
+
+
+def test_what_is_spelled_in_escapes_is_still_seen() -> None:
+    hidden = b'{"messages":[{"content":[{"type":"im\\u0061ge_url"}]}],"max_tokens":1}'
+    assert read_request(hidden, path=b"/v1/chat/completions", route_format="auto").most_tokens is None
+    plain = b'{"messages":[{"content":"\\u00e9"}],"max_tokens":1}'
+    assert read_request(plain, path=b"/v1/chat/completions", route_format="auto").most_tokens is not None
+
+
+@pytest.mark.parametrize("path", [b"/v1/chat/completion%73", b"/v1/chat/Completions/", b"/v1/chat/completions;v=1"])
+def test_usage_is_asked_for_however_the_path_is_spelled(path: bytes) -> None:
+    assert _asked({"messages": [], "stream": True}, path).hides_usage_event
+    assert _asked({"messages": [], "stream": "true"}, path).hides_usage_event
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [

@@ -7,6 +7,7 @@ where that is possible, so that the rest of the body reaches the upstream byte f
 import json
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import unquote_to_bytes
 
 from services.gateway.domain.metering.usage import count
 
@@ -14,7 +15,8 @@ Format = Literal["auto", "raw", "openai", "anthropic"]
 
 BYTES_PER_TOKEN = 4
 _OVERHEAD_TOKENS = 256
-_BOUNDS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_BOUNDS = ("max_completion_tokens", "max_tokens")
+_BOUNDS_OF_RESPONSES = ("max_output_tokens",)
 _HAS_INPUT_OF_UNKNOWN_SIZE = (b"image", b"file", b"audio", b"video", b"document", b"previous_response", b"conversation")
 _LONGEST_PLAIN_NUMBER = 10_000
 
@@ -35,11 +37,12 @@ def read_request(body: bytes, *, path: bytes, route_format: Format) -> MeteredRe
     document = _object(body) if route_format != "raw" else None
     if document is None:
         return MeteredRequest(body, len(body) // BYTES_PER_TOKEN, None, is_stream=False, hides_usage_event=False)
-    is_stream = document.get("stream") is True
+    is_stream = bool(document.get("stream"))  # lenient upstreams take 1 and "true" too
     sent, hides = body, False
-    if is_stream and _is_openai_completion(path, route_format):
+    endpoint = _endpoint(path)
+    if is_stream and _is_openai_completion(endpoint, route_format):
         sent, hides = _asking_for_usage(body, document)
-    return MeteredRequest(sent, _estimated_input(document), _most_tokens(body, document), is_stream, hides)
+    return MeteredRequest(sent, _estimated_input(document), _most_tokens(body, document, endpoint), is_stream, hides)
 
 
 def _object(body: bytes) -> dict[str, Any] | None:
@@ -52,9 +55,14 @@ def _object(body: bytes) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _is_openai_completion(path: bytes, route_format: Format) -> bool:
+def _endpoint(path: bytes) -> bytes:
+    """The path as an upstream may read it, however the caller spelled it."""
+    return unquote_to_bytes(path).partition(b";")[0].rstrip(b"/").lower()
+
+
+def _is_openai_completion(endpoint: bytes, route_format: Format) -> bool:
     """Only chat and text completions know `stream_options`; the responses API reports usage anyway."""
-    return route_format in ("auto", "openai") and path.rstrip(b"/").endswith(b"/completions")
+    return route_format in ("auto", "openai") and endpoint.endswith(b"/completions")
 
 
 def _asking_for_usage(body: bytes, document: dict[str, Any]) -> tuple[bytes, bool]:
@@ -72,11 +80,19 @@ def _is_utf8(body: bytes) -> bool:
     return b"\0" not in body
 
 
-def _most_tokens(body: bytes, document: dict[str, Any]) -> int | None:
-    """No token is shorter than a byte, so a text's bytes bound its tokens."""
-    bound = next((count(document[name]) for name in _BOUNDS if document.get(name) is not None), 0)
+def _most_tokens(body: bytes, document: dict[str, Any], endpoint: bytes) -> int | None:
+    """No token is shorter than a byte, so a text's bytes bound its tokens. An upstream may follow either of two bounds,
+    and none that its endpoint does not know. Markers are looked for in what the body says, however it spells it."""
+    is_responses = endpoint.endswith(b"/responses")
+    bounds = [
+        count(document[name])
+        for name in (_BOUNDS_OF_RESPONSES if is_responses else _BOUNDS)
+        if document.get(name) is not None
+    ]
+    bound = None if None in bounds else max((one for one in bounds if one is not None), default=0)
     choices = max(count(document.get("n", 1)) or 1, count(document.get("best_of", 1)) or 1)
-    if bound is None or any(marker in body for marker in _HAS_INPUT_OF_UNKNOWN_SIZE):
+    said = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace") if b"\\u" in body else body
+    if bound is None or any(marker in said for marker in _HAS_INPUT_OF_UNKNOWN_SIZE):
         return None
     if bound == 0 and not _is_embedding(document):
         return None
