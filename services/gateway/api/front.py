@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.api.proxy import proxy_app
-from services.gateway.domain.one_meaning import judge_head, judge_host
+from services.gateway.domain.one_meaning import judge_exchange, judge_head, judge_host
 from services.gateway.settings import Settings
 from shared.doors import problem_response
 from shared.errors import DomainError, NotFound
@@ -34,6 +34,7 @@ class Front:
             return
         try:
             judge_head(scope["raw_path"], scope["query_string"], scope["headers"])
+            judge_exchange(scope["method"], scope["http_version"], scope["headers"])
             judge_host(scope["headers"], self._ours, loopback_is_ours=self._loopback_is_ours)
             _hide_inside(scope)
         except DomainError as refusal:

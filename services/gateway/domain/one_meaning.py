@@ -63,6 +63,17 @@ def judge_headers(headers: Headers) -> None:
             raise _ambiguous_headers(f"{name.decode()} stands more than once.")
     if b"content-length" in names and b"transfer-encoding" in names:
         raise _ambiguous_headers("A body has a length or is chunked, not both.")
+    if any(name == b"transfer-encoding" and value.strip().lower() != b"chunked" for name, value in headers):
+        raise _ambiguous_headers("A body is chunked, without any other coding.")
+
+
+def judge_exchange(method: str, http_version: str, headers: Headers) -> None:
+    """`method_not_allowed` for TRACE, whose answer would show what a route sends upstream; `ambiguous_headers` for a
+    chunked body in HTTP/1.0, which knows none."""
+    if method == "TRACE":
+        raise DomainError("method_not_allowed", "TRACE is not served.")
+    if http_version == "1.0" and any(name == b"transfer-encoding" for name, _ in headers):
+        raise _ambiguous_headers("HTTP/1.0 knows no chunked bodies.")
 
 
 def judge_host(headers: Headers, ours: Collection[str], *, loopback_is_ours: bool) -> None:

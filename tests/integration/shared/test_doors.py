@@ -8,7 +8,7 @@ import pytest
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
-from shared.doors import CreditsField, MoneyField, StrictRoute, Text, Wire, answer, guarded, install
+from shared.doors import CreditsField, MoneyField, StrictRoute, Text, Wire, answer, guarded, install, protocol
 from shared.errors import DomainError, NotFound
 from tests.support.http import running
 
@@ -30,6 +30,11 @@ async def _known_shop(request: Request) -> None:
 
 
 router = APIRouter(route_class=StrictRoute)
+
+
+@router.get("/host")
+async def host(request: Request) -> Response:
+    return answer(request.headers["host"])
 
 
 @router.post("/shops/{shop}/orders")
@@ -135,3 +140,34 @@ async def test_what_is_no_http_is_a_problem_and_ends_the_connection(shop: httpx.
     assert reply.startswith(b"HTTP/1.1 400 ")
     assert b'"code":"malformed_request"' in reply
     assert reply.count(b"HTTP/1.1 ") == 1
+
+
+async def _sent(shop: httpx.AsyncClient, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", shop.base_url.port)
+    writer.write(request)
+    reply = await asyncio.wait_for(reader.read(), 5.0)
+    writer.close()
+    return reply
+
+
+async def test_a_trailer_is_no_header(shop: httpx.AsyncClient) -> None:
+    head = b"POST /shops/corner/orders HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+    reply = await _sent(
+        shop, head + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nAuthorization: Bearer x\r\n\r\n"
+    )
+    assert reply.startswith(b"HTTP/1.1 401 ")
+
+
+async def test_the_host_of_an_absolute_target_stands(shop: httpx.AsyncClient) -> None:
+    reply = await _sent(
+        shop, b"GET http://elsewhere.example:81/host HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    )
+    assert reply.endswith(b'"elsewhere.example:81"')
+
+
+async def test_a_head_without_end_is_ended(shop: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "LARGEST_HEAD", 1_000)
+    assert (await _sent(shop, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"a" * 2_000)).startswith(b"HTTP/1.1 400 ")
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.1)
+    for slow in (b"", b"GET / HTTP/1.1\r\nHost: 127"):
+        assert await _sent(shop, slow) == b""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.domain.one_meaning import judge_head, judge_headers, judge_host, judge_path
+from services.gateway.domain.one_meaning import judge_exchange, judge_head, judge_headers, judge_host, judge_path
 from shared.errors import DomainError
 
 
@@ -46,6 +46,23 @@ def test_a_header_of_one_value_may_not_stand_twice(name: bytes) -> None:
 def test_a_body_has_one_length() -> None:
     with pytest.raises(DomainError):
         judge_headers([(b"content-length", b"1"), (b"transfer-encoding", b"chunked")])
+
+
+@pytest.mark.parametrize("coding", [b"gzip, chunked", b"identity", b"xchunked", b""])
+def test_a_body_is_chunked_and_nothing_else(coding: bytes) -> None:
+    judge_headers([(b"transfer-encoding", b"Chunked")])
+    with pytest.raises(DomainError):
+        judge_headers([(b"transfer-encoding", coding)])
+
+
+def test_http_1_0_has_no_chunks_and_trace_is_not_served() -> None:
+    chunked = [(b"transfer-encoding", b"chunked")]
+    judge_exchange("POST", "1.1", chunked)
+    judge_exchange("GET", "1.0", [])
+    for method, version, code in (("POST", "1.0", "ambiguous_headers"), ("TRACE", "1.1", "method_not_allowed")):
+        with pytest.raises(DomainError) as refusal:
+            judge_exchange(method, version, chunked)
+        assert refusal.value.code == code
 
 
 @pytest.mark.parametrize("host", [b"127.0.0.1:8082", b"localhost", b"[::1]:8082", b"api.example.com", b"127.9.9.9"])
