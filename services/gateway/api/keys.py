@@ -20,7 +20,7 @@ from shared.doors import InstantField, StrictRoute, Wire, answer, guarded
 from shared.doors.idempotent import idempotently
 from shared.doors.lists import After, Limit, checked_cursor, invalid_cursor, page
 from shared.errors import Invalid
-from shared.idempotency import Claim
+from shared.idempotency import Claim, key_of
 
 router = APIRouter(route_class=StrictRoute, prefix="/api/v1/auth", tags=["keys"])
 
@@ -66,6 +66,16 @@ async def own_key(request: Request) -> None:
     request.state.api_key = await api_keys.own_live_key(gateway_of(request), request.state.identity.account_id, key_id)
 
 
+async def own_key_perhaps_rotated(request: Request) -> None:
+    """Guard: as `own_key`; with an Idempotency-Key also an ended key of the account's, whose rotation's first answer
+    may be asked for again."""
+    if key_of(request) is None:
+        await own_key(request)
+        return
+    account_id = request.state.identity.account_id
+    await api_keys.check_own_key(gateway_of(request), account_id, request.path_params["key_id"])
+
+
 @router.post("/api-key", status_code=201, summary="Make an API key; it is shown this once")
 @guarded(session_required)
 async def create_key(request: Request, body: CreateKeyBody) -> Response:
@@ -108,7 +118,7 @@ async def change_key(request: Request, key_id: str, body: ChangeKeyBody) -> Resp
 
 
 @router.post("/api-keys/{key_id}/rotate", status_code=201, summary="A successor; the key itself ends after the overlap")
-@guarded(session_required, own_key)
+@guarded(session_required, own_key_perhaps_rotated)
 async def rotate_key(request: Request, key_id: str, body: RotateBody | None = None) -> Response:
     gateway = gateway_of(request)
     overlap_seconds = body.overlap_seconds if body else 0

@@ -114,6 +114,14 @@ async def own_live_key(gateway: Gateway, account_id: str, key_id: str) -> ApiKey
         return _owned(await keys.get(connection, key_id), account_id, at=gateway.clock.real_now())
 
 
+async def check_own_key(gateway: Gateway, account_id: str, key_id: str) -> None:
+    """NotFound where the key, live or ended, is not the account's."""
+    async with gateway.database.transaction() as connection:
+        key = await keys.get(connection, key_id)
+    if key is None or key.account_id != account_id:
+        raise NotFound("API key")
+
+
 def _owned(key: ApiKey | None, account_id: str, *, at: datetime) -> ApiKey:
     if key is None or key.account_id != account_id or not key.is_live(at):
         raise NotFound("API key")
