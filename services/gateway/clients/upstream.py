@@ -24,6 +24,7 @@ CONNECT_SECONDS = 5.0
 KEPT_SECONDS = 15.0
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SWITCHING_PROTOCOLS = 101
+_LAST_STATUS = 599
 
 
 class UpstreamFailed(Exception):
@@ -136,6 +137,9 @@ class _Attempt:
         if response.status == _SWITCHING_PROTOCOLS:
             await answer.close()
             raise UpstreamFailed("switched protocols unasked")
+        if response.status > _LAST_STATUS:
+            await answer.close()
+            raise UpstreamFailed("no status of HTTP's")
         return answer
 
 

@@ -123,6 +123,7 @@ async def test_an_upstream_that_is_not_there_costs_nothing(platform: Platform) -
         b"HTTP/1.1 200 OK\r\nx: a\rb\r\ncontent-length: 2\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\nx: " + b"a" * 200_000 + b"\r\n\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
+        b"HTTP/1.1 999 Odd\r\ncontent-length: 2\r\n\r\nok",
         b"SSH-2.0-OpenSSH\r\n\r\n",
     ],
 )
