@@ -13,10 +13,9 @@ import asyncpg
 import pytest
 import redis as redis_client
 
-from deploy.local import postgres as launcher
 from deploy.local import processes
 from deploy.local.children import LaunchError
-from deploy.local.postgres import PostgresServer
+from deploy.local.postgres import OWNER, PostgresServer, identity
 from deploy.local.redis import RedisServer
 from deploy.local.runner.orphans import Register
 
@@ -86,7 +85,7 @@ async def test_data_and_password_are_the_same_after_a_stop(folder: Path) -> None
 
 
 async def test_server_wants_the_password(server: PostgresServer) -> None:
-    wrong = server.owner_url.replace(f"{launcher.OWNER}:", f"{launcher.OWNER}:x")
+    wrong = server.owner_url.replace(f"{OWNER}:", f"{OWNER}:x")
     with pytest.raises(asyncpg.InvalidPasswordError):
         await ask(wrong, "SELECT 1")
 
@@ -148,7 +147,7 @@ def test_given_database_that_does_not_answer_is_refused(tmp_path: Path, monkeypa
 def test_root_without_user_namespaces_names_the_folder_that_is_in_the_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launcher, "_may_run", lambda run_as, programs: run_as.user is not None)
+    monkeypatch.setattr(identity, "_may_run", lambda run_as, programs: run_as.user is not None)
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     with pytest.raises(LaunchError, match=r"who can't enter .*DATABASE_URL"):
