@@ -5,6 +5,9 @@ import contextlib
 from collections.abc import Mapping
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import RedisError
 
 from shared.telemetry import logger
@@ -13,9 +16,18 @@ _PAUSE_SECONDS = 1.0
 
 
 def connect(url: str) -> Redis:
-    """A client with deadlines, so that a silent Redis holds nobody up."""
+    """A client with deadlines, so that a silent Redis holds nobody up.
+
+    A command that meets a dead connection is sent once more on a new one: after a restart of Redis every kept
+    connection is dead, and each would otherwise look like Redis being away.
+    """
     return Redis.from_url(
-        url, socket_timeout=2.0, socket_connect_timeout=1.0, health_check_interval=15, max_connections=200
+        url,
+        socket_timeout=2.0,
+        socket_connect_timeout=1.0,
+        health_check_interval=15,
+        max_connections=200,
+        retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionLost,)),
     )
 
 
