@@ -65,6 +65,7 @@ for _code, _status, _title in (
     ("account_suspended", 403, "Account suspended"),
     ("not_found", 404, "Not found"),
     ("method_not_allowed", 405, "Method not allowed"),
+    ("request_timeout", 408, "Request too slow"),
     ("idempotency_in_progress", 409, "Still running"),
     ("body_too_large", 413, "Body too large"),
     ("uri_too_long", 414, "Address too long"),

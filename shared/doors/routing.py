@@ -1,5 +1,6 @@
 """The route class: credentials, then the path, then the body."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from shared.doors.strict_json import decode
 from shared.errors import DomainError
 
 MAX_BODY_BYTES = 1024 * 1024
+BODY_SECONDS = 30.0
 
 Guard = Callable[[Request], Awaitable[None]]
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -30,7 +32,8 @@ def guarded(*guards: Guard) -> Callable[[Endpoint], Endpoint]:
 
 
 async def read_bounded(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
-    """The body, refused as soon as it is known to pass `limit` (413 `body_too_large`)."""
+    """The body, refused as soon as it is known to pass `limit` (413 `body_too_large`), or once it has not come within
+    `BODY_SECONDS` (408 `request_timeout`)."""
     too_large = DomainError("body_too_large", f"A body may have up to {limit} bytes.", headers={"Connection": "close"})
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared[:20]) > limit:
@@ -38,11 +41,17 @@ async def read_bounded(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise DomainError("unsupported_media_type", "Send the body without a content encoding.")
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise too_large
-        chunks.append(chunk)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise too_large
+                chunks.append(chunk)
+    except TimeoutError:
+        raise DomainError(
+            "request_timeout", "The request's body came too slowly.", headers={"Connection": "close"}
+        ) from None
     return b"".join(chunks)
 
 

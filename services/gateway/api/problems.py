@@ -8,7 +8,6 @@ _KINDS = (
     ("key_banned", 403, "Key banned"),
     ("unknown_route", 404, "Unknown route"),
     ("email_taken", 409, "Email taken"),
-    ("request_timeout", 408, "Request too slow"),
     ("name_taken", 409, "Name taken"),
     ("too_many_keys", 409, "Too many keys"),
     ("expectation_failed", 417, "Expectation failed"),

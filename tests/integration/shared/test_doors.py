@@ -8,7 +8,7 @@ import pytest
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
-from shared.doors import CreditsField, MoneyField, StrictRoute, Text, Wire, answer, guarded, install, protocol
+from shared.doors import CreditsField, MoneyField, StrictRoute, Text, Wire, answer, guarded, install, protocol, routing
 from shared.errors import DomainError, NotFound
 from tests.support.http import running
 
@@ -163,6 +163,13 @@ async def test_the_host_of_an_absolute_target_stands(shop: httpx.AsyncClient) ->
         shop, b"GET http://elsewhere.example:81/host HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
     )
     assert reply.endswith(b'"elsewhere.example:81"')
+
+
+async def test_a_body_that_does_not_come_is_ended(shop: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routing, "BODY_SECONDS", 0.1)
+    head = b"POST /shops/corner/orders HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: x\r\nContent-Length: 9\r\n\r\n{"
+    reply = await _sent(shop, head)
+    assert reply.startswith(b"HTTP/1.1 408 ") and b'"code":"request_timeout"' in reply
 
 
 async def test_a_head_without_end_is_ended(shop: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
