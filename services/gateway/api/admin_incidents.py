@@ -9,17 +9,18 @@ from services.gateway.api.guards import actor_of, gateway_of, operator_required
 from services.gateway.store.incidents import Incident
 from services.gateway.use_cases import incidents
 from shared.doors import StrictRoute, answer, guarded
-from shared.doors.lists import After, Limit, invalid_cursor, page
+from shared.doors.lists import After, Limit, checked_cursor, invalid_cursor, page
 
 router = APIRouter(route_class=StrictRoute, prefix="/api/v1/admin", tags=["operators"])
 
-Kind = Annotated[str | None, Query(max_length=64, description="Only incidents of this kind.")]
+Kind = Annotated[str | None, Query(max_length=64, pattern=r"^[a-z_]+$", description="Only incidents of this kind.")]
 
 
 @router.get("/incidents", summary="Security incidents, newest first")
 @guarded(operator_required)
 async def list_incidents(request: Request, limit: Limit = 20, after: After = None, kind: Kind = None) -> Response:
-    found = await incidents.list_incidents(gateway_of(request), kind=kind, after=after, limit=limit)
+    cursor = checked_cursor("inc", after)
+    found = await incidents.list_incidents(gateway_of(request), kind=kind, after=cursor, limit=limit)
     if found is None:
         raise invalid_cursor()
     return page(found, limit, _shown)

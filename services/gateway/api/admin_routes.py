@@ -13,7 +13,7 @@ from services.gateway.use_cases import admin_routes
 from services.gateway.use_cases.admin_routes import PriceParts, RouteWish
 from shared.doors import CreditsField, StrictRoute, Wire, answer, guarded
 from shared.doors.idempotent import idempotently
-from shared.doors.lists import After, Limit, invalid_cursor, page
+from shared.doors.lists import After, Limit, checked_cursor, invalid_cursor, page
 from shared.idempotency import Claim
 from shared.money import Credits
 
@@ -121,7 +121,8 @@ async def known_route(request: Request) -> None:
 @router.get("", summary="All routes, newest first")
 @guarded(operator_required)
 async def list_routes(request: Request, limit: Limit = 20, after: After = None) -> Response:
-    found = await admin_routes.list_routes(gateway_of(request), after=after, limit=limit)
+    cursor = checked_cursor(admin_routes.ROUTE_PREFIX, after)
+    found = await admin_routes.list_routes(gateway_of(request), after=cursor, limit=limit)
     if found is None:
         raise invalid_cursor()
     return page(found, limit, _shown)

@@ -16,11 +16,11 @@ from shared.errors import Invalid
 Format = Literal["auto", "raw", "openai", "anthropic"]
 Status = Literal["live", "retired"]
 
-NAME_PATTERN = r"^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"
+NAME_PATTERN = r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?"
 _NAME = re.compile(NAME_PATTERN)
 _TARGET = re.compile(r"[!-~]*")
-_HEADER_NAME = re.compile(r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$")
-_HEADER_VALUE = re.compile(r"^[\t\x20-\x7e]{0,4096}$")
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,4096}")
 _MAX_PORT = 65_535
 _NEVER_SET = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect", "keep-alive"}
@@ -48,7 +48,7 @@ class Route:
 
 def is_route_name(text: str) -> bool:
     """Lower-case letters, digits, `-` and `_` inside; so a name reads the same in any path."""
-    return _NAME.match(text) is not None
+    return _NAME.fullmatch(text) is not None
 
 
 def check_upstream_url(
@@ -115,10 +115,10 @@ def check_upstream_headers(headers: dict[str, str]) -> dict[str, str]:
     """Headers that an operator may send upstream. Invalid for framing, and for what would split a request."""
     for name, value in headers.items():
         pointer = f"/upstream_headers/{name.replace('~', '~0').replace('/', '~1')}"
-        if not _HEADER_NAME.match(name):
+        if not _HEADER_NAME.fullmatch(name):
             raise Invalid(pointer, "is no header's name")
         if name.lower() in _NEVER_SET:
             raise Invalid(pointer, "is set by the gateway alone")
-        if not _HEADER_VALUE.match(value):
+        if not _HEADER_VALUE.fullmatch(value):
             raise Invalid(pointer, "holds a character that no header may")
     return headers

@@ -63,7 +63,7 @@ async def test_the_same_creation_twice_is_one_route(platform: Platform) -> None:
 
 
 WRONG: list[dict[str, Any]] = [
-    {"name": "Upper"}, {"name": "a/b"}, {"name": ""}, {"name": "a" * 65}, {"name": "-a"},
+    {"name": "Upper"}, {"name": "a/b"}, {"name": ""}, {"name": "a" * 65}, {"name": "-a"}, {"name": "a\n"},
     {"upstream_url": "file:///etc/passwd"}, {"upstream_url": "http://user:pw@host/"}, {"upstream_url": "http://h/?q"},
     {"upstream_url": "http://h/#f"}, {"upstream_url": "http:///x"}, {"upstream_url": "http://h/../x"},
     {"upstream_url": "http://h:0/"}, {"upstream_url": "http://h\\x/"}, {"upstream_url": "http://h x/"},
@@ -72,6 +72,7 @@ WRONG: list[dict[str, Any]] = [
     {"price": {"per_call": 1, "other": 1}},
     {"max_hold": 0}, {"max_hold": -5}, {"timeout_ms": 0}, {"timeout_ms": 1.5}, {"format": "xml"}, {"status": "dead"},
     {"upstream_headers": {"Host": "x"}}, {"upstream_headers": {"a": "b\r\nc: d"}}, {"upstream_headers": {"a b": "c"}},
+    {"upstream_headers": {"a\n": "b"}}, {"upstream_headers": {"a": "b\n"}},
     {"upstream_headers": {"Transfer-Encoding": "chunked"}}, {"charge_errors": 1}, {"unknown": 1},
 ]  # fmt: skip
 
@@ -83,6 +84,12 @@ async def test_wrong_routes_are_refused_whole_and_in_part(platform: Platform, ch
     assert (refused.status_code, code_of(refused)) == (422, "validation_failed"), refused.text
     made = (await operator.post("/api/v1/admin/routes", json=WHOLE)).json()
     assert (await operator.patch(f"/api/v1/admin/routes/{made['id']}", json=change)).status_code == 422
+
+
+async def test_a_nul_in_a_query_is_refused(platform: Platform) -> None:
+    operator = await platform.operator()
+    for query in ("routes?after=%00", "incidents?after=%00", "incidents?kind=%00"):
+        assert (await operator.get(f"/api/v1/admin/{query}")).status_code == 422, query
 
 
 async def test_routes_are_the_operators(platform: Platform) -> None:
