@@ -37,7 +37,7 @@ def measure(stack: Stack, *, seconds: float, rounds: int) -> dict[str, Any]:
         found: dict[str, list[Round]] = {name: [] for name in paths}
         for number in range(rounds + 1):  # the first is for warming up
             for name, url in paths.items():
-                length = seconds if number else WARM_UP_SECONDS
+                length = seconds if number else min(seconds, WARM_UP_SECONDS)
                 round_, calls = _round(stack, url, requests[name], connections=connections, seconds=length)
                 paid_calls += calls if name == "paid" else 0
                 if number:
