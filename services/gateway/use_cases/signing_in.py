@@ -23,22 +23,23 @@ async def sign_in(gateway: Gateway, *, email: str, password: str, address: str) 
     async with gateway.passwords.worker() as worker:
         places = await _take_places(gateway, email, address)
         try:
-            account_id = await _judged(gateway, worker, email, normal)
+            judged = await _judged(gateway, worker, email, normal)
         except BaseException:
             await _give_back(gateway, places)
             raise
         most, left = gateway.settings.login_failures_per_email, places[-1].left
-        if account_id is None:
+        if judged is None:
             raise InvalidCredentials(limit_headers(most=most, left=left))
         await _give_back(gateway, places)
     async with gateway.database.transaction() as connection:
-        account = await accounts.get(connection, gateway.vault, account_id)
-        assert account is not None
+        account = await accounts.get_locked(connection, gateway.vault, judged[0])
+        if account is None or await accounts.find_for_sign_in(connection, gateway.vault, email) != judged:
+            raise InvalidCredentials(limit_headers(most=most, left=left + 1))  # reset since: its sessions have ended
         return await begin_session(connection, gateway, account), limit_headers(most=most, left=left + 1)
 
 
-async def _judged(gateway: Gateway, worker: Worker, email: str, password: str) -> str | None:
-    """Whose email and password these are. A hash of outdated cost is made anew on the way."""
+async def _judged(gateway: Gateway, worker: Worker, email: str, password: str) -> tuple[str, str] | None:
+    """Whose email and password these are, and the hash that says so. One of outdated cost is made anew on the way."""
     async with gateway.database.transaction() as connection:
         found = await accounts.find_for_sign_in(connection, gateway.vault, email)
     account_id, password_hash = found or (None, None)
@@ -46,10 +47,15 @@ async def _judged(gateway: Gateway, worker: Worker, email: str, password: str) -
         return None
     assert account_id is not None and password_hash is not None
     if worker.is_outdated(password_hash):
-        change = {"password_hash": await worker.hash(password)}
+        renewed = await worker.hash(password)
         async with gateway.database.transaction() as connection:
+            await accounts.get_locked(connection, gateway.vault, account_id)
+            if await accounts.find_for_sign_in(connection, gateway.vault, email) != found:
+                return None
+            change = {"password_hash": renewed}
             await accounts.update(connection, gateway.vault, account_id, change, at=gateway.clock.now())
-    return account_id
+        return account_id, renewed
+    return account_id, password_hash
 
 
 async def _take_places(gateway: Gateway, email: str, address: str) -> list[Place]:
