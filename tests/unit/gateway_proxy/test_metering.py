@@ -12,6 +12,7 @@ from services.gateway.domain.metering.event_stream import MAX_EVENT_BYTES, Event
 from services.gateway.domain.metering.requests import read_request
 from services.gateway.domain.metering.stream_meter import StreamMeter
 from services.gateway.domain.metering.usage import tokens_of, units_of
+from shared.errors import DomainError
 
 
 @pytest.mark.parametrize(
@@ -219,6 +220,16 @@ def test_what_is_spelled_in_escapes_is_still_seen() -> None:
     assert read_request(hidden, path=b"/v1/chat/completions", route_format="auto").most_tokens is None
     plain = b'{"messages":[{"content":"\\u00e9"}],"max_tokens":1}'
     assert read_request(plain, path=b"/v1/chat/completions", route_format="auto").most_tokens is not None
+
+
+def test_what_an_upstream_may_read_is_read_here_or_refused() -> None:
+    long = b'{"stream":true,"seed":' + b"9" * 5_000 + b',"messages":[]}'
+    assert read_request(long, path=b"/v1/chat/completions", route_format="auto").hides_usage_event
+    wide = '{"messages":[{"type":"image_url"}],"max_tokens":1}'.encode("utf-16")
+    assert read_request(wide, path=b"/v1/chat/completions", route_format="auto").most_tokens is None
+    deep = b'{"stream":true,"x":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
+    with pytest.raises(DomainError, match="malformed_json"):
+        read_request(deep, path=b"/v1/chat/completions", route_format="auto")
 
 
 @pytest.mark.parametrize("path", [b"/v1/chat/completion%73", b"/v1/chat/Completions/", b"/v1/chat/completions;v=1"])

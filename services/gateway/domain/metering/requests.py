@@ -10,6 +10,7 @@ from typing import Any, Literal
 from urllib.parse import unquote_to_bytes
 
 from services.gateway.domain.metering.usage import count
+from shared.errors import DomainError
 
 Format = Literal["auto", "raw", "openai", "anthropic"]
 
@@ -18,7 +19,7 @@ _OVERHEAD_TOKENS = 256
 _BOUNDS = ("max_completion_tokens", "max_tokens")
 _BOUNDS_OF_RESPONSES = ("max_output_tokens",)
 _HAS_INPUT_OF_UNKNOWN_SIZE = (b"image", b"file", b"audio", b"video", b"document", b"previous_response", b"conversation")
-_LONGEST_PLAIN_NUMBER = 10_000
+_LONGEST_INTEGER = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,17 @@ def _object(body: bytes) -> dict[str, Any] | None:
     if not body.lstrip()[:1]:
         return None
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
+        document = json.loads(body, parse_int=_integer)
+    except RecursionError:
+        raise DomainError("malformed_json", "The body is nested too deeply to be metered.") from None
+    except ValueError:
         return None
     return document if isinstance(document, dict) else None
+
+
+def _integer(digits: str) -> int | float:
+    """Of any length: some upstreams read numbers that Python's `int` refuses."""
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits)
 
 
 def _endpoint(path: bytes) -> bytes:
@@ -91,7 +99,9 @@ def _most_tokens(body: bytes, document: dict[str, Any], endpoint: bytes) -> int 
     ]
     bound = None if None in bounds else max((one for one in bounds if one is not None), default=0)
     choices = max(count(document.get("n", 1)) or 1, count(document.get("best_of", 1)) or 1)
-    said = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace") if b"\\u" in body else body
+    said = (
+        json.dumps(document, ensure_ascii=False).encode("utf-8", "replace") if b"\\u" in body or b"\0" in body else body
+    )
     if bound is None or any(marker in said for marker in _HAS_INPUT_OF_UNKNOWN_SIZE):
         return None
     if bound == 0 and not _is_embedding(document):
