@@ -143,7 +143,8 @@ def _refusal(result: contract.Result, required: int) -> DomainError:
         return DomainError(
             "account_frozen", "This account's credits are frozen; see `reason`.", extra={"reason": reason}
         )
-    logger.error("posting_refused", verdict=verdict)
+    if verdict != "busy":
+        logger.error("posting_refused", verdict=verdict)
     return billing_unavailable()
 
 
