@@ -21,7 +21,6 @@ from shared.telemetry import configure_logging
 from tests.support import databases, keys
 from tests.support.databases import TestDatabase
 
-
 hypothesis.settings.register_profile("tollgate", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("tollgate")  # a busy machine is no failing example
 
