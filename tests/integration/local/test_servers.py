@@ -15,7 +15,7 @@ import redis as redis_client
 
 from deploy.local import processes
 from deploy.local.children import LaunchError
-from deploy.local.postgres import OWNER, PostgresServer, identity
+from deploy.local.postgres import OWNER, PostgresServer, identity, launch
 from deploy.local.redis import RedisServer
 from deploy.local.runner.orphans import Register
 
@@ -90,7 +90,8 @@ async def test_server_wants_the_password(server: PostgresServer) -> None:
         await ask(wrong, "SELECT 1")
 
 
-def test_second_launcher_in_one_folder_is_refused(server: PostgresServer) -> None:
+def test_second_launcher_in_one_folder_is_refused(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "LOCK_SECONDS", 0.1)
     with pytest.raises(LaunchError, match="Another process of Tollgate runs the PostgreSQL"):
         PostgresServer.start(server.folder)
     assert server.alive()
