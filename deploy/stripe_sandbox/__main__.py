@@ -3,8 +3,7 @@
 import logging
 import sys
 
-import uvicorn
-
+from deploy.serving import serve
 from deploy.stripe_sandbox.app import create_app
 from deploy.stripe_sandbox.settings import read_settings
 
@@ -13,16 +12,7 @@ def main() -> None:
     settings = read_settings(sys.argv[1:])
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        log_level="warning",
-        timeout_graceful_shutdown=3,
-    )
+    serve(create_app(settings), host=settings.host, port=settings.port, patience_seconds=3)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """What the command line says. Nothing is read from the environment."""
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from deploy.serving import address_parser
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,7 @@ class Settings:
 
 def read_settings(arguments: list[str]) -> Settings:
     """The settings, or an explanation on stderr and exit code 2."""
-    parser = argparse.ArgumentParser(
-        prog="python -m deploy.stripe_sandbox",
-        description="A stand-in for Stripe on loopback. No real money.",
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, required=True, help="port to listen on")
+    parser = address_parser("deploy.stripe_sandbox", "A stand-in for Stripe on loopback. No real money.")
     parser.add_argument("--data", type=Path, required=True, metavar="FILE", help="SQLite file, made if it is absent")
     parser.add_argument("--webhook-url", default="", metavar="URL", help="where events are sent; empty: nowhere")
     parser.add_argument("--webhook-secret", default="", metavar="whsec_...", help="what events are signed with")
