@@ -16,6 +16,7 @@ import pytest
 
 from deploy.local import processes
 from deploy.local.runner.story import story
+from tests.e2e.running import Running
 
 SERVICES = ("gateway", "billing", "licensing", "fraud")
 STAND_INS = ("stripe_sandbox", "demo_upstream", "mail")
@@ -48,6 +49,14 @@ def test_every_program_answers_ping(stack: dict[str, Any]) -> None:
 
 def test_inner_ports_refuse_who_bears_no_token(stack: dict[str, Any]) -> None:
     assert get(f"{stack['services']['billing']['url']}/api/v1/credits") == 401
+
+
+def test_no_file_of_the_data_folder_is_anybody_elses_to_read(running_stack: Running) -> None:
+    """The folder itself may be entered: PostgreSQL may have to be another user."""
+    readable = [one.name for one in running_stack.data.iterdir() if one.is_file() and one.stat().st_mode & 0o077]
+    assert readable == []
+    assert (running_stack.data / "stripe_sandbox.sqlite").stat().st_mode & 0o777 == 0o600
+    assert (running_stack.data / "logs").stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="memory is read the Linux way")
@@ -85,13 +94,17 @@ def test_killed_program_is_back_within_ten_seconds(stack: dict[str, Any], name: 
 
 
 def living(stack: dict[str, Any], name: str) -> list[int]:
-    """A program's processes now: `stack` was read before the kills of other tests."""
+    """A program's processes now: `stack` was read before the kills of other tests.
+
+    The runner, which names the gateway's port too, is none of them.
+    """
     of = stack["services"][name]
     if "url" not in of:
         return [pid for one in of["pids"] for pid in (one, *processes.descendants(one))]
     mark = f"--port {of['url'].rpartition(':')[2]} "
     everything = [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
-    return [pid for pid in everything if mark in processes.command_line(pid)]
+    lines = {pid: processes.command_line(pid) for pid in everything}
+    return [pid for pid, line in lines.items() if mark in line and " deploy.local run " not in line]
 
 
 def proportional_kilobytes(pid: int) -> int:

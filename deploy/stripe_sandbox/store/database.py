@@ -54,8 +54,13 @@ MIGRATIONS = (
 
 
 def open_file(path: Path) -> sqlite3.Connection:
-    """The connection, in autocommit: `transaction` begins and ends its own."""
+    """The connection, in autocommit: `transaction` begins and ends its own.
+
+    The file is for its owner only; SQLite gives its mode to the two that it keeps beside it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.chmod(0o600)
     connection = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
