@@ -21,6 +21,9 @@ from shared.http_client import SiblingUnavailable
 from shared.ids import new_id
 from shared.telemetry import LATENCY, REQUESTS, logger, metrics_text
 
+CALLER_LEFT = 499
+"""What a request counts as whose caller was gone before its answer began (nginx's number)."""
+
 _REQUEST_ID = re.compile(r"req_[0-9A-HJKMNP-TV-Z]{26}")
 _HTTP_CODES = {
     404: "not_found",
@@ -104,7 +107,7 @@ class Requests:
             return
         request_id = request_id_for(scope["headers"], trusted=self._trusts)
         scope.setdefault("state", {})["request_id"] = request_id
-        started, status, begun = time.perf_counter_ns(), 500, False
+        started, status, begun = time.perf_counter_ns(), CALLER_LEFT, False
 
         async def sending(message: Message) -> None:
             nonlocal status, begun
