@@ -58,9 +58,11 @@ def _object(body: bytes) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _integer(digits: str) -> int | float:
-    """Of any length: some upstreams read numbers that Python's `int` refuses."""
-    return int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits)
+def _integer(digits: str) -> int:
+    """Of any length: some upstreams read numbers that Python's `int` refuses. Past 40 digits, all are as large."""
+    if len(digits) <= _LONGEST_INTEGER:
+        return int(digits)
+    return -(10**_LONGEST_INTEGER) if digits.startswith("-") else 10**_LONGEST_INTEGER
 
 
 def _endpoint(path: bytes) -> bytes:
