@@ -20,6 +20,7 @@ _BOUNDS = ("max_completion_tokens", "max_tokens")
 _BOUNDS_OF_RESPONSES = ("max_output_tokens",)
 _HAS_INPUT_OF_UNKNOWN_SIZE = (b"image", b"file", b"audio", b"video", b"document", b"previous_response", b"conversation")
 _LONGEST_INTEGER = 40
+_LARGEST = int("9" * _LONGEST_INTEGER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def _integer(digits: str) -> int:
     """Of any length: some upstreams read numbers that Python's `int` refuses. Past 40 digits, all are as large."""
     if len(digits) <= _LONGEST_INTEGER:
         return int(digits)
-    return -(10**_LONGEST_INTEGER) if digits.startswith("-") else 10**_LONGEST_INTEGER
+    return -_LARGEST if digits.startswith("-") else _LARGEST
 
 
 def _endpoint(path: bytes) -> bytes:
