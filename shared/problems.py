@@ -7,6 +7,8 @@ ours and answers 500.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.errors import DomainError
+
 TYPE_BASE = "urn:tollgate:problem:"
 
 
@@ -30,6 +32,11 @@ def register_problem(code: str, status: int, title: str) -> None:
 def kind_of(code: str) -> Kind:
     """Status and title of a code."""
     return _KINDS.get(code, Kind(500, "Internal error"))
+
+
+def status_of(error: DomainError) -> int:
+    """The status that a refusal is answered with: its own where it names one, else its code's."""
+    return error.status or kind_of(error.code).status
 
 
 def document(

@@ -53,6 +53,6 @@ def problem_response(request: Request, error: DomainError) -> Response:
         instance=request.url.path,
         extra=error.extra,
     )
-    status = error.status or problems.kind_of(error.code).status
+    status = problems.status_of(error)
     body["status"] = status
     return Response(encode(body), status, error.headers, media_type="application/problem+json")

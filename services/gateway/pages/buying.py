@@ -11,7 +11,7 @@ from services.gateway.pages.rendering import page
 from services.gateway.service import Gateway
 from services.gateway.use_cases.buying import begin_purchase
 from shared.errors import DomainError
-from shared.problems import kind_of
+from shared.problems import status_of
 
 SMALLEST = 5_000
 _MOST_DIGITS = 12
@@ -42,7 +42,7 @@ async def buy(request: Request) -> Response:
             request_id=request.state.request_id,
         )
     except DomainError as refusal:
-        return _form(email, credits, refusal.detail, status=refusal.status or kind_of(refusal.code).status)
+        return _form(email, credits, refusal.detail, status=status_of(refusal))
     if begun.checkout_url is None:
         return page("review.html", status=202, payment_id=begun.payment_id)
     return RedirectResponse(begun.checkout_url, 303, {"Cache-Control": "no-store"})

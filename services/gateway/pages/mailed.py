@@ -11,7 +11,7 @@ from services.gateway.pages.rendering import page
 from services.gateway.service import Gateway
 from services.gateway.use_cases.mailed_links import reset_password, verify_email
 from shared.errors import DomainError
-from shared.problems import kind_of
+from shared.problems import status_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -30,7 +30,7 @@ async def verify(request: Request) -> Response:
     try:
         await verify_email(gateway, fields.get("token", ""))
     except DomainError as refusal:
-        return page("verify.html", status=_status(refusal), token="", problem=refusal.detail)
+        return page("verify.html", status=status_of(refusal), token="", problem=refusal.detail)
     return page("done.html", said="Your address is confirmed.")
 
 
@@ -47,9 +47,5 @@ async def reset(request: Request) -> Response:
     try:
         await reset_password(gateway, token, fields.get("password", ""))
     except DomainError as refusal:
-        return page("reset.html", status=_status(refusal), token=token, problem=refusal.detail)
+        return page("reset.html", status=status_of(refusal), token=token, problem=refusal.detail)
     return page("done.html", said="Your password is set. Every session was ended; sign in anew.")
-
-
-def _status(refusal: DomainError) -> int:
-    return refusal.status or kind_of(refusal.code).status
