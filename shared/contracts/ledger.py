@@ -2,8 +2,8 @@
 
 A request carries up to `MAX_ITEMS` items; each is judged alone, in order, and one refused item fails nobody else.
 Amounts are integer millicredits; ids are the asker's and time-ordered, and an item sent again with the same id and
-content gets its first verdict again and moves nothing. Wire form: `{"items": [...]}` -> `{"results": [...]}`, in the
-same order.
+content gets its first verdict again and moves nothing. Wire form: `Postings` -> `{"results": [...]}`, in the same
+order.
 """
 
 from typing import Literal, NotRequired, TypedDict
@@ -27,7 +27,8 @@ Verdict = Literal[
 ]
 """`id_refused`: the id's time is over 35 days old or 2 h ahead. `id_conflict`: the id was used with other content.
 `reversed`: the charge was reversed before it arrived. `hold_lapsed`: expired or released. `not_found`: no such hold.
-`busy`, of a charge or hold only: the wallet's lock was not had in time and nothing was done."""
+`busy`, of a charge or hold only: it was not begun in time (the wallet's lock, the request's deadline) and nothing was
+done."""
 
 
 class Units(TypedDict):
@@ -102,7 +103,27 @@ class Release(TypedDict):
     outcome: Outcome
 
 
-Item = Charge | Reverse | Hold | Capture | Release
+class Progress(TypedDict):
+    """What an open hold's call has cost so far: at the hold's expiry that much is charged, flagged, with outcome
+    `unknown`, and the rest released. The amount only grows and is bounded by what is held; saying it twice is harmless.
+    Verdicts: `posted`, `hold_lapsed`, `not_found`."""
+
+    op: Literal["progress"]
+    hold_id: str
+    account_id: str
+    amount: int
+    usage: Usage
+
+
+Item = Charge | Reverse | Hold | Capture | Release | Progress
+
+
+class Postings(TypedDict):
+    """A request. `deadline_ms` is how long its asker still waits: a charge or hold that can't be begun by then is
+    `busy`."""
+
+    items: list[Item]
+    deadline_ms: NotRequired[int]
 
 
 class Result(TypedDict):
