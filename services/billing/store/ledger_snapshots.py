@@ -12,7 +12,7 @@ _PAGE = 2_000
 async def wallets_of(ledger: Ledger, account_ids: Collection[str]) -> dict[str, Wallet]:
     """The kept wallets of these accounts."""
     rows = await ledger.fetch(
-        "SELECT account_id, balance, held, last_position, open_disputes, overdrawn FROM wallets"
+        "SELECT account_id, balance, held, last_position, open_disputes, overdrawn, next_expiry_at FROM wallets"
         " WHERE account_id = ANY($1::text[])",
         list(account_ids),
     )
@@ -23,7 +23,7 @@ async def wallets_without_transfers(ledger: Ledger) -> AsyncIterator[Sequence[Wa
     """Wallets that nothing was ever posted to, in pages: all of them should be empty."""
     cursor = await ledger.cursor(
         """
-        SELECT account_id, balance, held, last_position, open_disputes, overdrawn FROM wallets
+        SELECT account_id, balance, held, last_position, open_disputes, overdrawn, next_expiry_at FROM wallets
         WHERE NOT EXISTS (SELECT FROM transfers
                           WHERE transfers.account_id = wallets.account_id AND transfers.kind <> 'void')
         """

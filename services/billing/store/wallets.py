@@ -8,7 +8,7 @@ from typing import Any
 from services.billing.domain.ledger.wallet import Wallet
 from services.billing.store.ledger_connection import Ledger
 
-_COLUMNS = "account_id, balance, held, last_position, open_disputes, overdrawn"
+_COLUMNS = "account_id, balance, held, last_position, open_disputes, overdrawn, next_expiry_at"
 
 
 async def open_missing(ledger: Ledger, account_ids: Iterable[str], *, at: datetime) -> None:
@@ -68,6 +68,11 @@ async def save(ledger: Ledger, wallets: Sequence[Wallet]) -> None:
     )
 
 
+async def set_next_expiry(ledger: Ledger, account_id: str, next_expiry_at: datetime | None) -> None:
+    """Say when credits of a wallet that this transaction has locked may expire. `save` leaves that as it is."""
+    await ledger.execute("UPDATE wallets SET next_expiry_at = $2 WHERE account_id = $1", account_id, next_expiry_at)
+
+
 async def count_dispute(ledger: Ledger, account_id: str, change: int) -> None:
     """One open dispute more (+1) or fewer (-1) of a wallet that this transaction has locked."""
     await ledger.execute(
@@ -83,6 +88,7 @@ def wallet_from(row: Any) -> Wallet:
         last_position=row["last_position"],
         open_disputes=row["open_disputes"],
         overdrawn=row["overdrawn"],
+        next_expiry_at=row["next_expiry_at"],
     )
 
 

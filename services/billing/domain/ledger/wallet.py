@@ -1,6 +1,7 @@
 """A customer's wallet: what it has, what running calls hold of it, and whether it may spend."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 FrozenReason = Literal["negative_balance", "dispute"]
@@ -9,7 +10,8 @@ FrozenReason = Literal["negative_balance", "dispute"]
 @dataclass(frozen=True, slots=True)
 class Wallet:
     """Millicredits. `last_position` is the number of its transfers; `overdrawn` says that a refund or dispute took
-    what was held or more, which alone allows `balance < held`."""
+    what was held or more, which alone allows `balance < held`. `next_expiry_at` (business time) is when some of its
+    credits may expire: from then on nothing is spent before `grant_expiry.expire_due` was there."""
 
     account_id: str
     balance: int = 0
@@ -17,6 +19,7 @@ class Wallet:
     last_position: int = 0
     open_disputes: int = 0
     overdrawn: bool = False
+    next_expiry_at: datetime | None = None
 
     @property
     def available(self) -> int:
@@ -40,6 +43,7 @@ def settled(wallet: Wallet, *, balance: int, held: int, last_position: int) -> W
         last_position=last_position,
         open_disputes=wallet.open_disputes,
         overdrawn=wallet.overdrawn and balance < held,
+        next_expiry_at=wallet.next_expiry_at,
     )
 
 
