@@ -102,6 +102,10 @@ class _Caller:
 
     async def answer(self, answer: PaidAnswer) -> None:
         """Send it as it comes. Who has left is sent nothing, but the answer is read on to its end."""
+        if isinstance(answer.body, bytes):
+            await self._tell({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+            await self._tell({"type": "http.response.body", "body": answer.body, "more_body": False})
+            return
         async with contextlib.aclosing(answer.body) as body:
             await self._tell({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
             try:

@@ -37,18 +37,15 @@ async def uncharged_body(conversation: Conversation) -> AsyncGenerator[bytes]:
         await conversation.close()
 
 
-async def one_piece(body: bytes) -> AsyncGenerator[bytes]:
-    """A body that is known whole. Nothing is left to be done after it."""
-    yield b""
-    if body:
-        yield body
-
-
 async def whole_body(request: PaidRequest) -> bytes:
     """A metered request's body, up to 16 MiB. Raises `body_too_large`, `request_timeout`, CallerLeft."""
     length = first(request.headers, b"content-length") or b"0"
     if length.isdigit() and int(length) > MOST_METERED_BODY:
         raise _too_large()
+    if isinstance(request.body, bytes):
+        if len(request.body) > MOST_METERED_BODY:
+            raise _too_large()
+        return request.body
     body = bytearray()
     async for piece in request.body:
         body += piece

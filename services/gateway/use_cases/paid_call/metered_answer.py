@@ -13,7 +13,7 @@ from services.gateway.domain.metering.documents import tokens_in_document, token
 from services.gateway.domain.metering.event_stream import Event, EventCutter
 from services.gateway.domain.metering.stream_meter import BYTES_PER_TOKEN, StreamMeter
 from services.gateway.domain.metering.usage import Usage, units_of
-from services.gateway.use_cases.paid_call.bodies import begun, head_of, one_piece
+from services.gateway.use_cases.paid_call.bodies import begun, head_of
 from services.gateway.use_cases.paid_call.conversation import Conversation, upstream_refusal
 from services.gateway.use_cases.paid_call.desk import Call, credits_headers
 from services.gateway.use_cases.paid_call.request import AnswerCut, CallerLeft, PaidAnswer
@@ -93,7 +93,7 @@ class MeteredAnswer:
         if self._call.request.method != "HEAD":
             headers = _with_length(self._status, headers, len(body))
         headers += credits_headers(result["charged"], result["available"])
-        return PaidAnswer(self._status, headers, await begun(one_piece(body)))
+        return PaidAnswer(self._status, headers, body)
 
     def _tokens_of_whole(self, body: bytes) -> Tokens:
         if not self._reads_tokens:

@@ -34,9 +34,13 @@ class Presence:
         self._tell = tell
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class PaidRequest:
-    """`raw_path` and `query` as they were sent; header names in lower case; `body` can be read once."""
+    """`raw_path` and `query` as they were sent; header names in lower case.
+
+    `body` is bytes where all of it came with the head or right after it (b"" where there is none), else its pieces,
+    to be read once. Nobody changes a request: it is not frozen because freezing costs a microsecond a call.
+    """
 
     request_id: str
     method: str
@@ -44,17 +48,18 @@ class PaidRequest:
     query: bytes
     headers: Sequence[Header]
     peer: str | None
-    body: AsyncIterator[bytes]
+    body: bytes | AsyncIterator[bytes] = field(repr=False)
     presence: Presence
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class PaidAnswer:
-    """An answer's head and its body's pieces. Read `body` to its end, or close it; it raises AnswerCut."""
+    """An answer's head and body: bytes where it is whole (one write, nothing left to be done after it), else its
+    pieces. Read those to their end, or close them; they raise AnswerCut."""
 
     status: int
-    headers: Sequence[Header]
-    body: AsyncGenerator[bytes] = field(repr=False)
+    headers: list[Header]
+    body: bytes | AsyncGenerator[bytes] = field(repr=False)
 
 
 def request_timeout() -> DomainError:
