@@ -6,6 +6,7 @@ process died runs anew once its lease has ended. Rows live 24 hours.
 """
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -69,7 +70,7 @@ class Claim:
                 "status": status,
                 "sealed": sealed,
                 "scope": self.scope,
-                "key_hash": _digest(self.key.encode(), self.pepper),
+                "key_hash": digest(self.key.encode(), self.pepper),
                 "owner": self.owner,
             },
         )
@@ -88,7 +89,7 @@ class Claim:
                 ),
                 {
                     "scope": self.scope,
-                    "key_hash": _digest(self.key.encode(), self.pepper),
+                    "key_hash": digest(self.key.encode(), self.pepper),
                     "owner": self.owner,
                 },
             )
@@ -96,7 +97,12 @@ class Claim:
 
 def key_of(request: Request) -> str | None:
     """The request's `Idempotency-Key`: 1 to 255 visible ASCII characters, once, else 400."""
-    values = request.headers.getlist("idempotency-key")
+    return checked_key(request.headers.getlist("idempotency-key"))
+
+
+def checked_key(values: Sequence[str]) -> str | None:
+    """The key among a request's `Idempotency-Key` headers; None where there is none. DomainError
+    `invalid_idempotency_key`."""
     if not values:
         return None
     key = values[0]
@@ -142,8 +148,8 @@ async def _insert(connection: AsyncConnection, claimed: Claim, fingerprint: byte
         ),
         {
             "scope": claimed.scope,
-            "key_hash": _digest(claimed.key.encode(), claimed.pepper),
-            "body_hash": _digest(fingerprint, claimed.pepper),
+            "key_hash": digest(claimed.key.encode(), claimed.pepper),
+            "body_hash": digest(fingerprint, claimed.pepper),
             "owner": claimed.owner,
             "lease_until": now + LEASE,
             "now": now,
@@ -158,12 +164,12 @@ async def _judge_known(connection: AsyncConnection, claimed: Claim, fingerprint:
     row = (
         await connection.execute(
             text("SELECT body_hash, status, sealed FROM idempotency WHERE scope = :scope AND key_hash = :key_hash"),
-            {"scope": claimed.scope, "key_hash": _digest(claimed.key.encode(), claimed.pepper)},
+            {"scope": claimed.scope, "key_hash": digest(claimed.key.encode(), claimed.pepper)},
         )
     ).first()
     if row is None:
         raise _in_progress()
-    if not hmac.compare_digest(row.body_hash, _digest(fingerprint, claimed.pepper)):
+    if not hmac.comparedigest(row.body_hash, digest(fingerprint, claimed.pepper)):
         raise DomainError(
             "idempotency_key_reused", "This Idempotency-Key was used with another request; take a new one."
         )
@@ -180,7 +186,8 @@ def _in_progress() -> DomainError:
     )
 
 
-def _digest(value: bytes, pepper: bytes) -> bytes:
+def digest(value: bytes, pepper: bytes) -> bytes:
+    """What is kept of a key or a body: 32 bytes that tell nothing without the pepper."""
     return hmac.new(pepper, value, sha256).digest()
 
 

@@ -7,6 +7,7 @@ _KINDS = (
     ("invalid_api_key", 401, "Invalid API key"),
     ("key_banned", 403, "Key banned"),
     ("unknown_route", 404, "Unknown route"),
+    ("already_charged", 409, "Already charged"),
     ("email_taken", 409, "Email taken"),
     ("name_taken", 409, "Name taken"),
     ("too_many_keys", 409, "Too many keys"),
