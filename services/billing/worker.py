@@ -5,6 +5,12 @@ from functools import partial
 
 from services.billing.service import Billing
 from services.billing.use_cases.expiry import look_after_payments
+from services.billing.use_cases.grant_expiry import (
+    CATCH_UP_EVERY_SECONDS,
+    EXPIRE_EVERY_SECONDS,
+    catch_up,
+    expire_idle,
+)
 from services.billing.use_cases.hold_sweep import SWEEP_EVERY_SECONDS, sweep
 from services.billing.use_cases.ledger_months import MONTHS_EVERY_SECONDS, make_months_ahead
 from services.billing.use_cases.webhook_worker import work_on_events
@@ -18,6 +24,8 @@ def loops(billing: Billing) -> Sequence[Loop]:
         outbox.dispatcher("billing", billing.database, billing.redis),
         Loop("forget-news", 3600.0, partial(outbox.forget_old, billing.database, billing.clock)),
         Loop("ledger-holds", SWEEP_EVERY_SECONDS, partial(sweep, billing)),
+        Loop("credit-expiry", EXPIRE_EVERY_SECONDS, partial(expire_idle, billing)),
+        Loop("credit-lots", CATCH_UP_EVERY_SECONDS, partial(catch_up, billing)),
         Loop("ledger-months", MONTHS_EVERY_SECONDS, partial(make_months_ahead, billing)),
         Loop("stripe-events", 1.0, partial(work_on_events, billing), billing.webhook_bell),
         Loop("payments-under-way", 5.0, partial(look_after_payments, billing)),

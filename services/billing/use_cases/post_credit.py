@@ -23,6 +23,7 @@ from services.billing.domain.ledger.wallet import Wallet
 from services.billing.store import credit_grants, transfers, wallets
 from services.billing.store.credit_grants import CreditGrant
 from services.billing.store.ledger_connection import Ledger, ledger_of
+from services.billing.use_cases.grant_expiry import expire_due
 from shared.db import Connection
 
 
@@ -84,6 +85,7 @@ async def post_grant(
     if posted.moved:
         grant = CreditGrant(account_id, transfer_id, "promotional", millicredits, expires_at, None)
         await credit_grants.insert(ledger, grant, at=at)
+        await _look_at_expiry(ledger, wallet, expires_at)
     return posted
 
 
@@ -120,9 +122,17 @@ async def post_refund(
 
 
 async def _lock_and_post(connection: Connection, order: Order, *, at: datetime, real_now: datetime) -> PostedCredit:
+    """Takes credits, so what has expired is taken first."""
     ledger = await ledger_of(connection)
     wallet = await _locked(ledger, order.account_id, at=at)
-    return await _post(ledger, order, wallet, at=at, real_now=real_now)
+    wallets_left = await expire_due(ledger, {wallet.account_id: wallet}, at=at, real_now=real_now)
+    return await _post(ledger, order, wallets_left[wallet.account_id], at=at, real_now=real_now)
+
+
+async def _look_at_expiry(ledger: Ledger, wallet: Wallet, expires_at: datetime | None) -> None:
+    """Tell the wallet of a lot that expires sooner than any other."""
+    if expires_at is not None and (wallet.next_expiry_at is None or expires_at < wallet.next_expiry_at):
+        await wallets.set_next_expiry(ledger, wallet.account_id, expires_at)
 
 
 async def _locked(ledger: Ledger, account_id: str, *, at: datetime) -> Wallet:
