@@ -169,7 +169,7 @@ async def _judge_known(connection: AsyncConnection, claimed: Claim, fingerprint:
     ).first()
     if row is None:
         raise _in_progress()
-    if not hmac.comparedigest(row.body_hash, digest(fingerprint, claimed.pepper)):
+    if not hmac.compare_digest(row.body_hash, digest(fingerprint, claimed.pepper)):
         raise DomainError(
             "idempotency_key_reused", "This Idempotency-Key was used with another request; take a new one."
         )
