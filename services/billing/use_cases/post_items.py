@@ -7,13 +7,14 @@ before. An asker who does not know what became of a batch sends it again with th
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from services.billing.domain.ledger.book import Decision
+from services.billing.domain.ledger.book import Book, Decision
 from services.billing.domain.ledger.decide import decide
 from services.billing.domain.ledger.items import Charge, Hold, Item, Result, Verdict
 from services.billing.store import ledger_batches
 from services.billing.store.ledger_connection import IdTaken, Ledger, WalletsBusy, ledger_transaction
+from services.billing.use_cases.grant_expiry import expire_due
 from shared.clock import Clock
 from shared.db import Database
 from shared.errors import DomainError
@@ -104,11 +105,16 @@ async def _post_unseen(books: _Books, items: Sequence[Item]) -> Sequence[Result]
     """The fast path: nobody sent these ids before. Raises IdTaken or _NeedsLookUps, undone, where somebody did."""
     async with ledger_transaction(books.database, lock_ms=books.lock_ms) as ledger:
         at = books.clock.now()
-        book = await ledger_batches.lock_book(ledger, items, at=at)
+        book = await _expire(ledger, await ledger_batches.lock_book(ledger, items, at=at), books.clock)
         decision = decide(book, items, now=books.clock.real_now())
         await _check_refused(ledger, items, decision)
         await ledger_batches.write(ledger, decision, at=at)
     return decision.results
+
+
+async def _expire(ledger: Ledger, book: Book, clock: Clock) -> Book:
+    """What is due of the locked wallets expires before anything is decided."""
+    return replace(book, wallets=await expire_due(ledger, book.wallets, at=clock.now(), real_now=clock.real_now()))
 
 
 async def _check_refused(ledger: Ledger, items: Sequence[Item], decision: Decision) -> None:
@@ -132,7 +138,7 @@ async def _post_looking_up(books: _Books, items: Sequence[Item]) -> Sequence[Res
 async def _post_known(books: _Books, items: Sequence[Item]) -> Sequence[Result]:
     async with ledger_transaction(books.database, lock_ms=books.lock_ms) as ledger:
         at = books.clock.now()
-        book = await ledger_batches.lock_full_book(ledger, items, at=at)
+        book = await _expire(ledger, await ledger_batches.lock_full_book(ledger, items, at=at), books.clock)
         decision = decide(book, items, now=books.clock.real_now())
         await ledger_batches.write(ledger, decision, at=at)
     return decision.results
