@@ -1,12 +1,14 @@
 """A load generator: so many connections, each asking again as soon as it is answered (a closed loop).
 
 It parses with httptools and runs on uvloop, so that it costs little beside what it measures; it shares the machine
-with that all the same, and its own CPU time is reported. A request is the same bytes each time.
+with that all the same, and its own CPU time is reported. A connection asks the given requests in turn, beginning at a
+place of its own. The calls that are under way at the end are waited for, so that every call asked is counted.
 """
 
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
@@ -14,20 +16,38 @@ from urllib.parse import urlsplit
 import httptools
 import uvloop
 
+OK = 200
+
+
+@dataclass(frozen=True)
+class Round:
+    """What came of one round, whoever asked. `calls` are those answered with 200."""
+
+    calls: int
+    errors: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+    generator_cpu_seconds: float
+    cut_off: int = 0  # calls that may have been under way when the generator left
+
+    @property
+    def calls_per_second(self) -> float:
+        return self.calls / self.seconds
+
 
 @dataclass
 class Tally:
-    """What came of a round. Latencies are seconds."""
+    """Counts while a round runs. Latencies are seconds."""
 
-    over_at: float
+    over_at: float = 0.0
+    most_calls: int | None = None
+    asked: int = 0
     latencies: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
-    seconds: float = 0.0
-    own_cpu_seconds: float = 0.0
 
-    @property
-    def calls(self) -> int:
-        return len(self.latencies)
+    def may_ask(self, now: float) -> bool:
+        return self.asked < self.most_calls if self.most_calls is not None else now < self.over_at
 
     def quantile_ms(self, part: float) -> float:
         ordered = sorted(self.latencies)
@@ -42,60 +62,67 @@ def request_bytes(url: str, body: bytes, headers: dict[str, str]) -> bytes:
     return f"POST {at.path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
-def run(url: str, request: bytes, *, connections: int, seconds: float) -> Tally:
-    """One round. Raises ConnectionError where a connection ends before its time."""
-    return uvloop.run(_run(url, request, connections=connections, seconds=seconds))
+def run(
+    url: str, requests: Sequence[bytes], *, connections: int, seconds: float = 0.0, calls: int | None = None
+) -> Round:
+    """One round of so many seconds or calls. Raises ConnectionError where a connection ends before its time."""
+    return uvloop.run(_run(url, requests, connections=connections, seconds=seconds, calls=calls))
 
 
-async def _run(url: str, request: bytes, *, connections: int, seconds: float) -> Tally:
+async def _run(url: str, requests: Sequence[bytes], *, connections: int, seconds: float, calls: int | None) -> Round:
     at = urlsplit(url)
     assert at.hostname is not None and at.port is not None
     host, port = at.hostname, at.port
     loop = asyncio.get_running_loop()
-    tally = Tally(0.0)
-    opened = [
-        (await loop.create_connection(lambda: _Caller(request, tally), host, port))[1] for _ in range(connections)
-    ]
+    tally = Tally(most_calls=calls)
+    opened: list[_Caller] = []
+    for number in range(connections):
+        first = number * len(requests) // connections
+        made = await loop.create_connection(lambda first=first: _Caller(requests, first, tally), host, port)  # type: ignore[misc]
+        opened.append(made[1])
     began_at, cpu_before = time.perf_counter(), time.process_time()
     tally.over_at = began_at + seconds
     for caller in opened:
-        caller.ask()
+        caller.ask_or_end()
     await asyncio.gather(*(caller.done for caller in opened))
-    tally.seconds = time.perf_counter() - began_at
-    tally.own_cpu_seconds = time.process_time() - cpu_before
+    took, cpu = time.perf_counter() - began_at, time.process_time() - cpu_before
     for caller in opened:
         caller.close()
-    return tally
+    good = tally.statuses[OK]
+    return Round(good, tally.asked - good, took, tally.quantile_ms(0.5), tally.quantile_ms(0.99), cpu)
 
 
 class _Caller(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, request: bytes, tally: Tally) -> None:
+    def __init__(self, requests: Sequence[bytes], first: int, tally: Tally) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._request = request
+        self._requests = requests
+        self._next = first
         self._tally = tally
         self._asked_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is none by its class
 
-    def ask(self) -> None:
+    def ask_or_end(self) -> None:
+        now = time.perf_counter()
+        if not self._tally.may_ask(now):
+            self.done.set_result(None)
+            return
+        self._tally.asked += 1
         self._parser = httptools.HttpResponseParser(self)
-        self._asked_at = time.perf_counter()
-        self._transport.write(self._request)
+        self._asked_at = now
+        self._transport.write(self._requests[self._next])
+        self._next = (self._next + 1) % len(self._requests)
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
 
     def on_message_complete(self) -> None:
-        now = time.perf_counter()
-        self._tally.latencies.append(now - self._asked_at)
+        self._tally.latencies.append(time.perf_counter() - self._asked_at)
         self._tally.statuses[self._parser.get_status_code()] += 1
-        if now < self._tally.over_at:
-            self.ask()
-        else:
-            self.done.set_result(None)
+        self.ask_or_end()
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.done.done():

@@ -1,100 +1,122 @@
-"""Paid calls through gateway, billing, PostgreSQL and Redis, against the same upstream without a gateway.
+"""The paid call against the bare upstream, a naive gateway, and gateways that charge nothing, all in one run.
 
-Each round asks the upstream directly and then through the gateway, so that what the machine does meanwhile meets both;
-the medians of the rounds are reported. A call is a small POST to the seeded `echo` route: key looked up, limits passed,
-a durable charge, forwarded, answered. CPU time is the operating system's, divided by the calls that were answered.
-The calls that one core of gateway can carry are one second divided by the gateway's CPU time for one.
+In each round every contestant has its turn, beginning with another one each time, so that what the machine does
+meanwhile meets all; the medians of the rounds are reported. A call is a small POST. Ours is key looked up, limits
+passed, a durable charge, forwarded, answered. CPU time is the operating system's for every program, divided by the
+calls that were answered. At the end the customer's balance has to be what the number of calls says.
 """
 
 import statistics
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import load
-from benchmarks.customer import make_customer
-from benchmarks.load import Tally
+from benchmarks import load, wrk
+from benchmarks.contestants import OURS, Contestant, Field, taking_part
+from benchmarks.load import Round
+from benchmarks.options import Generator, Options
 from benchmarks.stack import Stack
+from benchmarks.usage import Meter
 
-CONCURRENCIES = (1, 32)
-WARM_UP_SECONDS = 1.5
 MILLICREDITS_A_CALL = 1_000
 BODY = b'{"model": "any", "messages": [{"role": "user", "content": "' + b"What does a toll buy? " * 5 + b'"}]}'
-CHARGED = ("gateway", "billing", "postgres", "redis")
-OK = 200
+GENERATOR = "load_generator"
 
-Round = dict[str, Any]
-
-
-def measure(stack: Stack, *, seconds: float, rounds: int) -> dict[str, Any]:
-    """`{"1": {"direct": {...}, "paid": {...}}, "32": ...}`, each with medians over the rounds, and the rounds."""
-    customer = make_customer(stack)
-    paths = {"direct": f"{stack.url('demo_upstream')}/echo/bench", "paid": f"{stack.gateway}/proxy/echo/bench"}
-    headers = {"direct": {}, "paid": {"X-API-Key": customer.key}}
-    requests = {name: load.request_bytes(url, BODY, headers[name]) for name, url in paths.items()}
-    before, paid_calls = customer.millicredits(), 0
-    results: dict[str, Any] = {"seconds": seconds, "rounds": rounds}
-    for connections in CONCURRENCIES:
-        found: dict[str, list[Round]] = {name: [] for name in paths}
-        for number in range(rounds + 1):  # the first is for warming up
-            for name, url in paths.items():
-                length = seconds if number else min(seconds, WARM_UP_SECONDS)
-                round_, calls = _round(stack, url, requests[name], connections=connections, seconds=length)
-                paid_calls += calls if name == "paid" else 0
-                if number:
-                    found[name].append(round_)
-        results[str(connections)] = {name: _summed_up(those) for name, those in found.items()}
-    spent = before - customer.millicredits()
-    assert spent == paid_calls * MILLICREDITS_A_CALL, f"{paid_calls} calls cost {spent} millicredits"
-    results["paid_calls_in_all"] = paid_calls
-    return results
+Figures = dict[str, Any]
 
 
-def _round(stack: Stack, url: str, request: bytes, *, connections: int, seconds: float) -> tuple[Round, int]:
-    before = stack.cpu_seconds()
-    tally = load.run(url, request, connections=connections, seconds=seconds)
-    after = stack.cpu_seconds()
-    assert set(tally.statuses) == {OK}, f"not every call was answered well: {dict(tally.statuses)}"
-    cpu = {name: (after[name] - before[name]) / tally.calls * 1e6 for name in after}
-    return _figures(tally) | {
-        "cpu_us": cpu | {"load_generator": tally.own_cpu_seconds / tally.calls * 1e6}
-    }, tally.calls
+class Unexplained(AssertionError):
+    """The calls that were answered and the credits that were spent do not fit: nothing else counts then."""
 
 
-def _figures(tally: Tally) -> Round:
+def measure(stack: Stack, options: Options) -> dict[str, Any]:
+    """`{"at_once": {"32": {contestant: medians}}, "skipped": {peer: why}, ...}`."""
+    with taking_part(stack, options.peers) as field:
+        before, paid, cut_off = field.customer.millicredits(), 0, 0
+        at_once: dict[str, dict[str, Figures]] = {}
+        for connections in options.at_once:
+            found: dict[str, list[Figures]] = {one.name: [] for one in field.contestants}
+            for number in range(options.rounds + 1):  # the first is for warming up
+                for one in _in_turn(field.contestants, number):
+                    round_, figures = _turn(one, field.meter, options, connections=connections)
+                    if one.name == OURS:
+                        paid, cut_off = paid + round_.calls, cut_off + round_.cut_off
+                    if number:
+                        found[one.name].append(figures)
+            at_once[str(connections)] = {
+                one.name: _medians(found[one.name]) | _own_cpu(one, found[one.name]) for one in field.contestants
+            }
+        _check_balance(field, before, paid, cut_off)
     return {
-        "calls_per_second": tally.calls / tally.seconds,
-        "p50_ms": tally.quantile_ms(0.5),
-        "p99_ms": tally.quantile_ms(0.99),
+        "generator": options.generator,
+        "seconds": options.seconds,
+        "rounds": options.rounds,
+        "at_once": at_once,
+        "skipped": field.skipped,
+        "paid_calls_in_all": paid,
     }
 
 
-def _summed_up(rounds: list[Round]) -> Round:
-    def median(read: Callable[[Round], float]) -> float:
-        return round(statistics.median(map(read, rounds)), 3)
+def ask(one: Contestant, generator: Generator, *, connections: int, seconds: float) -> Round:
+    """One round of the small POST by the load generator that was chosen."""
+    if generator == "wrk":
+        return wrk.run(one.url, BODY, one.headers, connections=connections, seconds=seconds)
+    request = load.request_bytes(one.url, BODY, one.headers)
+    return load.run(one.url, [request], connections=connections, seconds=seconds)
 
-    middle: Round = {
-        name: median(lambda one, name=name: one[name])  # type: ignore[misc]
+
+def _in_turn(contestants: list[Contestant], number: int) -> list[Contestant]:
+    first = number % len(contestants)
+    return contestants[first:] + contestants[:first]
+
+
+def _turn(one: Contestant, meter: Meter, options: Options, *, connections: int) -> tuple[Round, Figures]:
+    before = meter.cpu_seconds()
+    round_ = ask(one, options.generator, connections=connections, seconds=options.seconds)
+    after = meter.cpu_seconds()
+    if round_.calls == 0 or (one.name == OURS and round_.errors):
+        raise Unexplained(f"{one.name} answered {round_.calls} calls well and {round_.errors} not")
+    used = {name: (after[name] - before[name]) / round_.calls * 1e6 for name in after if name in before}
+    used[GENERATOR] = round_.generator_cpu_seconds / round_.calls * 1e6
+    return round_, {
+        "requests": round_.calls,
+        "errors": round_.errors,
+        "seconds": round_.seconds,
+        "calls_per_second": round_.calls_per_second,
+        "p50_ms": round_.p50_ms,
+        "p99_ms": round_.p99_ms,
+        "cpu_us": used,
+    }
+
+
+def _check_balance(field: Field, before: int, paid: int, cut_off: int) -> None:
+    spent = before - field.customer.settled_millicredits()
+    least, most = paid * MILLICREDITS_A_CALL, (paid + cut_off) * MILLICREDITS_A_CALL
+    if not least <= spent <= most or spent % MILLICREDITS_A_CALL:
+        raise Unexplained(f"{paid} calls, and up to {cut_off} that were cut off, cost {spent} millicredits")
+
+
+def _medians(rounds: list[Figures]) -> Figures:
+    middle: Figures = {
+        name: _median(rounds, lambda one, name=name: one[name])  # type: ignore[misc]
         for name in ("calls_per_second", "p50_ms", "p99_ms")
     }
     names = rounds[0]["cpu_us"]
-    middle["cpu_us"] = {name: median(lambda one, name=name: one["cpu_us"][name]) for name in names}  # type: ignore[misc]
-    middle["each_round"] = [round(one["calls_per_second"], 1) for one in rounds]
+    middle["cpu_us"] = {name: _median(rounds, lambda one, name=name: one["cpu_us"].get(name, 0.0)) for name in names}  # type: ignore[misc]
+    middle["errors"] = sum(one["errors"] for one in rounds)
+    middle["each_round"] = rounds
     return middle
 
 
-def as_text(measured: dict[str, Any]) -> str:
-    rows = ["", f"{'':<16} {'calls/s':>9} {'p50 ms':>8} {'p99 ms':>8}   CPU, us a call"]
-    for connections in map(str, CONCURRENCIES):
-        for name in ("direct", "paid"):
-            one = measured[connections][name]
-            cpu = ", ".join(f"{program} {us:.0f}" for program, us in one["cpu_us"].items() if us >= 1)
-            figures = f"{one['calls_per_second']:>9.0f} {one['p50_ms']:>8.2f} {one['p99_ms']:>8.2f}"
-            rows.append(f"{name + ', ' + connections + ' at once':<16} {figures}   {cpu}")
-    for connections in map(str, CONCURRENCIES):
-        cpu_us = measured[connections]["paid"]["cpu_us"]
-        together = sum(cpu_us[name] for name in CHARGED)
-        rows.append(
-            f"\n{connections} at once: gateway {cpu_us['gateway']:.0f} us a call, so {1e6 / cpu_us['gateway']:.0f} "
-            f"calls/s on one core of gateway; gateway, billing, PostgreSQL and Redis together {together:.0f} us."
-        )
-    return "\n".join(rows)
+def _own_cpu(one: Contestant, rounds: list[Figures]) -> Figures:
+    """CPU of what stands between caller and upstream, and of all that works for it."""
+    if one.gateway is None:
+        return {"gateway_us": 0.0, "all_us": 0.0}
+    return {
+        "gateway_us": _median(rounds, lambda figures: figures["cpu_us"][one.gateway]),
+        "all_us": _median(rounds, lambda figures: sum(figures["cpu_us"][name] for name in one.programs)),
+        "programs": list(one.programs),
+    }
+
+
+def _median(rounds: list[Figures], read: Callable[[Figures], float]) -> float:
+    return round(statistics.median(map(read, rounds)), 3)

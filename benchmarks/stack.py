@@ -1,14 +1,13 @@
-"""The running stack: its addresses, and what its processes use, from the operating system."""
+"""The running stack: its addresses, and the numbers of its processes."""
 
 import json
-from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
+
+from benchmarks.usage import Meter
 
 
 class NoStack(Exception):
@@ -30,17 +29,19 @@ class Stack:
     def gateway(self) -> str:
         return str(self.content["gateway"])
 
+    @property
+    def database_url(self) -> str:
+        return str(self.content["database_url"])
+
     def url(self, name: str) -> str:
         return str(self.content["services"][name]["url"])
 
-    def programs(self) -> dict[str, list[psutil.Process]]:
-        """Each program's living processes, those below them too."""
-        services = self.content["services"]
-        return {name: list(_with_children(service["pids"])) for name, service in services.items()}
+    def pids(self) -> dict[str, list[int]]:
+        return {name: service["pids"] for name, service in self.content["services"].items()}
 
-    def cpu_seconds(self) -> dict[str, float]:
-        """User and system time of each program so far; of ended children too, as far as they were waited for."""
-        return {name: sum(map(_cpu_seconds, found)) for name, found in self.programs().items()}
+    @property
+    def meter(self) -> Meter:
+        return Meter(self.pids)
 
 
 def find_stack(data: Path) -> Stack:
@@ -53,22 +54,3 @@ def find_stack(data: Path) -> Stack:
             "ready; one of another folder is measured with `make bench DATA_DIR=...`."
         ) from None
     return stack
-
-
-def _with_children(pids: Iterable[int]) -> Iterable[psutil.Process]:
-    found: dict[int, psutil.Process] = {}
-    for pid in pids:
-        with suppress(psutil.NoSuchProcess):
-            process = psutil.Process(pid)
-            for one in (process, *process.children(recursive=True)):
-                found.setdefault(one.pid, one)
-    return found.values()
-
-
-def _cpu_seconds(process: psutil.Process) -> float:
-    try:
-        used = process.cpu_times()
-    except psutil.NoSuchProcess:
-        return 0.0
-    ended_children = getattr(used, "children_user", 0.0) + getattr(used, "children_system", 0.0)
-    return float(used.user + used.system + ended_children)

@@ -17,6 +17,7 @@ CACHES = (
     ".ruff_cache",
     ".hypothesis",
     ".import_linter_cache",
+    ".bench",
     "build",
     "dist",
 )

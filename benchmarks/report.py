@@ -1,0 +1,47 @@
+"""All benchmarks by name, and what they found as one text: the machine, the tables, what was asked and reached."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks import machine, memory, paid_calls, paid_calls_shown
+from benchmarks.options import Options
+from benchmarks.stack import Stack
+from benchmarks.tables import Asked, Table, asked_table
+
+Measured = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """`asked` gets the milliseconds of a disk flush beside what was measured."""
+
+    measure: Callable[[Stack, Options], Measured]
+    tables: Callable[[Measured], list[Table]]
+    asked: Callable[[Measured, float], list[Asked]]
+
+
+BENCHES: dict[str, Bench] = {
+    "memory": Bench(memory.measure, memory.tables, lambda measured, _: memory.asked(measured)),
+    "paid_calls": Bench(paid_calls.measure, paid_calls_shown.tables, paid_calls_shown.asked),
+}
+
+
+def shown(results: Measured, *, markdown: bool) -> str:
+    found = {name: results[name] for name in BENCHES if name in results}
+    tables = [table for name, measured in found.items() for table in BENCHES[name].tables(measured)]
+    flush_ms = results["machine"]["disk_flush_ms"]
+    lines = [line for name, measured in found.items() for line in BENCHES[name].asked(measured, flush_ms)]
+    tables.append(asked_table(lines))
+    shown = [table.as_markdown() if markdown else table.as_text() for table in tables]
+    return "\n\n".join([_machine(results["machine"], markdown=markdown), *shown])
+
+
+def _machine(described: Measured, *, markdown: bool) -> str:
+    if not markdown:
+        return machine.as_text(described)
+    return (
+        f"{described['measured_at']}, commit {described['commit']}, {described['processor']}, {described['cores']} "
+        f"cores, {described['memory_gib']} GiB, {described['system']}, Python {described['python']}; load before "
+        f"{described['load_before']}; a flush of 8 KiB to its disk takes {described['disk_flush_ms']} ms."
+    )
