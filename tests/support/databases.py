@@ -54,6 +54,13 @@ async def make_template(server: PostgresServer) -> None:
             await migrate_schema(service, owner_url=owner, service_url=role)
 
 
+async def empty(server: PostgresServer) -> TestDatabase:
+    """A database without any schema, for tests that migrate it themselves."""
+    name = f"test_{next(_numbers)}"
+    await _execute(server.owner_url, f'CREATE DATABASE "{name}"')
+    return TestDatabase(_with(server.owner_url, database=name), name)
+
+
 async def clone(server: PostgresServer) -> TestDatabase:
     """A database of its own for one test."""
     name = f"test_{next(_numbers)}"

@@ -20,20 +20,17 @@ async def insert(ledger: Ledger, transfers: Sequence[Transfer], *, at: datetime)
     """Append them all in one statement. A known (account, id) undoes the transaction."""
     if not transfers:
         return
-    sides = [transfer.sides for transfer in transfers]
     await ledger.execute(
         """
-        INSERT INTO transfers (account_id, id, kind, debit_account, credit_account, amount, balance_after, position,
-                               refers_to, request_id, reference, description, created_at)
-        SELECT *, $13::timestamptz
-        FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
-                    $8::bigint[], $9::uuid[], $10::uuid[], $11::text[], $12::text[])
+        INSERT INTO transfers (account_id, id, kind, amount, balance_after, position, refers_to, request_id, reference,
+                               description, created_at)
+        SELECT *, $11::timestamptz
+        FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::uuid[],
+                    $8::uuid[], $9::text[], $10::text[])
         """,
         [transfer.account_id for transfer in transfers],
         [transfer.id for transfer in transfers],
         [transfer.kind.value for transfer in transfers],
-        [side.debit for side in sides],
-        [side.credit for side in sides],
         [transfer.amount for transfer in transfers],
         [transfer.balance_after for transfer in transfers],
         [transfer.position for transfer in transfers],

@@ -45,7 +45,15 @@ async def sum_usage(
     if end - start > longest:
         raise Invalid("query:/from", f"must be at most {longest.days} days before `to` with this grouping")
     async with ledger_transaction(billing.database) as ledger:
-        return await usage_records.summed(ledger, account_id, start=start, end=end, by=by, limit=_MOST_BUCKETS)
+        return await usage_records.summed(
+            ledger,
+            account_id,
+            start=start,
+            end=end,
+            ahead=billing.clock.now() - billing.clock.real_now(),
+            by=by,
+            limit=_MOST_BUCKETS,
+        )
 
 
 def _before(end: datetime, span: timedelta) -> datetime:

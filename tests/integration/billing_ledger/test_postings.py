@@ -254,15 +254,15 @@ async def test_database_itself_refuses_an_overspent_wallet_and_charge(
     with pytest.raises(asyncpg.CheckViolationError, match="wallet_holds_nothing_negative"):
         await pool.execute("UPDATE wallets SET held = -1")
     insert = (
-        "INSERT INTO transfers (account_id, id, kind, debit_account, credit_account, amount, balance_after, position,"
-        " description, created_at) VALUES ($1, $2, $3, 'wallet', 'revenue', $4, $5, $6, '', now())"
+        "INSERT INTO transfers (account_id, id, kind, amount, balance_after, position, description, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, '', now())"
     )
     with pytest.raises(asyncpg.CheckViolationError, match="spends_no_more"):
         await pool.execute(insert, account_id, fresh(), "charge", 1_001, -1, 2)
     with pytest.raises(asyncpg.CheckViolationError, match="moves_something"):
         await pool.execute(insert, account_id, fresh(), "charge", -5, 1_005, 2)
-    with pytest.raises(asyncpg.CheckViolationError, match="follows_the_chart"):
-        await pool.execute(insert, account_id, fresh(), "purchase", 5, 1_005, 2)
+    with pytest.raises(asyncpg.CheckViolationError, match="is_of_a_kind"):
+        await pool.execute(insert, account_id, fresh(), "gift", 5, 1_005, 2)
     with pytest.raises(asyncpg.UniqueViolationError):
         await pool.execute(insert, account_id, fresh(), "charge", 5, 995, 1)
 
