@@ -71,14 +71,15 @@ def _parse(name: str, extra: dict[str, Any]) -> tuple[str, argparse.Namespace, l
 
 def serve(app: FastAPI, *, host: str, port: int) -> None:
     """Answer HTTP until SIGTERM or SIGINT."""
-    uvicorn.run(app, host=host, port=port, **uvicorn_options())
+    uvicorn.run(app, host=host, port=port, **uvicorn_options(app))
 
 
-def uvicorn_options() -> dict[str, Any]:
-    """How we run uvicorn: our own logs and headers, and an end to what does not end."""
+def uvicorn_options(app: object) -> dict[str, Any]:
+    """How we run uvicorn: our own logs and headers, and an end to what does not end. An application may bring its own
+    protocol as `app.state.http_protocol`."""
     return {
         "loop": "uvloop",
-        "http": ProblemProtocol,
+        "http": getattr(getattr(app, "state", None), "http_protocol", ProblemProtocol),
         "ws": "none",
         "access_log": False,
         "server_header": False,

@@ -16,6 +16,7 @@ from services.gateway.api import (
     problems,
     stripe_webhook,
 )
+from services.gateway.api.edge import Edge, EdgeProtocol
 from services.gateway.api.front import Front
 from services.gateway.pages import buying, documentation, mailed, plain
 from services.gateway.service import open_service
@@ -58,6 +59,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     problems.register()
     app.state.verifier = Verifier("gateway", settings.service_public_keys)
+    app.state.edge = Edge(app.state, settings)
+    app.state.http_protocol = EdgeProtocol
     app.add_middleware(Front, settings=settings)
     install(app, trusts_request_id=False)
     for router in ROUTERS:

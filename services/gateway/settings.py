@@ -56,6 +56,9 @@ class Settings(ServiceSettings):
         64, ge=1, description="Password hashes that may wait for a worker; the rest is told 503 overloaded."
     )
 
+    gateway_max_calls: int = Field(
+        4_000, ge=1, description="Paid calls that one process has under way; the rest is told 503 overloaded."
+    )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list), AfterValidator(_networks)] = Field(
         ("127.0.0.0/8", "::1/128"),
         description="Addresses and networks, comma-separated, whose X-Forwarded-For is believed.",

@@ -21,6 +21,9 @@ from shared.http_client import SiblingUnavailable
 from shared.ids import new_id
 from shared.telemetry import LATENCY, REQUESTS, logger, metrics_text
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Those that metrics and log name; any other is `OTHER` there."""
+
 CALLER_LEFT = 499
 """What a request counts as whose caller was gone before its answer began (nginx's number)."""
 
@@ -91,6 +94,10 @@ def request_id_for(headers: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> 
         for name, value in headers:
             if name == b"x-request-id" and _REQUEST_ID.fullmatch(text := value.decode("latin-1")):
                 return text
+    return new_request_id()
+
+
+def new_request_id() -> str:
     return new_id("req", at=datetime.now(UTC))
 
 
@@ -121,7 +128,7 @@ class Requests:
             try:
                 await self._app(scope, receive, sending)
             except Exception as error:
-                refusal = _unexpected(error)
+                refusal = unexpected(error)
                 if begun:
                     raise
                 await problem_response(Request(scope), refusal)(scope, receive, sending)
@@ -129,7 +136,7 @@ class Requests:
                 _tell(scope, status, time.perf_counter_ns() - started)
 
 
-def _unexpected(error: Exception) -> DomainError:
+def unexpected(error: Exception) -> DomainError:
     """What a caller is told of an error nobody foresaw, and the log more of."""
     if is_unavailable(error) or isinstance(error, SiblingUnavailable):
         logger.warning("unavailable", error=repr(error)[:300])
@@ -147,14 +154,11 @@ def _set_header(message: Message, name: bytes, value: bytes) -> None:
 
 def _tell(scope: MutableMapping[str, Any], status: int, elapsed_ns: int) -> None:
     route = getattr(scope.get("route"), "path", "unrouted")
-    method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+    method = scope["method"] if scope["method"] in METHODS else "OTHER"
     REQUESTS.labels(method, route, str(status)).inc()
     LATENCY.labels(method, route).observe(elapsed_ns / 1e9)
     if route != "/ping":
         logger.info("request", method=method, route=route, status=status, elapsed_us=elapsed_ns // 1000)
-
-
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def metrics_response() -> Response:

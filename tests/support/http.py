@@ -52,7 +52,7 @@ async def running(app: Any, *, port: int = 0) -> AsyncIterator[str]:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
-    options = {**uvicorn_options(), "loop": "none"}
+    options = {**uvicorn_options(app), "loop": "none"}
     server = _Server(uvicorn.Config(app, **options))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:

@@ -41,7 +41,12 @@ class Forwarded:
     guard: Guard
 
 
+async def open_to_all(_request: Request) -> None:
+    """Guard: anybody may ask, and the sibling is told of nobody."""
+
+
 FORWARDED = (
+    Forwarded("/api/v1/ledger/public-keys", "billing", open_to_all),
     Forwarded("/api/v1/credits", "billing", session_or_key("credits:read")),
     Forwarded("/api/v1/credits/{rest:path}", "billing", session_required),
     Forwarded("/api/v1/payments", "billing", session_required),
@@ -74,10 +79,16 @@ def _handler(forwarded: Forwarded) -> Callable[[Request], Awaitable[Response]]:
         await forwarded.guard(request)
         service: Gateway = request.app.state.service
         client: ServiceClient = getattr(service, forwarded.sibling)
-        headers = client.headers_for(request.state.caller, request.state.request_id)
+        headers = _headers_for(request, client)
         return await send_on(request, client, headers, away=_away(forwarded.sibling))
 
     return handle
+
+
+def _headers_for(request: Request, client: ServiceClient) -> dict[str, str]:
+    if not hasattr(request.state, "caller"):
+        return {"x-request-id": request.state.request_id}
+    return client.headers_for(request.state.caller, request.state.request_id)
 
 
 def _away(sibling: str) -> DomainError:

@@ -6,6 +6,7 @@ pass. Sources: RFC 9110 section 7.2, RFC 9112 section 6.1, RFC 3986 section 6.2.
 
 from collections.abc import Collection, Sequence
 from ipaddress import ip_address
+from itertools import chain
 from urllib.parse import unquote_to_bytes
 
 from shared.errors import DomainError
@@ -17,10 +18,37 @@ LONGEST_QUERY = 16_384
 LARGEST_HEAD = 65_536
 MOST_HEADERS = 200
 
+_PLAIN_PATH = b"/!$&'()*+,;=:@-._~ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _HIDDEN = (b"%2f", b"%5c", b"%00")
 _ONCE = frozenset({b"host", b"content-length", b"content-type", b"transfer-encoding", b"content-encoding", b"expect"})
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 _SPACE, _DELETE, _BACKSLASH, _PERCENT = 0x20, 0x7F, 0x5C, 0x25
+
+
+def judge_request(method: str, http_version: str, raw_path: bytes, query: bytes, headers: Headers) -> None:
+    """All of it but the host. Most requests are plain: they are waved through by a few questions that are cheap."""
+    if not is_plain(method, http_version, raw_path, query, headers):
+        judge_head(raw_path, query, headers)
+        judge_exchange(method, http_version, headers)
+
+
+def is_plain(method: str, http_version: str, raw_path: bytes, query: bytes, headers: Headers) -> bool:
+    """Whether no rule below can refuse the request: no name twice, nothing encoded, no segment that begins with a dot.
+    False says nothing."""
+    names = dict(headers)
+    coding = names.get(b"transfer-encoding")
+    return (
+        len(names) == len(headers) <= MOST_HEADERS
+        and (coding is None or (coding == b"chunked" and http_version == "1.1" and b"content-length" not in names))
+        and method != "TRACE"
+        and len(raw_path) <= LONGEST_PATH
+        and len(query) <= LONGEST_QUERY
+        and raw_path.startswith(b"/")
+        and not raw_path.translate(None, _PLAIN_PATH)
+        and b"//" not in raw_path
+        and b"/." not in raw_path
+        and sum(map(len, chain.from_iterable(headers))) <= LARGEST_HEAD
+    )
 
 
 def judge_head(raw_path: bytes, query: bytes, headers: Headers) -> None:

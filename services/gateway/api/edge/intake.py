@@ -1,0 +1,96 @@
+"""A request's body as it comes off the connection: kept until it is read, and the connection not read past a bound."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from uvicorn.protocols.http.flow_control import FlowControl
+
+from services.gateway.api.edge.heads import CONTINUE
+from services.gateway.use_cases.paid_call.request import request_timeout
+
+HIGH_WATER = 64 * 1024
+
+
+class Intake:
+    """One request's body. The connection puts pieces in, the call takes them out."""
+
+    __slots__ = (
+        "_flow",
+        "_held",
+        "_loop",
+        "_size",
+        "_slow_seconds",
+        "_transport",
+        "_waiter",
+        "expects_100",
+        "fault",
+        "is_whole",
+    )
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, flow: FlowControl, slow_seconds: float
+    ) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._flow = flow
+        self._slow_seconds = slow_seconds
+        self._held: list[bytes] = []
+        self._size = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self.is_whole = False
+        self.expects_100 = False
+        self.fault: Exception | None = None
+
+    def put(self, piece: bytes) -> None:
+        self._held.append(piece)
+        self._size += len(piece)
+        if self._size > HIGH_WATER:
+            self._flow.pause_reading()
+        self.wake()
+
+    def end(self) -> None:
+        self.is_whole = True
+        self.wake()
+
+    def spoil(self, fault: Exception) -> None:
+        """Nothing more will come: whoever reads on gets `fault`."""
+        self.fault = fault
+        self.wake()
+
+    def wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def whole(self) -> bytes:
+        """All of it, where it has come."""
+        assert self.is_whole
+        return self._held[0] if len(self._held) == 1 else b"".join(self._held)
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Read once. Raises CallerLeft, or DomainError where it stops coming or can't be parsed."""
+        while True:
+            if self._held:
+                piece = b"".join(self._held)
+                self._held.clear()
+                self._size = 0
+                yield piece
+            elif self.is_whole:
+                return
+            elif self.fault is not None:
+                raise self.fault
+            else:
+                await self._arrival()
+
+    async def _arrival(self) -> None:
+        if self.expects_100:
+            self.expects_100 = False
+            self._transport.write(CONTINUE)
+        self._flow.resume_reading()
+        self._waiter = self._loop.create_future()
+        try:
+            async with asyncio.timeout(self._slow_seconds):
+                await self._waiter
+        except TimeoutError:
+            raise request_timeout() from None
+        finally:
+            self._waiter = None
