@@ -5,16 +5,15 @@ import time
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.gateway.clients.billing_ledger import BillingLedger, BillingOverloaded, BillingUnavailable
+from services.gateway.clients.billing_ledger import BillingOverloaded, BillingUnavailable
 from services.gateway.clients.upstream import Upstreams
 from services.gateway.domain.forwarding import ProxyPath
 from services.gateway.domain.key_record import KeyRecord
 from services.gateway.domain.metering.usage import Usage
 from services.gateway.domain.route import Route
 from services.gateway.use_cases.paid_call.metrics import CALLS, REFUSED_FOR_CREDIT
-from services.gateway.use_cases.paid_call.outcomes import Outcomes
+from services.gateway.use_cases.paid_call.ports import Posts, Tells, Undoes
 from services.gateway.use_cases.paid_call.request import Header, PaidRequest
-from services.gateway.use_cases.paid_call.undo import Undo
 from shared.clock import Clock
 from shared.contracts import ledger as contract
 from shared.errors import DomainError
@@ -31,9 +30,9 @@ FIRST_ERROR = 400
 class Desk:
     """One process's tools. `hold_margin_ms` is what a hold lasts beyond its route's timeout."""
 
-    ledger: BillingLedger
-    undo: Undo
-    outcomes: Outcomes
+    ledger: Posts
+    undo: Undoes
+    outcomes: Tells
     upstreams: Upstreams
     clock: Clock
     hold_margin_ms: int

@@ -30,3 +30,7 @@ LIMITS_ARE_LOCAL = Gauge(
     "tollgate_limits_are_local", "1 while Redis is away and each process counts its own share.", registry=REGISTRY
 )
 BANS = Counter("tollgate_key_bans_total", "Keys banned for abuse (S2).", registry=REGISTRY)
+REPEATS = Counter(
+    "tollgate_paid_repeats_total", "Calls whose Idempotency-Key was known, by what became of them.", ["what"],
+    registry=REGISTRY,
+)  # fmt: skip

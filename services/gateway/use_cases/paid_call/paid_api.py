@@ -20,6 +20,7 @@ from services.gateway.store import routes
 from services.gateway.store.buckets import Buckets
 from services.gateway.store.change_feed import ChangeFeed
 from services.gateway.store.key_directory import KeyDirectory
+from services.gateway.store.paid_repeats import PaidRepeats
 from services.gateway.use_cases.paid_call.abuse import Abuse
 from services.gateway.use_cases.paid_call.desk import Call, Desk
 from services.gateway.use_cases.paid_call.gate import Entry, Gate, as_text
@@ -29,6 +30,7 @@ from services.gateway.use_cases.paid_call.metered_price import call_at_metered_p
 from services.gateway.use_cases.paid_call.metrics import REFUSED
 from services.gateway.use_cases.paid_call.outcomes import Outcomes
 from services.gateway.use_cases.paid_call.private_upstreams import private_allowed
+from services.gateway.use_cases.paid_call.repeats import Repeats, key_of
 from services.gateway.use_cases.paid_call.request import PaidAnswer, PaidRequest
 from services.gateway.use_cases.paid_call.undo import Undo
 from services.gateway.use_cases.route_directory import RouteDirectory
@@ -78,29 +80,47 @@ class PaidApi:
             clock=clock,
             trusted_proxies=parse_networks(settings.trusted_proxies),
         )
-        self._desk = _desk(settings, clock, billing)
+        self._ledger = _ledger(settings, billing)
+        self._undo = Undo(self._ledger)
+        self._outcomes = Outcomes(self._ledger)
+        self._repeats = Repeats(PaidRepeats(database), self._undo, pepper=settings.idempotency_pepper)
+        self._upstreams = _upstreams(settings)
+        self._desk = Desk(
+            ledger=self._ledger,
+            undo=self._undo,
+            outcomes=self._outcomes,
+            upstreams=self._upstreams,
+            clock=clock,
+            hold_margin_ms=settings.hold_margin_ms,
+            hang_up_read_ms=settings.hang_up_read_ms,
+        )
 
     async def call(self, request: PaidRequest) -> PaidAnswer:
         """Answer one paid request. Raises DomainError for a refusal, CallerLeft where nobody waits for an answer."""
         began_ns = time.monotonic_ns()
         try:
+            key = key_of(request.headers)
             entry = await self._gate.enter(request)
         except DomainError as refusal:
             REFUSED.labels(refusal.code).inc()
             raise
         call = Call(self._id_of(request), request, entry.record, entry.route, entry.path, began_ns)
         try:
-            answer = await self._paid(call)
+            answer = await (self._paid(self._desk, call) if key is None else self._once(call, key))
         except DomainError as refusal:
             REFUSED.labels(refusal.code).inc()
             refusal.headers |= as_text(entry.headers)
             raise
         return _with_limits(answer, entry)
 
-    async def _paid(self, call: Call) -> PaidAnswer:
+    async def _paid(self, desk: Desk, call: Call) -> PaidAnswer:
         if call.route.price.is_known_beforehand:
-            return await call_at_known_price(self._desk, call)
-        return await call_at_metered_price(self._desk, call)
+            return await call_at_known_price(desk, call)
+        return await call_at_metered_price(desk, call)
+
+    async def _once(self, call: Call, key: str) -> PaidAnswer:
+        """Charged once, however often it is sent with its Idempotency-Key."""
+        return await self._repeats.call(self._desk, call, key, self._paid)
 
     def _id_of(self, request: PaidRequest) -> UUID:
         """The request's own id names its charge or hold too."""
@@ -110,10 +130,10 @@ class PaidApi:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Undo and tell in the background; at the end, what is left for a moment more, then close the pools."""
-        desk = self._desk
         tasks = [
-            asyncio.create_task(desk.undo.run(), name="undo-unanswered"),
-            asyncio.create_task(desk.outcomes.run(), name="tell-outcomes"),
+            asyncio.create_task(self._undo.run(), name="undo-unanswered"),
+            asyncio.create_task(self._outcomes.run(), name="tell-outcomes"),
+            asyncio.create_task(self._repeats.run(), name="renew-leases"),
         ]
         try:
             yield
@@ -123,10 +143,10 @@ class PaidApi:
             await asyncio.gather(*tasks, return_exceptions=True)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_WORK_SECONDS):
-                    await desk.undo.work_off()
-                    await desk.outcomes.tell_waiting()
-            await desk.ledger.close()
-            await desk.upstreams.close()
+                    await self._undo.work_off()
+                    await self._outcomes.tell_waiting()
+            await self._ledger.close()
+            await self._upstreams.close()
 
 
 def _with_limits(answer: PaidAnswer, entry: Entry) -> PaidAnswer:
@@ -140,25 +160,20 @@ def _ban_policy(settings: Settings) -> BanPolicy:
     )
 
 
-def _desk(settings: Settings, clock: Clock, billing: ServiceClient) -> Desk:
-    ledger = BillingLedger(
+def _ledger(settings: Settings, billing: ServiceClient) -> BillingLedger:
+    return BillingLedger(
         billing,
         deadline_ms=settings.billing_deadline_ms,
         batches_in_flight=settings.billing_batches_in_flight,
         most_waiting=settings.billing_queue,
     )
+
+
+def _upstreams(settings: Settings) -> Upstreams:
     hosts, networks = private_allowed(settings)
-    return Desk(
-        ledger=ledger,
-        undo=Undo(ledger),
-        outcomes=Outcomes(ledger),
-        upstreams=Upstreams(
-            most_connections=settings.upstream_connections,
-            refuses_private=settings.environment == "production",
-            listed_hosts=hosts,
-            listed_networks=networks,
-        ),
-        clock=clock,
-        hold_margin_ms=settings.hold_margin_ms,
-        hang_up_read_ms=settings.hang_up_read_ms,
+    return Upstreams(
+        most_connections=settings.upstream_connections,
+        refuses_private=settings.environment == "production",
+        listed_hosts=hosts,
+        listed_networks=networks,
     )
