@@ -7,6 +7,7 @@ each process applies `admit` to its own share. Times are unix milliseconds.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from functools import lru_cache
 
 from services.gateway.domain.token_bucket import (
     DAY_MS,
@@ -15,11 +16,12 @@ from services.gateway.domain.token_bucket import (
     Bucket,
     Level,
     level_at,
-    remaining,
     seconds_until_full,
     seconds_until_one,
-    take_one,
+    take,
 )
+
+_MOST_ALLOWANCES = 4_096
 
 
 class Decision(IntEnum):
@@ -46,60 +48,118 @@ class KeyState:
     banned_until_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+class Allowance:
+    """A key's buckets, and what every answer says of them: one for each pair of limits, made once."""
+
+    __slots__ = ("_said", "buckets", "policy")
+
+    def __init__(self, buckets: tuple[Bucket, ...]) -> None:
+        self.buckets = buckets
+        self.policy = ", ".join(f'"{one.name}";q={one.capacity};w={one.window_ms // 1000}' for one in buckets).encode()
+        self._said = ", ".join(f'"{one.name}";r=%d;t=%d' for one in buckets).encode()
+
+    def headers(self, units: Sequence[int]) -> list[tuple[bytes, bytes]]:
+        """`RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers): `t` is when it is full."""
+        if not self.buckets:
+            return []
+        numbers: list[int] = []
+        for bucket, held in zip(self.buckets, units, strict=True):
+            numbers += (held // bucket.window_ms, seconds_until_full(bucket, held))
+        return [(b"ratelimit-policy", self.policy), (b"ratelimit", self._said % tuple(numbers))]
+
+
+@dataclass(slots=True)
 class Admission:
-    """The answer: `units` are what each bucket holds after it; `refused` counts limited calls of the window."""
+    """The answer to one call: `units` are what each bucket holds after it; `refused` counts limited calls of the
+    window."""
 
     decision: Decision
-    buckets: tuple[Bucket, ...]
+    allowance: Allowance
     units: tuple[int, ...]
     refused: int
     banned_until_ms: int
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """`RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers): `t` is when it is full."""
-        if not self.buckets:
-            return []
-        policy = ", ".join(f'"{one.name}";q={one.capacity};w={one.window_ms // 1000}' for one in self.buckets)
-        now = ", ".join(
-            f'"{one.name}";r={remaining(one, held)};t={seconds_until_full(one, held)}'
-            for one, held in zip(self.buckets, self.units, strict=True)
-        )
-        return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", now.encode())]
+        return self.allowance.headers(self.units)
 
     @property
     def retry_after_seconds(self) -> int:
-        return seconds_until_one(self.buckets, self.units)
+        return seconds_until_one(self.allowance.buckets, self.units)
 
 
-def buckets_of(*, per_minute: int | None, per_day: int | None) -> tuple[Bucket, ...]:
+@dataclass(slots=True)
+class Judgement:
+    """The answer to `times` calls of one key at one instant: the first `admitted` are, the rest is limited, or all are
+    banned. `units` and `refused` are after all of them."""
+
+    allowance: Allowance
+    times: int
+    admitted: int
+    units: tuple[int, ...]
+    refused: int
+    banned_until_ms: int
+
+    def nth(self, position: int) -> Admission:
+        """What it says of one of the calls, counted from 0."""
+        if self.banned_until_ms:
+            return Admission(Decision.BANNED, self.allowance, self.units, self.refused, self.banned_until_ms)
+        after = self.admitted - 1 - position
+        if after < 0:
+            refused = self.refused - (self.times - 1 - position)
+            return Admission(Decision.LIMITED, self.allowance, self.units, refused, 0)
+        units = self.units
+        if after:
+            units = tuple(
+                held + after * bucket.window_ms for bucket, held in zip(self.allowance.buckets, units, strict=True)
+            )
+        return Admission(Decision.ADMITTED, self.allowance, units, self.refused - (self.times - self.admitted), 0)
+
+
+@lru_cache(maxsize=_MOST_ALLOWANCES)
+def allowance_of(per_minute: int | None, per_day: int | None) -> Allowance:
     """A key's buckets; None is no limit."""
     limits = (("minute", per_minute, MINUTE_MS), ("day", per_day, DAY_MS))
-    return tuple(
-        Bucket(name, min(max(limit, 1), MAX_CAPACITY), window) for name, limit, window in limits if limit is not None
+    return Allowance(
+        tuple(
+            Bucket(name, min(max(limit, 1), MAX_CAPACITY), window)
+            for name, limit, window in limits
+            if limit is not None
+        )
     )
 
 
-def share_of(buckets: Sequence[Bucket], *, processes: int) -> tuple[Bucket, ...]:
+def share_of(allowance: Allowance, *, processes: int) -> Allowance:
     """One process's part of the limits while the shared count is away; at least one call each."""
-    return tuple(replace(one, capacity=max(1, one.capacity // processes)) for one in buckets)
+    return Allowance(tuple(replace(one, capacity=max(1, one.capacity // processes)) for one in allowance.buckets))
 
 
-def admit(state: KeyState, buckets: tuple[Bucket, ...], rule: AbuseRule, *, now_ms: int) -> tuple[Admission, KeyState]:
+def admit(state: KeyState, allowance: Allowance, rule: AbuseRule, *, now_ms: int) -> tuple[Admission, KeyState]:
     """Judge one call; a refused one takes nothing from any bucket."""
+    buckets = allowance.buckets
     levels = tuple(level_at(bucket, state.levels.get(bucket.name), now_ms) for bucket in buckets)
     units = tuple(level.units for level in levels)
     if now_ms < state.banned_until_ms:
         refused = _still_counted(state, rule, now_ms)
-        return Admission(Decision.BANNED, buckets, units, refused, state.banned_until_ms), state
-    taken = take_one(buckets, levels)
-    if taken is None:
+        return Admission(Decision.BANNED, allowance, units, refused, state.banned_until_ms), state
+    if any(level.units < bucket.window_ms for bucket, level in zip(buckets, levels, strict=True)):
         counted = _count_refused(state, rule, now_ms)
-        return Admission(Decision.LIMITED, buckets, units, counted.refused, 0), counted
+        return Admission(Decision.LIMITED, allowance, units, counted.refused, 0), counted
+    taken = take(buckets, levels, calls=1)
     left = tuple(level.units for level in taken)
-    kept = {**state.levels, **{bucket.name: level for bucket, level in zip(buckets, taken, strict=True)}}
     refused = _still_counted(state, rule, now_ms)
-    return Admission(Decision.ADMITTED, buckets, left, refused, 0), replace(state, levels=kept)
+    return Admission(Decision.ADMITTED, allowance, left, refused, 0), _with_levels(state, buckets, taken)
+
+
+def debit(state: KeyState, allowance: Allowance, *, calls: int, now_ms: int) -> KeyState:
+    """Count calls that were admitted elsewhere, as far as the buckets hold them."""
+    buckets = allowance.buckets
+    levels = tuple(level_at(bucket, state.levels.get(bucket.name), now_ms) for bucket in buckets)
+    return _with_levels(state, buckets, take(buckets, levels, calls=calls))
+
+
+def _with_levels(state: KeyState, buckets: Sequence[Bucket], levels: Sequence[Level]) -> KeyState:
+    named = {bucket.name: level for bucket, level in zip(buckets, levels, strict=True)}
+    return replace(state, levels={**state.levels, **named})
 
 
 def _still_counted(state: KeyState, rule: AbuseRule, now_ms: int) -> int:

@@ -49,18 +49,12 @@ def level_at(bucket: Bucket, level: Level | None, now_ms: int) -> Level:
     return Level(min(bucket.full, level.units + elapsed * bucket.capacity), max(now_ms, level.at_ms))
 
 
-def take_one(buckets: Sequence[Bucket], levels: Sequence[Level]) -> tuple[Level, ...] | None:
-    """One token out of every bucket, or None and nothing out of any."""
-    if any(level.units < bucket.window_ms for bucket, level in zip(buckets, levels, strict=True)):
-        return None
+def take(buckets: Sequence[Bucket], levels: Sequence[Level], *, calls: int) -> tuple[Level, ...]:
+    """So many tokens out of every bucket, as far as it holds them."""
     return tuple(
-        Level(level.units - bucket.window_ms, level.at_ms) for bucket, level in zip(buckets, levels, strict=True)
+        Level(max(0, level.units - calls * bucket.window_ms), level.at_ms)
+        for bucket, level in zip(buckets, levels, strict=True)
     )
-
-
-def remaining(bucket: Bucket, units: int) -> int:
-    """Whole tokens left."""
-    return units // bucket.window_ms
 
 
 def seconds_until_full(bucket: Bucket, units: int) -> int:

@@ -1,14 +1,14 @@
-from services.gateway.domain.admission import AbuseRule, Decision, KeyState, admit, buckets_of, share_of
+from services.gateway.domain.admission import AbuseRule, Decision, KeyState, admit, allowance_of, debit, share_of
 
 RULE = AbuseRule(refused_calls=3, window_ms=60_000)
 NOW = 1_800_000_000_000
-BUCKETS = buckets_of(per_minute=100, per_day=10_000)
+ALLOWANCE = allowance_of(100, 10_000)
 
 
 def calls(count: int, state: KeyState, now_ms: int) -> tuple[int, KeyState]:
     admitted = 0
     for _ in range(count):
-        admission, state = admit(state, BUCKETS, RULE, now_ms=now_ms)
+        admission, state = admit(state, ALLOWANCE, RULE, now_ms=now_ms)
         admitted += admission.decision is Decision.ADMITTED
     return admitted, state
 
@@ -36,7 +36,7 @@ def test_a_clock_that_goes_back_gives_nothing() -> None:
 
 
 def test_headers_say_what_is_left_and_when_it_is_full() -> None:
-    admission, _ = admit(KeyState(), BUCKETS, RULE, now_ms=NOW)
+    admission, _ = admit(KeyState(), ALLOWANCE, RULE, now_ms=NOW)
     assert admission.headers() == [
         (b"ratelimit-policy", b'"minute";q=100;w=60, "day";q=10000;w=86400'),
         (b"ratelimit", b'"minute";r=99;t=1, "day";r=9999;t=9'),
@@ -44,7 +44,7 @@ def test_headers_say_what_is_left_and_when_it_is_full() -> None:
 
 
 def test_retry_after_is_when_every_bucket_has_one() -> None:
-    daily = buckets_of(per_minute=100, per_day=1)
+    daily = allowance_of(100, 1)
     _, state = admit(KeyState(), daily, RULE, now_ms=NOW)
     limited, _ = admit(state, daily, RULE, now_ms=NOW)
     assert limited.decision is Decision.LIMITED
@@ -55,15 +55,22 @@ def test_refused_calls_are_counted_within_their_window_only() -> None:
     _, state = calls(102, KeyState(), NOW)
     assert state.refused == 2
     _, emptied = calls(100, state, NOW + 70_000)
-    again, _ = admit(emptied, BUCKETS, RULE, now_ms=NOW + 70_000)
+    again, _ = admit(emptied, ALLOWANCE, RULE, now_ms=NOW + 70_000)
     assert again.refused == 1
 
 
 def test_no_limits_no_headers() -> None:
-    admission, _ = admit(KeyState(), buckets_of(per_minute=None, per_day=None), RULE, now_ms=NOW)
+    admission, _ = admit(KeyState(), allowance_of(None, None), RULE, now_ms=NOW)
     assert admission.decision is Decision.ADMITTED
     assert admission.headers() == []
 
 
 def test_a_share_is_never_nothing() -> None:
-    assert [one.capacity for one in share_of(buckets_of(per_minute=3, per_day=400), processes=4)] == [1, 100]
+    assert [one.capacity for one in share_of(allowance_of(3, 400), processes=4).buckets] == [1, 100]
+
+
+def test_calls_admitted_elsewhere_are_counted_as_far_as_the_buckets_hold_them() -> None:
+    assert calls(100, debit(KeyState(), ALLOWANCE, calls=40, now_ms=NOW), NOW)[0] == 60
+    emptied = debit(KeyState(), ALLOWANCE, calls=5_000, now_ms=NOW)
+    assert emptied.levels["minute"].units == 0
+    assert calls(1, emptied, NOW + 600)[0] == 1

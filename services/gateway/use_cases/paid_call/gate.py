@@ -72,6 +72,9 @@ class Gate:
         self._check_permission(record, path, address)
         return await self._admit(record, path)
 
+    async def close(self) -> None:
+        await self._limiter.close()
+
     def _address_of(self, request: PaidRequest) -> str:
         forwarded = [value.decode("latin-1") for value in every(request.headers, b"x-forwarded-for")]
         return caller_address(request.peer, forwarded, trusted=self._trusted)

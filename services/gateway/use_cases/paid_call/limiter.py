@@ -1,87 +1,95 @@
 """Limits of all processes together, by Redis; while Redis is away, each process's own share, loudly.
 
-A process remembers what Redis last said of a key, and counts on from its share of that: so a short silence gives nobody
-a second burst.
+What waits while Redis is asked makes the next batch: alone, a call waits for nobody. A process remembers what Redis
+last said of a key, and counts on from its share of that: so a short silence gives nobody a second burst. What it
+admitted by itself is told to Redis, once, when that answers again.
 """
 
 import asyncio
-import time
-from collections import OrderedDict
 
-from services.gateway.domain.admission import AbuseRule, Admission, Decision, KeyState, admit, buckets_of, share_of
+from services.gateway.domain.admission import AbuseRule, Admission, allowance_of
 from services.gateway.domain.key_record import KeyRecord
-from services.gateway.domain.token_bucket import Bucket, Level
 from services.gateway.store.buckets import Buckets, BucketsUnavailable
 from services.gateway.use_cases.paid_call.metrics import LIMITS_ARE_LOCAL
+from services.gateway.use_cases.paid_call.own_share import OwnShare
+from services.gateway.use_cases.paid_call.waiting_calls import KeyCalls, WaitingCalls
 from shared.telemetry import logger
 
 _RETRY_AFTER_SECONDS = 1.0
-_MOST_REMEMBERED = 50_000
-_AT_ONCE = 64
+_MOST_KEYS_AT_ONCE = 128
 
 
 class Limiter:
-    """One a process. While Redis is away it is asked again once a second, by one call."""
+    """One a process. While Redis is away it is asked again once a second, and no call waits for that."""
 
     def __init__(self, shared: Buckets, rule: AbuseRule, *, deadline_ms: int, processes: int) -> None:
         self._shared = shared
-        self._rule = rule
         self._deadline_seconds = deadline_ms / 1_000
         self._processes = processes
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._waiting = WaitingCalls()
+        self._own = OwnShare(rule, processes=processes)
         self._is_local = False
-        self._ask_again_at = 0.0
-        self._remembered: OrderedDict[str, KeyState] = OrderedDict()
+        self._bell = asyncio.Event()
+        self._worker: asyncio.Task[None] | None = None
 
     async def admit(self, record: KeyRecord) -> Admission:
         """Judge one call of a key."""
-        buckets = buckets_of(per_minute=record.per_minute, per_day=record.per_day)
-        if not self._is_local or time.monotonic() >= self._ask_again_at:
-            self._ask_again_at = time.monotonic() + _RETRY_AFTER_SECONDS
+        limits = record.limits
+        allowance = allowance_of(limits.per_minute, limits.per_day)
+        if self._is_local:
+            return self._own.admit(record, allowance)
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work(), name="limits")
+        verdict: asyncio.Future[Admission | None] = self._worker.get_loop().create_future()
+        self._waiting.add(record, allowance, verdict)
+        self._bell.set()
+        return await verdict or self._own.admit(record, allowance)
+
+    async def close(self) -> None:
+        """End what is under way; nobody may ask any more."""
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.gather(self._worker, return_exceptions=True)
+        self._waiting.leave_unjudged()
+        await self._shared.close()
+
+    async def _work(self) -> None:
+        """Batch after batch, for ever. Its failures are Redis's silence, whatever they are: nobody may be stuck."""
+        while True:
+            if self._is_local:
+                await asyncio.sleep(_RETRY_AFTER_SECONDS)
+            elif not self._waiting and not self._own.owes:
+                self._bell.clear()
+                await self._bell.wait()
+            batch = self._waiting.next_batch(_MOST_KEYS_AT_ONCE)
             try:
-                async with self._turns, asyncio.timeout(self._deadline_seconds):
-                    admission = await self._shared.admit(record.account_id, record.key_id, buckets)
-            except (BucketsUnavailable, TimeoutError) as error:
+                await self._judge(batch)
+            except Exception as error:  # noqa: BLE001
                 self._lose(error)
-            else:
-                self._regain()
-                self._remember(record.key_id, self._share_of(admission))
-                return admission
-        return self._admit_here(record.key_id, share_of(buckets, processes=self._processes))
+            finally:
+                for calls in batch:
+                    calls.leave_unjudged()
 
-    def _admit_here(self, key_id: str, buckets: tuple[Bucket, ...]) -> Admission:
-        state = self._remembered.get(key_id, KeyState())
-        admission, state = admit(state, buckets, self._rule, now_ms=_now_ms())
-        self._remember(key_id, state)
-        return admission
-
-    def _share_of(self, admission: Admission) -> KeyState:
-        now_ms = _now_ms()
-        levels = {
-            bucket.name: Level(units // self._processes, now_ms)
-            for bucket, units in zip(admission.buckets, admission.units, strict=True)
-        }
-        until = admission.banned_until_ms if admission.decision is Decision.BANNED else 0
-        return KeyState(levels, admission.refused, now_ms, until)
-
-    def _remember(self, key_id: str, state: KeyState) -> None:
-        self._remembered[key_id] = state
-        self._remembered.move_to_end(key_id)
-        if len(self._remembered) > _MOST_REMEMBERED:
-            self._remembered.popitem(last=False)
+    async def _judge(self, batch: list[KeyCalls]) -> None:
+        """A batch, after debts that are as old. An empty one asks whether Redis is there: no debt is told before."""
+        owed = [] if self._is_local else self._own.take_owed(_MOST_KEYS_AT_ONCE)
+        judged = await self._shared.judge([*owed, *batch], deadline_seconds=self._deadline_seconds)
+        self._regain()
+        for asked, judgement in judged:
+            self._own.remember(asked.key_id, judgement)
+            if isinstance(asked, KeyCalls):
+                asked.answer(judgement)
 
     def _lose(self, error: Exception) -> None:
         if not self._is_local:
-            logger.error("limits_are_local", error=str(error) or type(error).__name__, processes=self._processes)
+            why = str(error) if isinstance(error, BucketsUnavailable) else repr(error)
+            logger.error("limits_are_local", error=why, processes=self._processes)
         self._is_local = True
         LIMITS_ARE_LOCAL.set(1)
+        self._waiting.leave_unjudged()
 
     def _regain(self) -> None:
         if self._is_local:
             logger.warning("limits_are_shared_again")
             self._is_local = False
             LIMITS_ARE_LOCAL.set(0)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
