@@ -6,7 +6,7 @@ from starlette.responses import Response
 from services.billing.api.guards import billing_of, caller_of
 from services.billing.domain.ledger.transfer import Posted
 from services.billing.use_cases import credits
-from services.billing.use_cases.credits import ENTRY_PREFIX
+from services.billing.use_cases.credits import ENTRY_PREFIX, Expiring
 from shared import ids
 from shared.doors import StrictRoute, answer, guarded
 from shared.doors.lists import After, Limit, page
@@ -20,9 +20,10 @@ router = APIRouter(route_class=StrictRoute, tags=["credits"])
 @guarded(caller_required)
 async def read_credits(request: Request) -> Response:
     """What the account has, what running calls hold of it, and what may be spent. The value is rounded down to a
-    cent."""
+    cent. `expiring` lists the next credits to expire (null while that is being computed)."""
     billing = billing_of(request)
-    wallet = await credits.read_wallet(billing, caller_of(request).account_id)
+    standing = await credits.read_standing(billing, caller_of(request).account_id)
+    wallet = standing.wallet
     return answer(
         {
             "credits": Credits(wallet.balance),
@@ -30,6 +31,7 @@ async def read_credits(request: Request) -> Response:
             "available": Credits(wallet.available),
             "currency_value": Money(wallet.balance // MILLICREDITS_PER_CENT, "usd"),
             "first_key_minimum": Credits(billing.settings.min_credits_api_key * MILLICREDITS_PER_CREDIT),
+            "expiring": _expiring_view(standing.expiring),
         }
     )
 
@@ -40,6 +42,12 @@ async def list_transactions(request: Request, limit: Limit = 20, after: After = 
     """Newest first; the sum over all is `credits`."""
     found = await credits.list_entries(billing_of(request), caller_of(request).account_id, after=after, limit=limit + 1)
     return page(found, limit, entry_view)
+
+
+def _expiring_view(expiring: list[Expiring] | None) -> list[dict[str, object]] | None:
+    if expiring is None:
+        return None
+    return [{"credits": Credits(each.millicredits), "expires_at": each.expires_at} for each in expiring]
 
 
 def entry_view(posted: Posted) -> dict[str, object]:

@@ -30,6 +30,12 @@ async def load(ledger: Ledger, account_id: str) -> State:
     )
 
 
+async def position(ledger: Ledger, account_id: str) -> int:
+    """How far the stored state goes."""
+    found: int | None = await ledger.fetchval("SELECT position FROM grant_states WHERE account_id = $1", account_id)
+    return found or 0
+
+
 async def keep(ledger: Ledger, account_id: str, state: State) -> None:
     """Store a state, unless a later one is there."""
     await ledger.execute(

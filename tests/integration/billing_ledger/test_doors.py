@@ -135,6 +135,7 @@ async def test_a_call_is_charged_told_of_and_listed(ledger: Ledger) -> None:
         "available": 3.766,
         "currency_value": {"amount": 0, "currency": "usd"},
         "first_key_minimum": 5000,
+        "expiring": [],
     }
 
 
