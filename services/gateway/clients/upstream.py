@@ -1,60 +1,22 @@
-"""The APIs that are sold: a keep-alive pool over HTTP/1.1, bodies streamed both ways.
+"""The APIs that are sold: which addresses their names may lead to, and a pool of connections to them.
 
-Method, target, headers and body go out exactly as given. No redirect is followed, no cookie kept, no proxy of the
-environment used. Waits are the caller's to bound (`asyncio.timeout`); a head is at most 100 KiB. A request is sent
-twice only if it is safe, bears no body, and met a kept connection that was dead.
+Method, target, headers and body go out exactly as given. Waits are the caller's to bound (`asyncio.timeout`).
 """
 
 import asyncio
 import socket
-import ssl
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterable, Sequence
 
-import httpcore
-
+from services.gateway.clients import http1
+from services.gateway.clients.http1 import Answer as UpstreamAnswer
+from services.gateway.clients.http1 import ExchangeFailed as UpstreamFailed
+from services.gateway.clients.http1 import Header, NotConnected, Origin
 from services.gateway.domain.caller_address import Network
 from services.gateway.domain.route import is_private_address
 
-Header = tuple[bytes, bytes]
+__all__ = ["Header", "UpstreamAnswer", "UpstreamFailed", "Upstreams"]
 
-CONNECT_SECONDS = 5.0
-KEPT_SECONDS = 15.0
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_SWITCHING_PROTOCOLS = 101
-_LAST_STATUS = 599
-
-
-class UpstreamFailed(Exception):
-    """No answer, or one that ended before its end, or that is no HTTP. Says why for the log, never with content."""
-
-
-class _Stream(Protocol):
-    def __aiter__(self) -> AsyncIterator[bytes]: ...
-
-    async def aclose(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamAnswer:
-    """A head, and a body to be read once. Close it whatever happens; closing early ends the connection."""
-
-    status: int
-    headers: Sequence[Header]
-    _stream: _Stream
-
-    async def body(self) -> AsyncGenerator[bytes]:
-        """The pieces as they come. Raises UpstreamFailed where the answer is cut."""
-        try:
-            async for piece in self._stream:
-                yield piece
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
-            raise UpstreamFailed(type(error).__name__) from error
-
-    async def close(self) -> None:
-        await self._stream.aclose()
+_MOST_URLS = 10_000
 
 
 class Upstreams:
@@ -64,18 +26,18 @@ class Upstreams:
         self,
         *,
         most_connections: int,
+        most_per_origin: int | None = None,
         refuses_private: bool = False,
         listed_hosts: frozenset[str] = frozenset(),
         listed_networks: tuple[Network, ...] = (),
     ) -> None:
-        backend = _PublicOnly(listed_hosts, listed_networks) if refuses_private else None
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl.create_default_context(),
-            max_connections=most_connections,
-            max_keepalive_connections=most_connections,
-            keepalive_expiry=KEPT_SECONDS,
-            network_backend=backend,
+        self._pool = http1.Pool(
+            most_connections=most_connections,
+            most_per_origin=most_per_origin or most_connections,
+            most_waiting=most_connections,
+            addresses=_PublicOnly(listed_hosts, listed_networks) if refuses_private else http1.as_named,
         )
+        self._origins: dict[str, Origin] = {}
 
     async def open(
         self,
@@ -86,93 +48,32 @@ class Upstreams:
         body: bytes | AsyncIterable[bytes] | None,
     ) -> UpstreamAnswer:
         """Send a request and wait for its answer's head. Raises UpstreamFailed; what `body` raises goes through."""
-        attempt = _Attempt(method, base_url, target, headers, body)
-        try:
-            return await attempt.send(self._pool)
-        except UpstreamFailed:
-            if attempt.is_new_connection or method not in _SAFE_METHODS or body is not None:
-                raise
-        return await _Attempt(method, base_url, target, headers, body).send(self._pool)
+        origin = self._origins.get(base_url) or self._read(base_url)
+        return await self._pool.open(origin, method, target, headers, body)
 
     async def close(self) -> None:
-        await self._pool.aclose()
+        await self._pool.close()
+
+    def _read(self, base_url: str) -> Origin:
+        if len(self._origins) >= _MOST_URLS:
+            self._origins.clear()
+        origin = self._origins[base_url] = http1.origin_of(base_url)
+        return origin
 
 
-class _Attempt:
-    def __init__(
-        self,
-        method: str,
-        base_url: str,
-        target: bytes,
-        headers: Sequence[Header],
-        body: bytes | AsyncIterable[bytes] | None,
-    ) -> None:
-        parts = urlsplit(base_url)
-        self.is_new_connection = False
-        self._request = httpcore.Request(
-            method,
-            httpcore.URL(scheme=parts.scheme, host=parts.hostname or "", port=parts.port, target=target),
-            headers=list(headers),
-            content=body if body is not None else b"",
-            extensions={"trace": self._trace, "timeout": {"connect": CONNECT_SECONDS, "pool": CONNECT_SECONDS}},
-        )
-
-    async def _trace(self, event: str, _info: dict[str, Any]) -> None:
-        if event == "connection.connect_tcp.started":
-            self.is_new_connection = True
-
-    async def send(self, pool: httpcore.AsyncConnectionPool) -> UpstreamAnswer:
-        try:
-            response = await pool.handle_async_request(self._request)
-        except (
-            httpcore.NetworkError,
-            httpcore.ProtocolError,
-            httpcore.TimeoutException,
-            httpcore.UnsupportedProtocol,
-            OSError,
-        ) as error:
-            raise UpstreamFailed(type(error).__name__) from error
-        stream = response.stream
-        answer = UpstreamAnswer(response.status, response.headers, stream)  # type: ignore[arg-type]
-        if response.status == _SWITCHING_PROTOCOLS:
-            await answer.close()
-            raise UpstreamFailed("switched protocols unasked")
-        if response.status > _LAST_STATUS:
-            await answer.close()
-            raise UpstreamFailed("no status of HTTP's")
-        return answer
-
-
-class _PublicOnly(httpcore.AsyncNetworkBackend):
-    """Resolves a name itself and connects to the very address that it judged, so that no second look-up may differ."""
+class _PublicOnly:
+    """Resolves a name itself, and what it judged is what is connected to, so that no second look-up may differ."""
 
     def __init__(self, hosts: frozenset[str], networks: tuple[Network, ...]) -> None:
-        self._inner = httpcore.AnyIOBackend()
         self._hosts = hosts
         self._networks = networks
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        if host not in self._hosts:
-            host = await self._judged(host, port)
-        return await self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
-
-    async def _judged(self, host: str, port: int) -> str:
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise httpcore.ConnectError("the name could not be resolved") from error
-        public = [str(entry[4][0]) for entry in found if not is_private_address(str(entry[4][0]), self._networks)]
+    async def __call__(self, origin: Origin) -> Sequence[str]:
+        if origin.host in self._hosts:
+            return (origin.host,)
+        found = await asyncio.get_running_loop().getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+        addresses = [str(entry[4][0]) for entry in found]
+        public = [address for address in addresses if not is_private_address(address, self._networks)]
         if not public:
-            raise httpcore.ConnectError("a private address, which is refused here")
-        return public[0]
-
-    async def sleep(self, seconds: float) -> None:
-        await self._inner.sleep(seconds)
+            raise NotConnected("a private address, which is refused here")
+        return public
