@@ -5,22 +5,26 @@ sort by time as text. The same bits as a `UUID` are a transfer's or a hold's id.
 """
 
 import os
+import struct
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+_SHIFTS = tuple(range(120, -1, -10))
+_AS_PYTHON_READS = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 _TEXT_LENGTH = 26
 _ENTROPY_BYTES = 10
+_BLOCK_BYTES = 4_090
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_BITS_PER_CHARACTER = 5
 _MAX = 1 << 128
 
 
 def new_uuid(*, at: datetime, entropy: bytes | None = None) -> UUID:
     """A fresh id whose time is `at`; `entropy` (10 bytes) is drawn from the system unless a test gives it."""
-    noise = os.urandom(_ENTROPY_BYTES) if entropy is None else entropy
+    noise = _drawn() if entropy is None else entropy
     assert len(noise) == _ENTROPY_BYTES
     return UUID(int=(milliseconds(at) << 80) | int.from_bytes(noise, "big"))
 
@@ -30,28 +34,72 @@ def new_id(prefix: str, *, at: datetime, entropy: bytes | None = None) -> str:
     return encode(prefix, new_uuid(at=at, entropy=entropy))
 
 
+def new_id_at(prefix: str, unix_ms: int) -> str:
+    """The same of unix milliseconds, where microseconds count."""
+    return f"{prefix}_{_characters((unix_ms << 80) | int.from_bytes(_drawn(), 'big'))}"
+
+
+def new_uuid_text_at(unix_ms: int) -> str:
+    """A fresh id as a UUID's text, without the object."""
+    return _dashed((unix_ms << 80) | int.from_bytes(_drawn(), "big"))
+
+
 def encode(prefix: str, value: UUID) -> str:
     """The public form of an id."""
-    number = value.int
-    characters = [
-        _ALPHABET[(number >> shift) & 31]
-        for shift in range((_TEXT_LENGTH - 1) * _BITS_PER_CHARACTER, -1, -_BITS_PER_CHARACTER)
-    ]
-    return f"{prefix}_{''.join(characters)}"
+    return f"{prefix}_{_characters(value.int)}"
 
 
 def decode(prefix: str, text: str) -> UUID | None:
     """The bits of a public id, or None where `text` is no id of that kind."""
+    number = _number(prefix, text)
+    return None if number is None else UUID(int=number)
+
+
+def uuid_text_of(prefix: str, text: str) -> str | None:
+    """The same bits as a UUID's text, without the object."""
+    number = _number(prefix, text)
+    return None if number is None else _dashed(number)
+
+
+def _characters(number: int) -> str:
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS])
+
+
+def _number(prefix: str, text: str) -> int | None:
     head, _, body = text.rpartition("_")
-    if head != prefix or len(body) != _TEXT_LENGTH:
+    if head != prefix or len(body) != _TEXT_LENGTH or body.strip(_ALPHABET):
         return None
-    number = 0
-    for character in body:
-        value = _VALUES.get(character)
-        if value is None:
-            return None
-        number = (number << _BITS_PER_CHARACTER) | value
-    return UUID(int=number) if number < _MAX else None
+    number = int(body.translate(_AS_PYTHON_READS), 32)
+    return number if number < _MAX else None
+
+
+def _dashed(number: int) -> str:
+    digits = f"{number:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+class _Pool:
+    """Entropy drawn in blocks, each piece given out once: taking one is a single step of an iterator, so threads share
+    it, and a forked child begins with a block of its own."""
+
+    def __init__(self) -> None:
+        self.pieces: Iterator[tuple[bytes]] = iter(())
+
+    def empty(self) -> None:
+        self.pieces = iter(())
+
+
+_pool = _Pool()
+os.register_at_fork(after_in_child=_pool.empty)
+
+
+def _drawn() -> bytes:
+    for (piece,) in _pool.pieces:
+        return piece
+    pieces = struct.iter_unpack(f"{_ENTROPY_BYTES}s", os.urandom(_BLOCK_BYTES))
+    drawn: bytes = next(pieces)[0]
+    _pool.pieces = pieces
+    return drawn
 
 
 def milliseconds(at: datetime) -> int:

@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Mapping, MutableMapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import FastAPI
@@ -18,7 +17,7 @@ from shared.db import is_unavailable
 from shared.doors.answers import problem_response
 from shared.errors import DomainError
 from shared.http_client import SiblingUnavailable
-from shared.ids import new_id
+from shared.ids import new_id_at
 from shared.telemetry import LATENCY, REQUESTS, logger, metrics_text
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -98,7 +97,7 @@ def request_id_for(headers: Sequence[tuple[bytes, bytes]], *, trusted: bool) -> 
 
 
 def new_request_id() -> str:
-    return new_id("req", at=datetime.now(UTC))
+    return new_id_at("req", time.time_ns() // 1_000_000)
 
 
 class Requests:
