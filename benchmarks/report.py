@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import machine, memory, paid_calls, paid_calls_shown
+from benchmarks import machine, many_keys, memory, paid_calls, paid_calls_shown, refusals, streams
 from benchmarks.options import Options
 from benchmarks.stack import Stack
 from benchmarks.tables import Asked, Table, asked_table
@@ -24,6 +24,9 @@ class Bench:
 BENCHES: dict[str, Bench] = {
     "memory": Bench(memory.measure, memory.tables, lambda measured, _: memory.asked(measured)),
     "paid_calls": Bench(paid_calls.measure, paid_calls_shown.tables, paid_calls_shown.asked),
+    "refusals": Bench(refusals.measure, refusals.tables, lambda measured, _: refusals.asked(measured)),
+    "streams": Bench(streams.measure, streams.tables, lambda measured, _: streams.asked(measured)),
+    "many_keys": Bench(many_keys.measure, many_keys.tables, lambda measured, _: many_keys.asked(measured)),
 }
 
 

@@ -51,12 +51,11 @@ class Answering(asyncio.Protocol):
         self._url = url
 
     def on_message_complete(self) -> None:
-        kind, _, rest = self._url.rpartition(b"/bench/")[2].partition(b"/")
+        kind, *rest = self._url.rpartition(b"/bench/")[2].split(b"/")
         if kind == b"stream":
-            events, interval_ms = (int(part) for part in rest.split(b"/"))
-            self._answering = asyncio.create_task(self._stream(events, interval_ms / 1_000))
+            self._answering = asyncio.create_task(self._stream(int(rest[0]), int(rest[1]) / 1_000))
         elif kind == b"flood":
-            self._answering = asyncio.create_task(self._flood(int(rest)))
+            self._answering = asyncio.create_task(self._flood(int(rest[0])))
         else:
             self._transport.write(WHOLE)
 
