@@ -7,6 +7,7 @@ from services.gateway.clients.smtp import MailServer
 from services.gateway.service import Gateway
 from services.gateway.settings import Settings
 from services.gateway.store import changes, sessions
+from services.gateway.store.paid_repeats import PaidRepeats
 from services.gateway.use_cases.mailing import send_due
 from shared import idempotency, outbox
 from shared.loops import Loop
@@ -24,6 +25,7 @@ def loops(service: Gateway) -> Sequence[Loop]:
         *_mail_loops(service),
         Loop("forget-changes", 60.0, partial(changes.forget_old, service.database)),
         Loop("forget-sessions", 300.0, forget_ended),
+        Loop("forget-paid-repeats", 300.0, PaidRepeats(service.database).forget_old),
         Loop("forget-answers", 300.0, partial(idempotency.forget_old, service.database, service.clock)),
     ]
 
