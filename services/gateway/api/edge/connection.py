@@ -17,8 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from services.gateway.api.edge.exchange import Exchange
-from services.gateway.api.edge.house import Edge
-from services.gateway.api.edge.intake import Intake
+from services.gateway.api.edge.house import Edge, PaidCalls
 from services.gateway.use_cases.paid_call.request import request_timeout
 from shared.doors import protocol
 from shared.doors.protocol import ProblemProtocol
@@ -44,6 +43,7 @@ class EdgeProtocol(ProblemProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.edge: Edge = cast(Any, config.app).state.edge
+        self.paid: PaidCalls = self.edge.paid
         self.peer: str | None = None
         self._active: Exchange | RequestResponseCycle | None = None
         self._pending: Exchange | None = None
@@ -143,24 +143,16 @@ class EdgeProtocol(ProblemProtocol):
         version = parser.get_http_version()
         exchange = Exchange(self, parser.get_method().decode("ascii"), version, raw_path, query)
         exchange.keep_alive = version != "1.0" and parser.should_keep_alive() and not parser.should_upgrade()
-        for name, value in self.headers:
-            if name == b"content-length":
-                exchange.length = int(value)
-                self._expect_body(exchange)
-            elif name == b"transfer-encoding":
-                self._expect_body(exchange)
+        known = dict(self.headers)
+        if (length := known.get(b"content-length")) is not None:
+            exchange.length = int(length)
+        if b"expect" in known:
+            exchange.expects_100 = version != "1.0" and known[b"expect"].lower() == b"100-continue"
         previous, self.cycle = self.cycle, cast(Any, exchange)
         if previous is None or previous.response_complete:
             self._active = self._pending = exchange
         else:
             self.pipeline.appendleft((cast(Any, exchange), self.app))
-
-    def _expect_body(self, exchange: Exchange) -> None:
-        if exchange.intake is None and exchange.length != 0:
-            exchange.intake = Intake(self.loop, self.transport, self.flow, self.edge.bounds.slow_seconds)
-            exchange.intake.expects_100 = exchange.version != "1.0" and any(
-                name == b"expect" and value.lower() == b"100-continue" for name, value in self.headers
-            )
 
     def _hand_to_uvicorn(self) -> None:
         url, headers = self.url, self.headers
@@ -178,18 +170,15 @@ class EdgeProtocol(ProblemProtocol):
         cycle: Any = self.cycle
         if not isinstance(cycle, Exchange):
             HttpToolsProtocol.on_body(self, body)
-        elif not cycle.response_complete and cycle.intake is not None:
-            cycle.intake.expects_100 = False
-            cycle.intake.put(body)
+        elif not cycle.response_complete:
+            cycle.put(body)
 
     def on_message_complete(self) -> None:
         cycle: Any = self.cycle
         if not isinstance(cycle, Exchange):
             HttpToolsProtocol.on_message_complete(self)
             return
-        cycle.more_body = False
-        if cycle.intake is not None:
-            cycle.intake.end()
+        cycle.end_body()
         if cycle is self._pending or cycle is self._gathering:
             self._pending = None
             self._end_gathering()
@@ -201,10 +190,10 @@ class EdgeProtocol(ProblemProtocol):
 
     def _await_body(self, exchange: Exchange) -> None:
         """A short body is awaited whole, as long as few are; any other call begins and reads it as it comes."""
-        bounds, intake = self.edge.bounds, exchange.intake
-        assert intake is not None
+        bounds = self.edge.bounds
+        exchange.open_intake()
         is_short = exchange.length is not None and exchange.length <= bounds.most_gathered
-        if is_short and not intake.expects_100 and self.edge.gathering < bounds.most_gathering:
+        if is_short and not exchange.expects_100 and self.edge.gathering < bounds.most_gathering:
             self.edge.gathering += 1
             self._gathering = exchange
             self._until = self.loop.time() + bounds.slow_seconds
@@ -291,8 +280,7 @@ class EdgeProtocol(ProblemProtocol):
     def _spoil(self, exchange: Exchange, fault: DomainError) -> None:
         exchange.keep_alive = False
         exchange.refusal = fault
-        if exchange.intake is not None:
-            exchange.intake.spoil(fault)
+        exchange.open_intake().spoil(fault)
         if exchange is self._active and not exchange.has_begun:
             self._pending = None
             self._end_gathering()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 from services.gateway.api.edge.heads import (
@@ -17,6 +17,7 @@ from services.gateway.api.edge.heads import (
     CLOSE,
     LAST_CHUNK,
     chunk,
+    claimed_length,
     header_lines,
     length_line,
     may_have_body,
@@ -44,33 +45,21 @@ _LARGEST_JOINED = 64 * 1024
 
 
 class Exchange:
-    """One a request."""
+    """One a request. What most of them never change stands in the class."""
 
-    __slots__ = (
-        "_begun_ns",
-        "_chunked",
-        "_connection",
-        "_edge",
-        "_flow",
-        "_left",
-        "_status",
-        "_task",
-        "_transport",
-        "has_begun",
-        "headers",
-        "intake",
-        "keep_alive",
-        "length",
-        "method",
-        "more_body",
-        "presence",
-        "query",
-        "raw_path",
-        "refusal",
-        "request_id",
-        "response_complete",
-        "version",
-    )
+    keep_alive = True
+    body = b""
+    intake: Intake | None = None
+    length: int | None = None
+    expects_100 = False
+    refusal: DomainError | None = None
+    has_begun = False
+    more_body = True
+    response_complete = False
+    _status = 0
+    _chunked = False
+    _left: int | None = None
+    _task: asyncio.Task[None] | None = None
 
     def __init__(self, connection: EdgeProtocol, method: str, version: str, raw_path: bytes, query: bytes) -> None:
         """The head that `connection` has just read."""
@@ -82,21 +71,10 @@ class Exchange:
         self.version = version
         self.raw_path = raw_path
         self.query = query
-        self.headers: Sequence[Header] = connection.headers
-        self.keep_alive = True
+        self.headers = connection.headers
         self.request_id = new_request_id()
         self.presence = Presence()
-        self.intake: Intake | None = None
-        self.length: int | None = None
-        self.refusal: DomainError | None = None
-        self.has_begun = False
-        self.more_body = True
-        self.response_complete = False
         self._begun_ns = time.perf_counter_ns()
-        self._status = 0
-        self._chunked = False
-        self._left: int | None = None
-        self._task: asyncio.Task[None] | None = None
 
     # What the connection tells
 
@@ -115,6 +93,29 @@ class Exchange:
         self._task = self._connection.loop.create_task(self._run())
         self._connection.tasks.add(self._task)
 
+    def put(self, piece: bytes) -> None:
+        """A piece of the body came. Most bodies come in one, and need no intake."""
+        self.expects_100 = False
+        if self.intake is None and not self.body:
+            self.body = piece
+        else:
+            self.open_intake().put(piece)
+
+    def open_intake(self) -> Intake:
+        """From here on the body's pieces are kept in it."""
+        if self.intake is None:
+            self.intake = Intake(self, self._connection, self._edge.bounds.slow_seconds)
+            if self.body:
+                self.intake.put(self.body)
+                self.body = b""
+        return self.intake
+
+    def end_body(self) -> None:
+        """The body has come whole."""
+        self.more_body = False
+        if self.intake is not None:
+            self.intake.end()
+
     def leave(self) -> None:
         """The caller is gone."""
         self.presence.leave()
@@ -128,7 +129,7 @@ class Exchange:
     async def _run(self) -> None:
         try:
             REQUEST_ID.set(self.request_id)
-            await self._answer(await self._edge.paid.call(self._request()))
+            await self._answer(await self._connection.paid.call(self._request()))
         except DomainError as refusal:
             self._refuse(refusal)
         except CallerLeft:
@@ -145,7 +146,10 @@ class Exchange:
             self._end()
 
     def _request(self) -> PaidRequest:
-        body = b"" if self.intake is None else self.intake.whole() if self.intake.is_whole else self.intake.pieces()
+        if self.intake is None:
+            body: bytes | AsyncIterator[bytes] = self.body
+        else:
+            body = self.intake.whole() if self.intake.is_whole else self.intake.pieces()
         return PaidRequest(
             self.request_id,
             self.method,
@@ -176,12 +180,12 @@ class Exchange:
 
     def _send_whole(self, status: int, headers: Sequence[Header], body: bytes) -> None:
         """An answer that is complete: one write, unless copying it together would cost more."""
-        lines, length, closes = header_lines(headers)
+        lines = header_lines(headers)
         if may_have_body(self.method, status):
             framing = b"content-length: %d\r\n" % len(body)
         else:
-            framing, body = length_line(status, length), b""
-        head = self._head(status, lines, framing, closes)
+            framing, body = length_line(status, claimed_length(headers)), b""
+        head = self._head(status, lines, framing)
         if self.presence.has_left:
             return
         if len(body) > _LARGEST_JOINED:
@@ -193,7 +197,7 @@ class Exchange:
     def _send_head(self, status: int, headers: Sequence[Header]) -> None:
         """Of an answer whose end is not known yet: it has the length that it claims, or is chunked, or (HTTP/1.0)
         ends with the connection."""
-        lines, length, closes = header_lines(headers)
+        lines, length = header_lines(headers), claimed_length(headers)
         framing = length_line(status, length)
         if not may_have_body(self.method, status):
             pass
@@ -203,12 +207,12 @@ class Exchange:
             self.keep_alive = False
         else:
             self._chunked, framing = True, CHUNKED
-        head = self._head(status, lines, framing, closes)
+        head = self._head(status, lines, framing)
         if not self.presence.has_left:
             self._transport.write(head)
 
-    def _head(self, status: int, lines: bytes, framing: bytes, closes: bool) -> bytes:
-        if closes or (self.more_body and not self._will_drop_rest()):
+    def _head(self, status: int, lines: bytes, framing: bytes) -> bytes:
+        if self.more_body and not self._will_drop_rest():
             self.keep_alive = False
         if not self.presence.has_left:
             self._status = status
@@ -223,10 +227,9 @@ class Exchange:
 
     def _will_drop_rest(self) -> bool:
         """Whether a body that nobody asked for is short enough to be read on and dropped."""
-        intake = self.intake
-        if intake is None:
-            return True
-        return not (intake.expects_100 or intake.fault) and (self.length or 1 << 62) <= self._edge.bounds.most_dropped
+        has_fault = self.intake is not None and self.intake.fault is not None
+        is_short = self.length is not None and self.length <= self._edge.bounds.most_dropped
+        return is_short and not has_fault and not self.expects_100
 
     async def _send_piece(self, piece: bytes) -> None:
         if not piece or self.presence.has_left:
@@ -282,6 +285,8 @@ class Exchange:
             self._cut()
             return
         headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in refusal.headers.items()]
+        if (b"connection", b"close") in headers:
+            self.keep_alive = False
         body = self._problem(refusal, status)
         headers += [(b"content-type", b"application/problem+json"), (b"content-length", b"%d" % len(body))]
         self._send_whole(status, headers, body)

@@ -28,20 +28,20 @@ def status_line(status: int) -> bytes:
     return STATUS_LINE.get(status) or b"HTTP/1.1 %d \r\n" % status
 
 
-def header_lines(headers: Sequence[Header]) -> tuple[bytes, bytes | None, bool]:
-    """The lines of an answer's own headers (names in lower case), the length that it claims, and whether it wants the
-    connection ended. AssertionError for a header that would be more than one line."""
-    lines, length, closes = [], None, False
-    for name, value in headers:
-        if name not in _OURS:
-            lines.append(b"%b: %b\r\n" % (name, value))
-        elif name == b"content-length":
-            length = value
-        elif name == b"connection":
-            closes = closes or b"close" in value.lower()
-    block = b"".join(lines)
-    assert block.count(b"\n") == block.count(b"\r") == len(lines) and b"\0" not in block, "a header is one line"
-    return block, length, closes
+def header_lines(headers: Sequence[Header]) -> bytes:
+    """The lines of an answer's own headers (names in lower case). AssertionError for one that would be two lines."""
+    lines = [b": ".join(header) for header in headers if header[0] not in _OURS]
+    if not lines:
+        return b""
+    lines.append(b"")
+    block = b"\r\n".join(lines)
+    assert block.count(b"\n") == block.count(b"\r") == len(lines) - 1 and b"\0" not in block, "a header is one line"
+    return block
+
+
+def claimed_length(headers: Sequence[Header]) -> bytes | None:
+    """The length that an answer says it has."""
+    return next((value for name, value in headers if name == b"content-length"), None)
 
 
 def length_line(status: int, length: bytes | None) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Protocol
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
@@ -11,41 +12,38 @@ from services.gateway.use_cases.paid_call.request import request_timeout
 HIGH_WATER = 64 * 1024
 
 
+class Awaited(Protocol):
+    """The request whose body it is."""
+
+    expects_100: bool
+
+
+class Read(Protocol):
+    """The connection that it comes from."""
+
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    flow: FlowControl
+
+
 class Intake:
     """One request's body. The connection puts pieces in, the call takes them out."""
 
-    __slots__ = (
-        "_flow",
-        "_held",
-        "_loop",
-        "_size",
-        "_slow_seconds",
-        "_transport",
-        "_waiter",
-        "expects_100",
-        "fault",
-        "is_whole",
-    )
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, flow: FlowControl, slow_seconds: float
-    ) -> None:
-        self._loop = loop
-        self._transport = transport
-        self._flow = flow
+    def __init__(self, request: Awaited, connection: Read, slow_seconds: float) -> None:
+        self._request = request
+        self._connection = connection
         self._slow_seconds = slow_seconds
         self._held: list[bytes] = []
         self._size = 0
         self._waiter: asyncio.Future[None] | None = None
         self.is_whole = False
-        self.expects_100 = False
         self.fault: Exception | None = None
 
     def put(self, piece: bytes) -> None:
         self._held.append(piece)
         self._size += len(piece)
         if self._size > HIGH_WATER:
-            self._flow.pause_reading()
+            self._connection.flow.pause_reading()
         self.wake()
 
     def end(self) -> None:
@@ -82,11 +80,11 @@ class Intake:
                 await self._arrival()
 
     async def _arrival(self) -> None:
-        if self.expects_100:
-            self.expects_100 = False
-            self._transport.write(CONTINUE)
-        self._flow.resume_reading()
-        self._waiter = self._loop.create_future()
+        if self._request.expects_100:
+            self._request.expects_100 = False
+            self._connection.transport.write(CONTINUE)
+        self._connection.flow.resume_reading()
+        self._waiter = self._connection.loop.create_future()
         try:
             async with asyncio.timeout(self._slow_seconds):
                 await self._waiter
