@@ -8,7 +8,7 @@ with_env = @exec $(PYTHON) -m deploy.local.bootstrap --
 tasks = $(with_env) -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-long lint bench clean
+.PHONY: help setup run demo test test-long lint bench profile clean
 
 help:  ## show this list
 	@exec $(PYTHON) -m deploy.local.make_help Makefile
@@ -33,6 +33,9 @@ lint:  ## ruff, types and the walls between the rooms
 
 bench:  ## measure the running stack; ARGS are the benchmark's own
 	$(tasks) bench --data-dir "$(DATA_DIR)" $(ARGS)
+
+profile:  ## draw a flame graph of the paid call in the running stack; ARGS=billing draws billing's
+	$(tasks) profile --data-dir "$(DATA_DIR)" $(ARGS)
 
 clean:  ## remove .venv, caches and the data of a stopped stack; ends no process
 	@exec $(PYTHON) -m deploy.local.clean --data-dir "$(DATA_DIR)" $(ARGS)

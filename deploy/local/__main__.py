@@ -1,4 +1,4 @@
-"""`python -m deploy.local run | demo | test | lint | bench`: what stands behind the Makefile."""
+"""`python -m deploy.local run | demo | test | lint | bench | profile`: what stands behind the Makefile."""
 
 import runpy
 import sys
@@ -6,7 +6,7 @@ import sys
 from deploy.local import tasks
 from deploy.local.runner import main as runner
 
-USAGE = "usage: python -m deploy.local run|demo|test|lint|bench [arguments]"
+USAGE = "usage: python -m deploy.local run|demo|test|lint|bench|profile [arguments]"
 
 
 def main() -> int:
@@ -17,7 +17,7 @@ def main() -> int:
         return tasks.test(arguments)
     if name == "lint":
         return tasks.lint()
-    if name in ("demo", "bench"):
+    if name in tasks.MODULES:
         return _become(tasks.MODULES[name], arguments)
     print(USAGE, file=sys.stderr)
     return 2

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = {"demo": "deploy.local.demo", "bench": "benchmarks"}
+MODULES = {"demo": "deploy.local.demo", "bench": "benchmarks", "profile": "benchmarks.profile"}
 CHECKED = ("services", "shared", "deploy", "tests", "benchmarks")
 NOTHING_COLLECTED = 5
 WORKERS = 4
