@@ -56,6 +56,7 @@ def make_secrets(folder: Path) -> int:
         vault.keep(f"{service}/SEAL_KEYS", json.dumps({"1": _key()}))
         vault.keep(f"{service}/BLIND_INDEX_KEY", blind_index_key)
         vault.keep(f"{service}/IDEMPOTENCY_PEPPER", _key())
+    vault.keep("billing/SEAL_SIGNING_KEY", _key())
     vault.keep("gateway/METRICS_TOKEN", secrets.token_urlsafe(KEY_BYTES))
     return vault.made
 

@@ -5,7 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
-from shared.settings import ServiceSettings, Url
+from services.billing.domain.seal.checkpoint import Signer, signer
+from shared.settings import Key32, ServiceSettings, Url
 
 Tier = Literal["new", "verified", "enterprise"]
 
@@ -15,6 +16,11 @@ def _names(value: object) -> object:
     if not isinstance(value, str):
         return value
     return tuple(name.strip().lower() for name in value.split(",") if name.strip())
+
+
+def _parts(value: object) -> object:
+    """Comma-separated values as they are."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 def _secret_key(value: object) -> object:
@@ -97,6 +103,19 @@ class Settings(ServiceSettings):
         60, ge=1, le=3_600, description="How long a worker may be at one event before another takes it over."
     )
 
+    seal_signing_key: Key32 = Field(
+        description="Ed25519 seed (url-safe base64, 32 bytes) that signs the ledger's checkpoints. It belongs in no"
+        " backup of the database: with it and the database one could write another past."
+    )
+    seal_retired_public_keys: Annotated[tuple[Key32, ...], NoDecode, BeforeValidator(_parts)] = Field(
+        (),
+        description="Public keys (base64, 32 bytes), comma-separated, that signed checkpoints before SEAL_SIGNING_KEY"
+        " was replaced.",
+    )
+    seal_checkpoint_seconds: int = Field(
+        86_400, ge=1, le=31_536_000, description="How often the ledger's seals are signed, if there are new ones."
+    )
+
     @model_validator(mode="after")
     def _production_is_whole(self) -> Self:
         if self.environment == "production":
@@ -107,6 +126,11 @@ class Settings(ServiceSettings):
         if self.checkout_max_credits < self.checkout_min_credits:
             raise ValueError("CHECKOUT_MAX_CREDITS: is below CHECKOUT_MIN_CREDITS")
         return self
+
+    @property
+    def seal_signer(self) -> Signer:
+        """Signs checkpoints, and knows whose signatures to believe."""
+        return signer(self.seal_signing_key, self.seal_retired_public_keys)
 
     @property
     def livemode(self) -> bool:

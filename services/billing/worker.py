@@ -13,6 +13,7 @@ from services.billing.use_cases.grant_expiry import (
 )
 from services.billing.use_cases.hold_sweep import SWEEP_EVERY_SECONDS, sweep
 from services.billing.use_cases.ledger_months import MONTHS_EVERY_SECONDS, make_months_ahead
+from services.billing.use_cases.sealing import SEAL_EVERY_SECONDS, Sealer, checkpoint_if_due, checkpoint_look_seconds
 from services.billing.use_cases.webhook_worker import work_on_events
 from shared import idempotency, outbox
 from shared.loops import Loop
@@ -27,6 +28,8 @@ def loops(billing: Billing) -> Sequence[Loop]:
         Loop("credit-expiry", EXPIRE_EVERY_SECONDS, partial(expire_idle, billing)),
         Loop("credit-lots", CATCH_UP_EVERY_SECONDS, partial(catch_up, billing)),
         Loop("ledger-months", MONTHS_EVERY_SECONDS, partial(make_months_ahead, billing)),
+        Loop("ledger-seal", SEAL_EVERY_SECONDS, Sealer(billing).seal),
+        Loop("ledger-checkpoints", checkpoint_look_seconds(billing), partial(checkpoint_if_due, billing)),
         Loop("stripe-events", 1.0, partial(work_on_events, billing), billing.webhook_bell),
         Loop("payments-under-way", 5.0, partial(look_after_payments, billing)),
         Loop("forget-answers", 300.0, partial(idempotency.forget_old, billing.database, billing.clock)),

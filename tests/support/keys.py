@@ -12,6 +12,7 @@ SEEDS = {service: os.urandom(32) for service in SERVICES}
 SEAL_KEY = os.urandom(32)
 BLIND_INDEX_KEY = os.urandom(32)
 IDEMPOTENCY_PEPPER = os.urandom(32)
+SEAL_SIGNING_KEY = os.urandom(32)
 
 
 def b64(value: bytes) -> str:
@@ -26,6 +27,7 @@ def environment(service: str) -> dict[str, Any]:
         "seal_keys": json.dumps({"1": b64(SEAL_KEY)}),
         "blind_index_key": b64(BLIND_INDEX_KEY),
         "idempotency_pepper": b64(IDEMPOTENCY_PEPPER),
+        **({"seal_signing_key": b64(SEAL_SIGNING_KEY)} if service == "billing" else {}),
     }
 
 

@@ -49,6 +49,7 @@ def open_keyring(file: Path, services: list[str]) -> Keyring:
 def _shared_secrets() -> dict[str, str]:
     return {
         "blind_index_key": _key(),
+        "seal_signing_key": _key(),
         "metrics_token": secrets.token_urlsafe(KEY_BYTES),
         "operator_email": "operator@tollgate.local",
         "operator_password": secrets.token_urlsafe(18),

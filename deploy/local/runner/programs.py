@@ -136,7 +136,7 @@ class Plan:
     def _settings(self, service: str) -> dict[str, str]:
         own = self._common_settings(service)
         if service == "billing":
-            own |= self._stripe_settings()
+            own |= self._stripe_settings() | {"SEAL_SIGNING_KEY": self.keyring.shared("seal_signing_key")}
         if service == "gateway":
             own |= self._mail_settings()
         return self._of_the_system() | self._given_to(service) | own

@@ -1,12 +1,17 @@
 """GET /api/v1/credits and /api/v1/credits/transactions: what an account has, and how it came to it (C3, C10)."""
 
+import base64
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from services.billing.api.guards import billing_of, caller_of
 from services.billing.domain.ledger.transfer import Posted
+from services.billing.domain.seal.checkpoint import Checkpoint
+from services.billing.domain.seal.proof import EntryProof
 from services.billing.use_cases import credits
 from services.billing.use_cases.credits import ENTRY_PREFIX, Expiring
+from services.billing.use_cases.entry_proof import prove_entry
 from shared import ids
 from shared.doors import StrictRoute, answer, guarded
 from shared.doors.lists import After, Limit, page
@@ -44,6 +49,15 @@ async def list_transactions(request: Request, limit: Limit = 20, after: After = 
     return page(found, limit, entry_view)
 
 
+@router.get("/api/v1/credits/transactions/{entry_id}/proof", summary="Prove a transaction")
+@guarded(caller_required)
+async def read_proof(request: Request, entry_id: str) -> Response:
+    """The way from one entry to the seal's root, which a daily checkpoint signs; docs/verify_proof.py checks it.
+    409 `not_sealed_yet` in the entry's first seconds."""
+    billing = billing_of(request)
+    return answer(_proof_view(await prove_entry(billing.database, caller_of(request).account_id, entry_id)))
+
+
 def _expiring_view(expiring: list[Expiring] | None) -> list[dict[str, object]] | None:
     if expiring is None:
         return None
@@ -61,4 +75,32 @@ def entry_view(posted: Posted) -> dict[str, object]:
         "description": transfer.description,
         "created_at": posted.created_at,
         "reference": ids.encode("req", transfer.request_id) if transfer.request_id else transfer.reference,
+    }
+
+
+def _proof_view(proof: EntryProof) -> dict[str, object]:
+    """`entry` holds every field of the leaf; `statement` is the text that the checkpoint's signature is of."""
+    transfer, checkpoint = proof.posted.transfer, proof.checkpoint
+    return {
+        "entry": {
+            **entry_view(proof.posted),
+            "account_id": transfer.account_id,
+            "position": transfer.position,
+            "refers_to": ids.encode(ENTRY_PREFIX, transfer.refers_to) if transfer.refers_to else None,
+            "request_id": ids.encode("req", transfer.request_id) if transfer.request_id else None,
+        },
+        "path": [{"side": step.side, "hash": step.hash.hex()} for step in proof.path],
+        "root": proof.root.hex(),
+        "sealed_at": proof.sealed_at,
+        "checkpoint": None if checkpoint is None else _checkpoint_view(checkpoint),
+    }
+
+
+def _checkpoint_view(checkpoint: Checkpoint) -> dict[str, object]:
+    return {
+        "root": checkpoint.root.hex(),
+        "signature": base64.b64encode(checkpoint.signature).decode(),
+        "kid": checkpoint.kid,
+        "signed_at": checkpoint.signed_at,
+        "statement": checkpoint.statement,
     }

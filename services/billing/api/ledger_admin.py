@@ -7,8 +7,10 @@ from services.billing.api.credits import entry_view
 from services.billing.api.guards import billing_of, caller_of
 from services.billing.domain.ledger.audit import Difference
 from services.billing.domain.ledger.transfer import Posted
+from services.billing.domain.seal.audit import SealDifference
 from services.billing.use_cases import operator_postings
 from services.billing.use_cases.verify_ledger import verify_ledger
+from services.billing.use_cases.verify_seals import verify_seals
 from shared import ids
 from shared.db import Connection
 from shared.doors import CreditsField, InstantField, StrictRoute, Text, Wire, answer, guarded
@@ -77,14 +79,20 @@ async def debit(request: Request, account_id: str, body: DebitWire) -> Response:
 @router.get("/api/v1/admin/ledger/verify", summary="Prove the book")
 @guarded(operator_required)
 async def verify(request: Request) -> Response:
-    """Every balance recomputed from the entries. `sealed` is false as long as nothing is sealed."""
-    proof = await verify_ledger(billing_of(request).database)
+    """Every balance recomputed from the entries, and every seal from what it covers. `sealed` is false where
+    something under a seal was changed, or something was not sealed within 2 s."""
+    billing = billing_of(request)
+    seal = await verify_seals(billing.database, billing.settings.seal_signer)
+    proof = await verify_ledger(billing.database)
     return answer(
         {
             "balanced": proof.balanced,
-            "sealed": False,
+            "sealed": seal.sealed,
             "trial_balance": Credits(proof.trial_balance),
-            "differences": [_difference_view(difference) for difference in proof.differences],
+            "differences": [
+                *(_difference_view(difference) for difference in proof.differences),
+                *(_seal_difference_view(difference) for difference in seal.differences),
+            ],
             "checked": {"wallets": proof.wallets, "transfers": proof.transfers},
         }
     )
@@ -111,4 +119,14 @@ def _difference_view(difference: Difference) -> dict[str, object]:
         "recorded": difference.recorded,
         "recomputed": difference.recomputed,
         "transaction": ids.encode("txn", transfer.id) if transfer is not None else None,
+    }
+
+
+def _seal_difference_view(difference: SealDifference) -> dict[str, object]:
+    """`number` is the seal's or the checkpoint's."""
+    return {
+        "what": difference.what,
+        "number": difference.number,
+        "recorded": difference.recorded,
+        "recomputed": difference.recomputed,
     }

@@ -269,7 +269,7 @@ async def test_the_book_is_proved_to_operators_only(ledger: Ledger) -> None:
     proof = await ledger.get("/api/v1/admin/ledger/verify", OPERATOR)
     assert proof.json() == {
         "balanced": True,
-        "sealed": False,
+        "sealed": True,
         "trial_balance": 0,
         "differences": [],
         "checked": {"wallets": 1, "transfers": 2},

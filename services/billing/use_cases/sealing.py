@@ -1,0 +1,126 @@
+"""The sealer: puts every committed transfer under a seal within a second or two, off the posting path.
+
+Any number of processes may run it; an advisory lock lets one work. Each seal is a transaction of its own. Checkpoints
+are signed when the last is `SEAL_CHECKPOINT_SECONDS` old. All instants are real time.
+"""
+
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from prometheus_client import Counter, Gauge
+
+from services.billing.domain.seal import merkle
+from services.billing.domain.seal.chain import GENESIS, MOST_LEAVES, Seal, next_seal
+from services.billing.domain.seal.checkpoint import GROUP, Checkpoint, groups_of, statement_of
+from services.billing.service import Billing
+from services.billing.store import checkpoints, seals
+from services.billing.store.ledger_connection import Ledger, ledger_transaction
+from shared.telemetry import REGISTRY
+
+SEAL_EVERY_SECONDS = 1.0
+_CHECKPOINT_LOOK_SECONDS = 60.0
+
+LAG = Gauge(
+    "tollgate_seal_lag_seconds",
+    "How long committed transfers wait for their seal, in the process that seals.",
+    registry=REGISTRY,
+)
+SEALED = Counter("tollgate_sealed_transfers_total", "Transfers that this process has sealed.", registry=REGISTRY)
+
+
+class ClusterIsYounger(Exception):
+    """The server counts fewer transactions than the seals name: the schema was restored from a dump into a new server.
+    What it posts now would stand in places that are sealed already."""
+
+    def __init__(self, *, sealed_xid: int, xmin: int) -> None:
+        super().__init__(
+            f"sealing waits: the seals know transaction {sealed_xid}, the server is at {xmin};"
+            " see docs/operations.md, Backups"
+        )
+
+
+@dataclass
+class Sealer:
+    """One process's sealer. It remembers only since when something waits."""
+
+    billing: Billing
+    _waits_since: float | None = field(default=None, init=False)
+
+    async def seal(self) -> bool:
+        """Make one seal, if anything is there to be sealed; whether there may be more."""
+        async with ledger_transaction(self.billing.database) as ledger:
+            if not await seals.take_turn(ledger):
+                self._note(waits=False)
+                return False
+            before = await seals.newest(ledger)
+            await _check_age(ledger, before)
+            seal = await self._next(ledger, before)
+            is_full = seal.leaves == MOST_LEAVES
+            self._note(waits=is_full or await seals.waits(ledger, seal.last))
+        SEALED.inc(seal.leaves if seal is not before else 0)
+        return is_full
+
+    async def _next(self, ledger: Ledger, before: Seal) -> Seal:
+        """The new seal, or the last one again where nothing was to be sealed."""
+        batch = await seals.next_batch(ledger, before.last, limit=MOST_LEAVES)
+        if batch is None:
+            return before
+        root, now = merkle.root(batch.leaves), self.billing.clock.real_now()
+        seal = next_seal(before, root=root, leaves=len(batch.leaves), last=batch.last, at=now)
+        await seals.insert(ledger, seal)
+        return seal
+
+    def _note(self, *, waits: bool) -> None:
+        now = time.monotonic()
+        self._waits_since = (self._waits_since or now) if waits else None
+        LAG.set(now - self._waits_since if self._waits_since is not None else 0.0)
+
+
+async def _check_age(ledger: Ledger, newest: Seal) -> None:
+    xmin = await seals.oldest_running(ledger)
+    if newest.last.xid >= xmin:
+        raise ClusterIsYounger(sealed_xid=newest.last.xid, xmin=xmin)
+
+
+def checkpoint_look_seconds(billing: Billing) -> float:
+    """How often to look whether a checkpoint is due."""
+    return min(_CHECKPOINT_LOOK_SECONDS, billing.settings.seal_checkpoint_seconds)
+
+
+async def checkpoint_if_due(billing: Billing) -> bool:
+    """Sign a checkpoint over the seals since the last one, if that is old enough; before the first, if the first seal
+    is. Never more to do at once."""
+    async with ledger_transaction(billing.database) as ledger:
+        if await checkpoints.take_turn(ledger):
+            last = await checkpoints.newest(ledger)
+            newest = await seals.newest(ledger)
+            if newest is not GENESIS and await _is_due(billing, ledger, last, newest):
+                await checkpoints.insert(ledger, await _signed(billing, ledger, last, newest))
+    return False
+
+
+async def _is_due(billing: Billing, ledger: Ledger, last: Checkpoint | None, newest: Seal) -> bool:
+    if last is not None and newest.number == last.last_seal:
+        return False
+    since = last.signed_at if last is not None else await seals.first_sealed_at(ledger)
+    return billing.clock.real_now() - since >= timedelta(seconds=billing.settings.seal_checkpoint_seconds)
+
+
+async def _signed(billing: Billing, ledger: Ledger, last: Checkpoint | None, newest: Seal) -> Checkpoint:
+    number, first = (last.number + 1, last.last_seal + 1) if last is not None else (1, 1)
+    groups: list[bytes] = []
+    for begin in range(first, newest.number + 1, GROUP):
+        groups += groups_of(await seals.roots(ledger, begin, min(begin + GROUP - 1, newest.number)))
+    root, now, signer = merkle.root(groups), billing.clock.real_now(), billing.settings.seal_signer
+    statement = statement_of(
+        number=number,
+        first_seal=first,
+        last_seal=newest.number,
+        root=root,
+        previous=last.root if last is not None else GENESIS.root,
+        chain=newest.chain,
+        signed_at=now,
+    )
+    signature = signer.sign(statement)
+    return Checkpoint(number, first, newest.number, root, tuple(groups), statement, signature, signer.kid, now)
