@@ -10,7 +10,7 @@ from services.billing.store.ledger_connection import Ledger
 
 _COLUMNS = (
     "account_id, id, amount, asked, state, expires_at <= clock_timestamp() AS lapsed, request_id, route, key_id,"
-    " price_version, capture_id, capture_asked, captured"
+    " price_version, capture_id, capture_asked, captured, spent, calls, tokens, units"
 )
 
 
@@ -40,14 +40,15 @@ async def insert(ledger: Ledger, holds: Sequence[HoldRow], *, at: datetime) -> N
     await ledger.execute(
         """
         INSERT INTO holds (account_id, id, amount, asked, state, expires_at, request_id, route, key_id, price_version,
-                           capture_id, capture_asked, captured, created_at, closed_at)
+                           capture_id, capture_asked, captured, spent, calls, tokens, units, created_at, closed_at)
         SELECT account_id, id, amount, asked, state, clock_timestamp() + lasts_ms * interval '1 millisecond',
-               request_id, route, key_id, price_version, capture_id, capture_asked, captured, $14,
-               CASE WHEN state <> 'open' THEN clock_timestamp() END
+               request_id, route, key_id, price_version, capture_id, capture_asked, captured, spent, calls, tokens,
+               units, $18, CASE WHEN state <> 'open' THEN clock_timestamp() END
         FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::uuid[],
-                    $8::text[], $9::text[], $10::integer[], $11::uuid[], $12::bigint[], $13::bigint[])
+                    $8::text[], $9::text[], $10::integer[], $11::uuid[], $12::bigint[], $13::bigint[], $14::bigint[],
+                    $15::bigint[], $16::bigint[], $17::bigint[])
              AS new (account_id, id, amount, asked, state, lasts_ms, request_id, route, key_id, price_version,
-                     capture_id, capture_asked, captured)
+                     capture_id, capture_asked, captured, spent, calls, tokens, units)
         """,
         [hold.account_id for hold in holds],
         [hold.id for hold in holds],
@@ -62,6 +63,10 @@ async def insert(ledger: Ledger, holds: Sequence[HoldRow], *, at: datetime) -> N
         [hold.capture_id for hold in holds],
         [hold.capture_asked for hold in holds],
         [hold.captured for hold in holds],
+        [hold.spent for hold in holds],
+        [call.calls if call else 0 for call in calls],
+        [call.tokens if call else 0 for call in calls],
+        [call.units if call else 0 for call in calls],
         at,
     )
 
@@ -86,6 +91,28 @@ async def close(ledger: Ledger, holds: Sequence[HoldRow]) -> None:
         [hold.capture_id for hold in holds],
         [hold.capture_asked for hold in holds],
         [hold.captured for hold in holds],
+    )
+
+
+async def tell_progress(ledger: Ledger, holds: Sequence[HoldRow]) -> None:
+    """Write what open holds' calls have cost so far."""
+    if not holds:
+        return
+    calls = [hold.call for hold in holds if hold.call is not None]
+    await ledger.execute(
+        """
+        UPDATE holds SET spent = new.spent, calls = new.calls, tokens = new.tokens, units = new.units
+        FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+             AS new (account_id, id, spent, calls, tokens, units)
+        WHERE holds.account_id = new.account_id AND holds.id = new.id AND holds.id = ANY($2::uuid[])
+          AND holds.state = 'open'
+        """,
+        [hold.account_id for hold in holds],
+        [hold.id for hold in holds],
+        [hold.spent for hold in holds],
+        [call.calls for call in calls],
+        [call.tokens for call in calls],
+        [call.units for call in calls],
     )
 
 
@@ -130,6 +157,7 @@ def _hold_from(row: Any) -> HoldRow:
         capture_id=row["capture_id"],
         capture_asked=row["capture_asked"],
         captured=row["captured"],
+        spent=row["spent"],
     )
 
 
@@ -141,4 +169,7 @@ def _call_from(row: Any) -> Call | None:
         route=row["route"],
         key_id=row["key_id"],
         price_version=row["price_version"],
+        calls=row["calls"],
+        tokens=row["tokens"],
+        units=row["units"],
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.billing.domain.ledger.book import Book, Decision, Key
-from services.billing.domain.ledger.items import Capture, Charge, Hold, Item, Release, Reverse
+from services.billing.domain.ledger.items import Capture, Charge, Hold, Item, Progress, Release, Reverse
 from services.billing.store import holds, transfers, usage_records, wallets
 from services.billing.store.ledger_connection import Ledger
 
@@ -17,7 +17,7 @@ async def lock_book(ledger: Ledger, items: Sequence[Item], *, at: datetime) -> B
         await wallets.open_missing(ledger, without_funds, at=at)
     locked = await wallets.lock(ledger, [item.account_id for item in items])
     charges = {(item.account_id, item.charge_id) for item in items if isinstance(item, Reverse)}
-    held = {(item.account_id, item.hold_id) for item in items if isinstance(item, Capture | Release)}
+    held = {(item.account_id, item.hold_id) for item in items if isinstance(item, Capture | Progress | Release)}
     return Book(
         wallets=locked,
         transfers=await transfers.find(ledger, charges),
@@ -52,6 +52,7 @@ async def write(ledger: Ledger, decision: Decision, *, at: datetime) -> None:
     await transfers.insert_reversals(ledger, decision.reversals)
     await holds.insert(ledger, decision.opened_holds, at=at)
     await holds.close(ledger, decision.closed_holds)
+    await holds.tell_progress(ledger, decision.progressed_holds)
     await usage_records.save(ledger, decision.usage, at=at)
 
 
@@ -73,4 +74,4 @@ def _charge_ids(items: Sequence[Item]) -> set[Key]:
 
 def _hold_ids(items: Sequence[Item]) -> set[Key]:
     named = {(item.account_id, item.id) for item in items if isinstance(item, Hold)}
-    return named | {(item.account_id, item.hold_id) for item in items if isinstance(item, Capture | Release)}
+    return named | {(item.account_id, item.hold_id) for item in items if isinstance(item, Capture | Progress | Release)}

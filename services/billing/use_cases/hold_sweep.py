@@ -1,13 +1,14 @@
-"""Frees what lapsed holds keep, in bounded batches. Safe to run anywhere, any number of times at once.
+"""Ends lapsed holds, in bounded batches: charges what their calls had cost by the last word of it, frees the rest. Safe
+to run anywhere, any number of times at once.
 
 Wallets that others have locked are left for the next round, unless nothing else is left: then it waits for the first
-one, as a posting would. A hold past its expiry can't be captured, swept or not; the sweep only gives its credits back.
+one, as a posting would. A hold past its expiry can't be captured, swept or not.
 """
 
 from services.billing.domain.ledger.lapse import lapse
 from services.billing.domain.ledger.wallet import Wallet
 from services.billing.service import Billing
-from services.billing.store import holds, usage_records, wallets
+from services.billing.store import holds, transfers, usage_records, wallets
 from services.billing.store.ledger_connection import Ledger, ledger_transaction
 
 SWEEP_EVERY_SECONDS = 0.5
@@ -22,8 +23,10 @@ async def sweep(service: Billing) -> bool:
             return False
         locked = await _lock_some(ledger, accounts)
         found = await holds.lapsed_of(ledger, list(locked), limit=_BATCH)
-        decided = lapse(locked, found)
+        taken = await transfers.find(ledger, {(hold.account_id, hold.id) for hold in found if hold.spent})
+        decided = lapse(locked, found, taken)
         await wallets.save(ledger, decided.wallets)
+        await transfers.insert(ledger, decided.transfers, at=service.clock.now())
         await holds.close(ledger, decided.holds)
         await usage_records.save(ledger, decided.usage, at=service.clock.now())
     return len(locked) < len(accounts) or len(found) == _BATCH

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.billing.domain.ledger.items import Call, Capture, Charge, Hold, Release, Reverse
+from services.billing.domain.ledger.items import Call, Capture, Charge, Hold, Progress, Release, Reverse
 from shared.clock import SystemClock
 from shared.ids import new_uuid
 
@@ -28,6 +28,10 @@ def hold(account_id: str, amount: int, *, at_least: int = 1, lasts_ms: int = 60_
 def capture(of: Hold, amount: int, *, id: UUID | None = None, **values: Any) -> Capture:
     values = {"request_id": of.call.request_id, "outcome": "delivered", **values}
     return Capture(id or fresh(), of.id, of.account_id, amount, call(**values))
+
+
+def progress(of: Hold, amount: int, **values: Any) -> Progress:
+    return Progress(of.id, of.account_id, amount, call(request_id=of.call.request_id, **values))
 
 
 def release(of: Hold) -> Release:

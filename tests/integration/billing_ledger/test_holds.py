@@ -6,13 +6,13 @@ from typing import Any
 import asyncpg
 
 from services.billing.domain.ledger.items import Verdict
-from services.billing.store import usage_records
+from services.billing.store import transfers, usage_records
 from services.billing.store.ledger_connection import ledger_transaction
 from services.billing.use_cases.hold_sweep import sweep
 from services.billing.use_cases.post_items import post_items
 from services.billing.use_cases.verify_ledger import verify_ledger
 from shared.db import Database
-from tests.integration.billing_ledger.asking import capture, charge, hold, release
+from tests.integration.billing_ledger.asking import capture, charge, hold, progress, release
 from tests.integration.billing_ledger.conftest import CLOCK, Fund, ReadWallet
 from tests.support.databases import TestDatabase
 from tests.support.http import eventually
@@ -72,6 +72,43 @@ async def until_others_lapsed(database: Database, count: int) -> None:
         return bool(await pool.fetchval(past) == count)
 
     await eventually(lapsed)
+
+
+async def test_an_expired_hold_is_charged_what_its_call_had_cost_by_the_last_word_of_it(
+    service: Any, billing_db: Database, account_id: str, fund: Fund, wallet_of: ReadWallet
+) -> None:
+    await fund(account_id, 10_000)
+    told, silent = hold(account_id, 4_000, lasts_ms=500), hold(account_id, 1_000, lasts_ms=500)
+    said = [progress(told, amount, tokens=amount // 100) for amount in (700, 1_500, 900, 1_500)]
+    results = await post_items(billing_db, CLOCK, [told, silent, *said, progress(hold(account_id, 1), 5)])
+    assert [result.verdict for result in results] == [Verdict.POSTED] * 6 + [Verdict.NOT_FOUND]
+    await until_lapsed(billing_db)
+    late = await post_items(billing_db, CLOCK, [progress(told, 3_000), capture(told, 3_000)])
+    assert [result.verdict for result in late] == [Verdict.HOLD_LAPSED] * 2
+    await sweep(service)
+    assert [r.verdict for r in await post_items(billing_db, CLOCK, [capture(told, 3_000)])] == [Verdict.HOLD_LAPSED]
+    wallet = await wallet_of(account_id)
+    assert (wallet.balance, wallet.held, wallet.last_position) == (8_500, 0, 2)
+    async with ledger_transaction(billing_db) as ledger:
+        record = await usage_records.find(ledger, account_id, told.call.request_id)
+        charge_of_hold = await transfers.posted_one(ledger, account_id, told.id)
+    assert record is not None and charge_of_hold is not None and charge_of_hold.transfer.amount == 1_500
+    assert (record.credits, record.held, record.tokens, record.outcome, record.flagged) == (
+        1_500, 4_000, 15, "unknown", True,
+    )  # fmt: skip
+    assert (await verify_ledger(billing_db)).balanced
+
+
+async def test_a_lapsed_hold_whose_id_another_transfer_has_is_freed_all_the_same(
+    service: Any, billing_db: Database, account_id: str, fund: Fund, wallet_of: ReadWallet
+) -> None:
+    await fund(account_id, 10_000)
+    held = hold(account_id, 4_000, lasts_ms=300)
+    await post_items(billing_db, CLOCK, [held, progress(held, 1_000), charge(account_id, 5, id=held.id)])
+    await until_lapsed(billing_db)
+    await sweep(service)
+    wallet = await wallet_of(account_id)
+    assert (wallet.balance, wallet.held) == (9_995, 0)
 
 
 async def test_a_locked_wallet_does_not_keep_the_sweep_from_others(

@@ -61,7 +61,8 @@ async def rows_of(database: Database, accounts: dict[str, str]) -> dict[str, lis
         "transfers": "SELECT account_id, id, kind, amount, balance_after, position, refers_to, request_id"
         " FROM transfers",
         "reversals": "SELECT account_id, charge_id, reversal_id, amount FROM reversals",
-        "holds": "SELECT account_id, id, amount, asked, state, capture_id, capture_asked, captured FROM holds",
+        "holds": "SELECT account_id, id, amount, asked, state, capture_id, capture_asked, captured, spent,"
+        " tokens FROM holds",
         "usage": "SELECT account_id, request_id, credits, held, outcome FROM usage_records",
     }
     async with ledger_snapshot(database) as ledger:
@@ -84,7 +85,18 @@ def rows_in(model: Model) -> dict[str, list[tuple[object, ...]]]:
         ),
         "reversals": ordered((r.account_id, r.charge_id, r.reversal_id, r.amount) for r in model.reversals.values()),
         "holds": ordered(
-            (h.account_id, h.id, h.amount, h.asked, h.state, h.capture_id, h.capture_asked, h.captured)
+            (
+                h.account_id,
+                h.id,
+                h.amount,
+                h.asked,
+                h.state,
+                h.capture_id,
+                h.capture_asked,
+                h.captured,
+                h.spent,
+                h.call.tokens if h.call else 0,
+            )
             for h in model.holds.values()
         ),
         "usage": ordered((u.account_id, u.request_id, u.credits, u.held, u.outcome) for u in model.usage.values()),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.billing.domain.chart_of_accounts import Kind
 from services.billing.domain.ledger.book import Book, Decision, HoldRow, Key, Reversal, UsageChange
-from services.billing.domain.ledger.items import Call, Capture, Charge, Hold, Item, Release, Reverse
+from services.billing.domain.ledger.items import Call, Capture, Charge, Hold, Item, Progress, Release, Reverse
 from services.billing.domain.ledger.posting import Order, post
 from services.billing.domain.ledger.transfer import Transfer
 from services.billing.domain.ledger.wallet import Wallet
@@ -51,6 +51,9 @@ class Model:
             self.holds[hold.account_id, hold.id] = hold
         for hold in decision.closed_holds:
             assert self.holds[hold.account_id, hold.id].state == "open"
+            self.holds[hold.account_id, hold.id] = hold
+        for hold in decision.progressed_holds:
+            assert self.holds[hold.account_id, hold.id].state == hold.state == "open"
             self.holds[hold.account_id, hold.id] = hold
         for change in decision.usage:
             self._use(change)
@@ -133,8 +136,17 @@ _captures = st.builds(
 _releases = st.builds(
     lambda account, hold, outcome: Release(uuid_of(hold), account, outcome), _accounts, _numbers, _outcomes
 )
+_progresses = st.builds(
+    lambda account, hold, amount, tokens: Progress(
+        uuid_of(hold), account, amount, replace(a_call(50 + hold), tokens=tokens)
+    ),
+    _accounts,
+    _numbers,
+    _amounts,
+    st.integers(0, 5),
+)
 
 items: st.SearchStrategy[list[Item]] = st.lists(
-    st.one_of(_charges, _reverses, _holds, _captures, _releases), max_size=40
+    st.one_of(_charges, _reverses, _holds, _captures, _releases, _progresses), max_size=40
 )
 funds = st.fixed_dictionaries({account: st.integers(0, 150) for account in ACCOUNTS})

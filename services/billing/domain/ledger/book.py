@@ -21,8 +21,9 @@ HoldState = Literal["open", "captured", "released", "expired"]
 
 @dataclass(frozen=True, slots=True)
 class HoldRow:
-    """A hold as the book has it. `lapsed` is said by the database's clock. Without a call it is only the mark of a
-    release that came before its hold."""
+    """A hold as the book has it. `lapsed` is said by the database's clock; `spent` is what the open hold's call has
+    cost so far, and `call` has what was metered with it. Without a call it is only the mark of a release that came
+    before its hold."""
 
     account_id: str
     id: UUID
@@ -35,6 +36,7 @@ class HoldRow:
     capture_id: UUID | None = None
     capture_asked: int | None = None
     captured: int = 0
+    spent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Reversal:
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UsageChange:
     """What a batch does to one call's usage record. With `call` the row is written, added to if it is there; without,
     an existing row is changed."""
@@ -80,4 +82,5 @@ class Decision:
     reversals: Sequence[Reversal]
     opened_holds: Sequence[HoldRow]
     closed_holds: Sequence[HoldRow]
+    progressed_holds: Sequence[HoldRow]
     usage: Sequence[UsageChange]

@@ -1,4 +1,8 @@
-"""What the gateway asks of the ledger, and what it is answered. One item is one movement of one wallet."""
+"""What the gateway asks of the ledger, and what it is answered. One item is one movement of one wallet.
+
+Nobody changes one of these once it is made; they are not frozen because that triples what making one costs, and each
+paid call makes several.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,7 +28,7 @@ class Verdict(StrEnum):
     BUSY = "busy"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """The call that an item pays for, with what was metered so far."""
 
@@ -39,7 +43,7 @@ class Call:
     flagged: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Charge:
     """Takes `amount` before the call is forwarded, where it is available."""
 
@@ -49,7 +53,7 @@ class Charge:
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reverse:
     """Gives a charge back in full, once."""
 
@@ -59,7 +63,7 @@ class Reverse:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hold:
     """Keeps `min(amount, available)` for the call where `at_least` is available."""
 
@@ -71,7 +75,7 @@ class Hold:
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Capture:
     """Charges `min(amount, held)` as transfer `id` and frees the rest. Amount 0 only closes the hold."""
 
@@ -82,7 +86,7 @@ class Capture:
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Release:
     """Closes a hold and charges nothing."""
 
@@ -91,10 +95,36 @@ class Release:
     outcome: Outcome
 
 
-Item = Charge | Reverse | Hold | Capture | Release
+@dataclass(slots=True)
+class Progress:
+    """What an open hold's call has cost so far, with what was metered: charged when the hold expires uncaptured."""
+
+    hold_id: UUID
+    account_id: str
+    amount: int
+    call: Call
 
 
-@dataclass(frozen=True, slots=True)
+Item = Charge | Reverse | Hold | Capture | Release | Progress
+
+
+def ids_of(item: Item) -> tuple[UUID, ...]:
+    """Every id whose month must be there for the item to be judged and written."""
+    if isinstance(item, Charge | Hold):
+        return (item.id, item.call.request_id)
+    if isinstance(item, Capture):
+        return (item.id, item.hold_id, item.call.request_id)
+    if isinstance(item, Reverse):
+        return (item.id, item.charge_id)
+    return (item.hold_id,)
+
+
+def call_text(call: Call) -> str:
+    """How a call's charge is described to its account."""
+    return f"Call of {call.route}"
+
+
+@dataclass(slots=True)
 class Result:
     """What became of one item. `balance` and `available` are the wallet's after it, at its place in the batch;
     `charged` and `held` are the item's own."""

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.billing.domain.chart_of_accounts import CHART, Kind, Sides, direction
-from shared.ids import instant_of
+from shared.ids import milliseconds
 
 OLDEST_ID = timedelta(days=35)
 NEWEST_ID = timedelta(hours=2)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Transfer:
     """`amount` is never negative; `signed` is what it does to the wallet. `refers_to` is a reversal's charge, a
     capture's hold or a refund's purchase; `request_id` a paid call's, `reference` a payment's."""
@@ -44,8 +44,20 @@ class Posted:
     created_at: datetime
 
 
+class IdSpan:
+    """The ids that are taken at an instant of real time: uniqueness lives in the month that an id names, and that
+    month must be there."""
+
+    __slots__ = ("_newest", "_oldest")
+
+    def __init__(self, now: datetime) -> None:
+        self._oldest = milliseconds(now - OLDEST_ID)
+        self._newest = milliseconds(now + NEWEST_ID)
+
+    def takes(self, value: UUID) -> bool:
+        return self._oldest <= value.int >> 80 <= self._newest
+
+
 def id_is_refused(value: UUID, now: datetime) -> bool:
-    """Whether the id's own time is too old or too far ahead: uniqueness lives in the month that it names, and that
-    month must be there. `now` is real time."""
-    at = instant_of(value)
-    return at < now - OLDEST_ID or at > now + NEWEST_ID
+    """Whether one id's own time is too old or too far ahead. `now` is real time."""
+    return not IdSpan(now).takes(value)
