@@ -51,7 +51,8 @@ LATENCY = Histogram(
 )
 
 
-def _add_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def add_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """A processor: a line of a request says which."""
     if request_id := REQUEST_ID.get():
         event.setdefault("request_id", request_id)
     return event
@@ -69,7 +70,7 @@ def configure_logging(service: str, level: str) -> None:
     structlog.configure(
         processors=[
             merge_contextvars,
-            _add_request_id,
+            add_request_id,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.domain.one_meaning import judge_exchange, judge_head, judge_headers, judge_host, judge_path
+from services.gateway.domain.one_meaning import (
+    is_plain,
+    judge_exchange,
+    judge_head,
+    judge_headers,
+    judge_host,
+    judge_path,
+    judge_request,
+)
 from shared.errors import DomainError
 
 
@@ -89,3 +97,43 @@ def test_a_head_too_large_is_refused() -> None:
     with pytest.raises(DomainError) as refusal:
         judge_head(b"/", b"", [(b"x", b"y")] * 1_000)
     assert refusal.value.code == "headers_too_large"
+
+
+_ODD = st.sampled_from(
+    [b"/", b"//", b"/.", b"..", b"%2f", b"%", b"a", b"B", b"~", b"\\", b" ", b"\x7f", b"\xc3\xa4", b";"]
+)
+_PATHS = st.lists(_ODD, max_size=8).map(b"".join) | st.binary(max_size=20) | st.just(b"/" + b"a" * 8_192)
+_NAMES = st.sampled_from([b"host", b"content-length", b"transfer-encoding", b"content-type", b"expect", b"x", b"y"])
+_VALUES = st.sampled_from([b"1", b"chunked", b"Chunked", b"gzip, chunked", b""]) | st.just(b"v" * 40_000)
+_HEADERS = st.lists(st.tuples(_NAMES, _VALUES), max_size=6) | st.just([(b"n%d" % n, b"") for n in range(201)])
+
+
+@given(
+    method=st.sampled_from(["GET", "POST", "TRACE"]),
+    version=st.sampled_from(["1.0", "1.1"]),
+    path=_PATHS,
+    query=st.sampled_from([b"", b"a=b", b"q" * 16_385]),
+    headers=_HEADERS,
+)
+def test_what_is_waved_through_as_plain_the_rules_let_through(
+    method: str, version: str, path: bytes, query: bytes, headers: list[tuple[bytes, bytes]]
+) -> None:
+    refused = None
+    try:
+        judge_head(path, query, headers)
+        judge_exchange(method, version, headers)
+    except DomainError as refusal:
+        refused = refusal.code
+    assert not (refused and is_plain(method, version, path, query, headers))
+    if refused is None:
+        judge_request(method, version, path, query, headers)
+        return
+    with pytest.raises(DomainError) as raised:
+        judge_request(method, version, path, query, headers)
+    assert raised.value.code == refused
+
+
+def test_an_ordinary_request_is_plain() -> None:
+    headers = [(b"host", b"localhost"), (b"content-length", b"5"), (b"content-type", b"application/json")]
+    assert is_plain("POST", "1.1", b"/proxy/demo/v1/chat/completions", b"a=%2f..", headers)
+    assert is_plain("POST", "1.1", b"/proxy/demo/", b"", [(b"host", b"localhost"), (b"transfer-encoding", b"chunked")])

@@ -332,11 +332,11 @@ class EdgeProtocol(ProblemProtocol):
 
     def shutdown(self) -> None:
         """The server stops: what is being answered is the last."""
-        if self._is_free():
+        active = self._active
+        if active is None or active.response_complete:
             self.transport.close()
         else:
-            assert self._active is not None
-            self._active.keep_alive = False
+            active.keep_alive = False
 
     def date_line(self) -> bytes:
         return self.edge.date_line(self.server_state.default_headers)

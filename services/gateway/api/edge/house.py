@@ -5,7 +5,7 @@ event loop's.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,12 +25,6 @@ class PaidCalls(Protocol):
     """The use case behind the edge."""
 
     async def call(self, request: PaidRequest) -> PaidAnswer: ...
-
-
-class Swept(Protocol):
-    """What the sweep looks at."""
-
-    def look(self, now: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +57,7 @@ class Edge:
         self._state = state
         self.bounds = bounds or Bounds(settings.gateway_max_calls, settings.slow_caller_ms / 1_000)
         self.tally = Tally()
+        self.connections: Collection[Any] = ()
         self.calls = 0
         self.gathering = 0
         self._ours = our_hosts(settings)
@@ -100,15 +95,17 @@ class Edge:
             self._date_line = b"".join(b"%b: %b\r\n" % header for header in default_headers)
         return self._date_line
 
-    def sweep(self, loop: asyncio.AbstractEventLoop, connections: Iterable[Any]) -> None:
-        """Have `connections` (a live set) looked at every second until there are none."""
+    def sweep(self, loop: asyncio.AbstractEventLoop, connections: Collection[Any]) -> None:
+        """Have `connections` (the server's own set, which changes) looked at every second until there are none."""
+        self.connections = connections
         if not self._is_sweeping:
             self._is_sweeping = True
-            loop.call_later(self.bounds.sweep_seconds, self._sweep, loop, connections)
+            loop.call_later(self.bounds.sweep_seconds, self._sweep, loop)
 
-    def _sweep(self, loop: asyncio.AbstractEventLoop, connections: Iterable[Any]) -> None:
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         self._is_sweeping = False
         now = loop.time()
-        for one in list(connections):
+        for one in list(self.connections):
             one.look(now)
-            self.sweep(loop, connections)
+        if self.connections:
+            self.sweep(loop, self.connections)
