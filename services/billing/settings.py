@@ -115,6 +115,15 @@ class Settings(ServiceSettings):
     seal_checkpoint_seconds: int = Field(
         86_400, ge=1, le=31_536_000, description="How often the ledger's seals are signed, if there are new ones."
     )
+    webhook_keep_days: int = Field(
+        90, ge=7, le=3_650, description="How long events of Stripe's that were dealt with are kept, in days."
+    )
+    usage_keep_months: int = Field(
+        13,
+        ge=3,
+        le=1_200,
+        description="How many past months keep each call's record. Older ones keep sums by hour, route and key.",
+    )
 
     @model_validator(mode="after")
     def _production_is_whole(self) -> Self:

@@ -1,23 +1,12 @@
 """Usage records: one for each call, written in the transaction of its charge or of its hold's end."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 from services.billing.domain.ledger.book import UsageChange
-from services.billing.domain.ledger.transfer import NEWEST_ID, OLDEST_ID
-from services.billing.domain.ledger.usage import Bucket, Ending, UsageRecord, UsageSum
+from services.billing.domain.ledger.usage import Ending, UsageRecord
 from services.billing.store.ledger_connection import Ledger
-from shared.ids import first_uuid_at
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BUCKET_NAMES = {
-    Bucket.DAY: "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
-    Bucket.HOUR: """to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:00:00"Z"')""",
-    Bucket.ROUTE: "route",
-    Bucket.KEY: "key_id",
-}
 
 
 async def save(ledger: Ledger, changes: Sequence[UsageChange], *, at: datetime) -> None:
@@ -127,34 +116,3 @@ async def find_under_way(ledger: Ledger, account_id: str, request_id: UUID) -> U
         request_id,
     )
     return UsageRecord(**row) if row is not None else None
-
-
-async def summed(
-    ledger: Ledger, account_id: str, *, start: datetime, end: datetime, ahead: timedelta, by: Bucket, limit: int
-) -> list[UsageSum]:
-    """Sums over [start, end) by bucket, in the buckets' order. By the key: a call's id is at most so much older or
-    newer than its record as the ledger takes ids, and `ahead` is how far business time is before real time."""
-    rows: Sequence[Any] = await ledger.fetch(
-        f"""
-        SELECT {_BUCKET_NAMES[by]} AS bucket, count(*) AS calls, sum(tokens)::bigint AS tokens,
-               sum(credits)::bigint AS credits
-        FROM usage_records WHERE account_id = $1 AND created_at >= $2 AND created_at < $3
-                             AND request_id >= $5 AND request_id < $6
-        GROUP BY 1 ORDER BY 1 LIMIT $4
-        """,  # noqa: S608 - the bucket is one of our own texts
-        account_id,
-        start,
-        end,
-        limit,
-        _first_id(start, before=OLDEST_ID + max(ahead, timedelta())),
-        _first_id(end, before=min(ahead, timedelta()) - NEWEST_ID),
-    )
-    return [UsageSum(**row) for row in rows]
-
-
-def _first_id(at: datetime, *, before: timedelta) -> UUID:
-    """The smallest id of the instant so much before, within what ids can say."""
-    try:
-        return first_uuid_at(max(at - before, _EPOCH))
-    except OverflowError:
-        return UUID(int=0) if before > timedelta() else UUID(int=(1 << 128) - 1)

@@ -144,6 +144,18 @@ async def replay(connection: AsyncConnection, event_id: str) -> StoredEvent | No
     return None if row is None else _stored(row)
 
 
+async def forget_old(connection: AsyncConnection, *, before: datetime, limit: int) -> int:
+    """Delete events that were handled or ignored before an instant; how many. Served by `webhook_events_closed`."""
+    gone = await connection.execute(
+        text(
+            "DELETE FROM webhook_events WHERE id IN (SELECT id FROM webhook_events"
+            " WHERE status IN ('handled', 'ignored') AND handled_at < :before LIMIT :limit FOR UPDATE SKIP LOCKED)"
+        ),
+        {"before": before, "limit": limit},
+    )
+    return gone.rowcount
+
+
 async def find(connection: AsyncConnection, event_id: str) -> StoredEvent | None:
     found = await connection.execute(
         text(f"SELECT {_SHOWN} FROM webhook_events WHERE id = :id"),  # noqa: S608

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.billing.domain.ledger.usage import Bucket, Ending, UsageRecord, UsageSum
 from services.billing.service import Billing
-from services.billing.store import usage_records
+from services.billing.store import usage_records, usage_rollups
 from services.billing.store.ledger_connection import ledger_transaction
 from shared.errors import Invalid, NotFound
 
@@ -45,7 +45,7 @@ async def sum_usage(
     if end - start > longest:
         raise Invalid("query:/from", f"must be at most {longest.days} days before `to` with this grouping")
     async with ledger_transaction(billing.database) as ledger:
-        return await usage_records.summed(
+        return await usage_rollups.summed(
             ledger,
             account_id,
             start=start,

@@ -6,6 +6,7 @@ go on meanwhile.
 """
 
 import asyncio
+from datetime import timedelta
 
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.domain.checkout_session import Ignored, SessionState
@@ -25,6 +26,7 @@ from shared.errors import DomainError
 from shared.telemetry import logger
 
 AT_ONCE = 4
+_FORGOTTEN_AT_ONCE = 1_000
 _LONGEST_PAUSE_SECONDS = 3_600.0
 _LEASE_MARGIN = 0.8
 _TELLING = (StripeUnavailable, StripeRefused, DomainError)
@@ -43,6 +45,14 @@ async def work_on_events(billing: Billing) -> bool:
         )
     await asyncio.gather(*(_work(billing, event) for event in leased))
     return bool(leased)
+
+
+async def forget_events(billing: Billing) -> bool:
+    """Delete a batch of events that were dealt with so long ago; whether there may be more. Failed and parked ones
+    stay."""
+    before = billing.clock.now() - timedelta(days=billing.settings.webhook_keep_days)
+    async with billing.database.transaction() as connection:
+        return await webhook_events.forget_old(connection, before=before, limit=_FORGOTTEN_AT_ONCE) > 0
 
 
 async def _work(billing: Billing, event: LeasedEvent) -> None:
