@@ -8,7 +8,7 @@ with_env = @exec $(PYTHON) -m deploy.local.bootstrap --
 tasks = $(with_env) -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-long lint bench profile clean
+.PHONY: help setup run demo test test-long lint bench profile verify clean
 
 help:  ## show this list
 	@exec $(PYTHON) -m deploy.local.make_help Makefile
@@ -36,6 +36,9 @@ bench:  ## measure the running stack; ARGS are the benchmark's own
 
 profile:  ## draw a flame graph of the paid call in the running stack; ARGS=billing draws billing's
 	$(tasks) profile --data-dir "$(DATA_DIR)" $(ARGS)
+
+verify:  ## prove the running stack's ledger: every balance, every seal
+	$(with_env) -m deploy.cli ledger verify --data-dir "$(DATA_DIR)"
 
 clean:  ## remove .venv, caches and the data of a stopped stack; ends no process
 	@exec $(PYTHON) -m deploy.local.clean --data-dir "$(DATA_DIR)" $(ARGS)

@@ -1,17 +1,21 @@
 """`tollgate SERVICE COMMAND ...` runs a service's own command: `tollgate gateway create-operator --email ADDRESS`.
 
-`tollgate SERVICE settings` lists what that service reads from the environment, with defaults and meanings.
+`tollgate SERVICE settings` lists what that service reads from the environment, with defaults and meanings;
+`tollgate ledger verify` proves the ledger.
 """
 
 import runpy
 import sys
 from collections.abc import Sequence
 
+from deploy.cli import ledger
+
 SERVICES = ("gateway", "billing", "licensing", "fraud")
 EXIT_USAGE = 64
 """EX_USAGE of sysexits.h."""
 
 USAGE = f"""usage: tollgate SERVICE COMMAND [OPTIONS]
+       tollgate ledger verify [--data-dir .tollgate] [--json]
 
 services: {", ".join(SERVICES)}
 commands of each: serve, worker, migrate, settings
@@ -27,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given in (["-h"], ["--help"], ["help"]):
         sys.stdout.write(USAGE)
+        return
+    if given[:1] == ["ledger"]:
+        ledger.main(given[1:])
         return
     if len(given) < 2 or given[0] not in SERVICES:
         sys.stderr.write(USAGE)

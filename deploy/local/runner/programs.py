@@ -97,6 +97,10 @@ class Plan:
             if is_present(f"services.{name}")
         ]
 
+    def settings_of(self, service: str) -> dict[str, str]:
+        """The whole environment in which one of the service's commands works on this stack."""
+        return self._settings(service)
+
     def seed(self) -> Program | None:
         if not is_present("services.gateway"):
             return None

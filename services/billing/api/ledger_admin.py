@@ -5,13 +5,9 @@ from starlette.responses import Response
 
 from services.billing.api.credits import entry_view
 from services.billing.api.guards import billing_of, caller_of
-from services.billing.domain.ledger.audit import Difference
 from services.billing.domain.ledger.transfer import Posted
-from services.billing.domain.seal.audit import SealDifference
 from services.billing.use_cases import operator_postings
-from services.billing.use_cases.verify_ledger import verify_ledger
-from services.billing.use_cases.verify_seals import verify_seals
-from shared import ids
+from services.billing.use_cases.verify import verify
 from shared.db import Connection
 from shared.doors import CreditsField, InstantField, StrictRoute, Text, Wire, answer, guarded
 from shared.doors.idempotent import idempotently
@@ -78,24 +74,11 @@ async def debit(request: Request, account_id: str, body: DebitWire) -> Response:
 
 @router.get("/api/v1/admin/ledger/verify", summary="Prove the book")
 @guarded(operator_required)
-async def verify(request: Request) -> Response:
+async def verify_book(request: Request) -> Response:
     """Every balance recomputed from the entries, and every seal from what it covers. `sealed` is false where
     something under a seal was changed, or something was not sealed within 2 s."""
     billing = billing_of(request)
-    seal = await verify_seals(billing.database, billing.settings.seal_signer)
-    proof = await verify_ledger(billing.database)
-    return answer(
-        {
-            "balanced": proof.balanced,
-            "sealed": seal.sealed,
-            "trial_balance": Credits(proof.trial_balance),
-            "differences": [
-                *(_difference_view(difference) for difference in proof.differences),
-                *(_seal_difference_view(difference) for difference in seal.differences),
-            ],
-            "checked": {"wallets": proof.wallets, "transfers": proof.transfers},
-        }
-    )
+    return answer((await verify(billing.database, billing.settings.seal_signer)).as_view())
 
 
 def _positive(credits: Credits) -> int:
@@ -109,24 +92,3 @@ def _kept_by(claim: Claim) -> operator_postings.Keep[Response]:
         return await claim.keep(transaction, _CREATED, entry_view(posted))
 
     return keep
-
-
-def _difference_view(difference: Difference) -> dict[str, object]:
-    transfer = difference.transfer
-    return {
-        "account_id": difference.account_id,
-        "what": difference.what,
-        "recorded": difference.recorded,
-        "recomputed": difference.recomputed,
-        "transaction": ids.encode("txn", transfer.id) if transfer is not None else None,
-    }
-
-
-def _seal_difference_view(difference: SealDifference) -> dict[str, object]:
-    """`number` is the seal's or the checkpoint's."""
-    return {
-        "what": difference.what,
-        "number": difference.number,
-        "recorded": difference.recorded,
-        "recomputed": difference.recomputed,
-    }

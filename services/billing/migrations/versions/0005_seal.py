@@ -7,8 +7,6 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    execute("ALTER TABLE transfers ADD COLUMN IF NOT EXISTS xid xid8 NOT NULL DEFAULT pg_current_xact_id()")
-    execute("CREATE INDEX IF NOT EXISTS transfers_xid ON transfers (xid)")
     execute(SEALS)
     execute(CHECKPOINTS)
     grant("seals", "SELECT, INSERT")
