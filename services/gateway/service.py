@@ -109,7 +109,7 @@ def _built(
 
     billing = sibling("billing", settings.billing_url)
     directory = KeyDirectory(feed, clock, load=partial(keys.load, database), most=settings.key_cache_entries)
-    paid = PaidApi(settings, database=database, redis=redis, clock=clock, feed=feed, keys=directory, billing=billing)
+    paid = PaidApi(settings, database=database, redis=redis, clock=clock, feed=feed, keys=directory, minter=minter)
     return Gateway(
         settings=settings,
         database=database,

@@ -90,6 +90,12 @@ class Settings(ServiceSettings):
     billing_queue: int = Field(
         5_000, ge=1, description="Postings that may wait in one process; the rest is told 503 overloaded."
     )
+    billing_queue_ms: int = Field(
+        1_000,
+        ge=10,
+        le=60_000,
+        description="How long a posting may wait for its turn before new charges and holds are told 503 overloaded.",
+    )
     hold_margin_ms: int = Field(60_000, ge=100, description="How much longer than its route's timeout a hold lasts.")
     hang_up_read_ms: int = Field(
         5_000, ge=0, le=60_000, description="How long an upstream is read on after its caller hung up, for its usage."
@@ -98,7 +104,10 @@ class Settings(ServiceSettings):
         30_000, ge=100, description="How long a paid call waits for its caller to send on, or to read on."
     )
     upstream_connections: int = Field(
-        1_000, ge=1, le=65_535, description="Connections to upstreams that one process may hold open."
+        2_000, ge=1, le=65_535, description="Connections to upstreams that one process may hold open."
+    )
+    upstream_connections_per_host: int = Field(
+        1_000, ge=1, le=65_535, description="How many of them may lead to one host and port."
     )
     upstream_private_allowed: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = Field(
         (),

@@ -123,6 +123,7 @@ ItemWire = Annotated[ChargeWire | ReverseWire | HoldWire | CaptureWire | Release
 
 class PostingsWire(Wire):
     items: Annotated[list[ItemWire], Field(min_length=1, max_length=contract.MAX_ITEMS)]
+    deadline_ms: Annotated[int, Field(ge=1, le=_MAX_INTEGER)] | None = None
 
 
 class EndingWire(Wire):

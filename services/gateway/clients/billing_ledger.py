@@ -1,24 +1,35 @@
 """Charges, holds, captures and reversals at billing, many callers' in one request.
 
-What waits while a request is under way makes the next one: alone, an item waits for nobody. An unknown outcome is sent
-again with the same ids until the item's deadline; billing answers a repeated id with its first verdict.
+What waits while requests are under way makes the next one: alone, an item waits for nobody. It is taken one of each
+account in turn, so that an account's flood delays others by no more than its share, and of one account in order of
+arrival. An unknown outcome is sent again with the same ids until the item's deadline; billing answers a repeated id
+with its first verdict.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+from urllib.parse import urlsplit
 
-import httpx
+import orjson
 
+from services.gateway.clients import http1
+from services.gateway.domain.fair_queue import FairQueue
 from shared.contracts import ledger as contract
-from shared.http_client import ServiceClient, SiblingUnavailable
+from shared.http_client import SiblingUnavailable
+from shared.service_auth import Minter
 from shared.telemetry import logger
 
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
 _LONGEST_ATTEMPT_SECONDS = 2.0
+_SWEEP_SECONDS = 0.1
+_MOST_ANSWERED = 8 * 1024 * 1024
 _OK = 200
+_BEGINNINGS = frozenset({"charge", "hold"})
+_SHARE = 4
+"""An account may have a quarter of the queue waiting; the last quarter is kept for what ends calls."""
 
 
 class BillingUnavailable(Exception):
@@ -30,111 +41,236 @@ class BillingUnavailable(Exception):
 
 
 class BillingOverloaded(Exception):
-    """Too many items wait already. This one was not sent."""
+    """Too many items wait already, or too long. This one was not sent."""
 
 
-@dataclass(eq=False, slots=True)
 class _Waiting:
-    item: contract.Item
-    verdict: asyncio.Future[contract.Result]
-    was_sent: bool = field(default=False)
+    """An item and who waits for its verdict; times are the loop's."""
+
+    __slots__ = ("arrived_at", "item", "until", "verdict", "was_sent")
+
+    def __init__(
+        self, item: contract.Item, verdict: asyncio.Future[contract.Result], arrived_at: float, until: float
+    ) -> None:
+        self.item = item
+        self.verdict = verdict
+        self.arrived_at = arrived_at
+        self.until = until
+        self.was_sent = False
 
 
 class BillingLedger:
-    """One a process. `most_waiting` bounds the queue, `batches_in_flight` the requests under way."""
+    """One a process. `most_waiting` bounds the queue, `batches_in_flight` the requests under way; charges and holds
+    are refused at once while the queue moves so slowly that a turn takes `longest_wait_ms`."""
 
-    def __init__(self, client: ServiceClient, *, deadline_ms: int, batches_in_flight: int, most_waiting: int) -> None:
-        self._client = client
+    def __init__(
+        self,
+        base_url: str,
+        minter: Minter,
+        *,
+        deadline_ms: int,
+        batches_in_flight: int,
+        most_waiting: int,
+        longest_wait_ms: int = 1_000,
+    ) -> None:
+        self._door = _Door(base_url, minter, most_connections=batches_in_flight + 2)
         self._deadline_seconds = deadline_ms / 1_000
         self._batches_in_flight = batches_in_flight
         self._most_waiting = most_waiting
-        self._queue: deque[_Waiting] = deque()
+        self._longest_wait = longest_wait_ms / 1_000
+        self._queue: FairQueue[_Waiting] = FairQueue()
+        self._under_way: dict[int, list[_Waiting]] = {}
         self._senders: set[asyncio.Task[None]] = set()
+        self._sweeper: asyncio.TimerHandle | None = None
 
     async def post(self, item: contract.Item) -> contract.Result:
         """The verdict on one item. Raises BillingUnavailable past the deadline, BillingOverloaded at once."""
-        if len(self._queue) >= self._most_waiting:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if len(self._queue) and not self._has_room_for(item, now):
             raise BillingOverloaded
-        waiting = _Waiting(item, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
-        self._send()
-        try:
-            async with asyncio.timeout(self._deadline_seconds):
-                return await waiting.verdict
-        except TimeoutError:
-            raise BillingUnavailable(may_have_been_posted=waiting.was_sent) from None
+        verdict: asyncio.Future[contract.Result] = loop.create_future()
+        self._queue.add(item["account_id"], _Waiting(item, verdict, now, now + self._deadline_seconds), at=now)
+        if len(self._senders) < self._batches_in_flight:
+            self._send()
+        if self._sweeper is None:
+            self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep)
+        return await verdict
 
     async def tell_outcomes(self, items: Sequence[contract.OutcomeItem]) -> None:
         """How answered calls ended. Raises SiblingUnavailable; telling twice is harmless."""
-        response = await self._client.post(contract.OUTCOMES_PATH, {"items": list(items)}, idempotent=True)
-        if not response.is_success:
-            raise SiblingUnavailable(f"billing: {response.status_code}")
+        try:
+            async with asyncio.timeout(_LONGEST_ATTEMPT_SECONDS):
+                status, _ = await self._door.post(contract.OUTCOMES_PATH, {"items": list(items)})
+        except (http1.ExchangeFailed, TimeoutError) as error:
+            raise SiblingUnavailable(f"billing: {error}") from error
+        if not _OK <= status < 300:
+            raise SiblingUnavailable(f"billing: {status}")
 
     async def close(self) -> None:
         """End what is under way; whoever waits gets no verdict."""
         for sender in self._senders:
             sender.cancel()
         await asyncio.gather(*self._senders, return_exceptions=True)
+        self._expire(float("inf"))
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        await self._door.close()
+
+    # Bounds
+
+    def _has_room_for(self, item: contract.Item, now: float) -> bool:
+        size = len(self._queue)
+        if item["op"] not in _BEGINNINGS:
+            return size < self._most_waiting
+        of_one = self._queue.size_of(item["account_id"])
+        return (
+            size < self._most_waiting - self._most_waiting // _SHARE
+            and of_one <= self._most_waiting // _SHARE
+            and not self._is_late(item["account_id"], now)
+        )
+
+    def _is_late(self, account_id: str, now: float) -> bool:
+        oldest, turn_since = self._queue.oldest_of(account_id), self._queue.turn_since()
+        latest = now - self._longest_wait
+        return (oldest is not None and oldest < latest) or (turn_since is not None and turn_since < latest)
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._expire(loop.time())
+        is_needed = len(self._queue) or self._under_way
+        self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep) if is_needed else None
+
+    def _expire(self, now: float) -> None:
+        for waiting in chain(self._queue, *self._under_way.values()):
+            if waiting.until <= now and not waiting.verdict.done():
+                waiting.verdict.set_exception(BillingUnavailable(may_have_been_posted=waiting.was_sent))
+
+    # Sending
 
     def _send(self) -> None:
-        if self._queue and len(self._senders) < self._batches_in_flight:
-            sender = asyncio.create_task(self._work_off())
-            self._senders.add(sender)
-            sender.add_done_callback(self._sender_ended)
+        sender = asyncio.create_task(self._work_off())
+        self._senders.add(sender)
+        sender.add_done_callback(self._sender_ended)
 
     def _sender_ended(self, sender: asyncio.Task[None]) -> None:
         self._senders.discard(sender)
-        if not sender.cancelled():
+        if len(self._queue) and not sender.cancelled():
             self._send()
 
     async def _work_off(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
         while batch := self._next_batch():
+            self._under_way[id(batch)] = batch
             results = await self._asked(batch)
+            del self._under_way[id(batch)]
             if results is not None:
                 pause = _FIRST_PAUSE_SECONDS
-                for waiting, result in zip(batch, results, strict=True):
-                    if not waiting.verdict.done():
-                        waiting.verdict.set_result(result)
+                _deliver(batch, results)
                 continue
-            self._queue.extendleft(waiting for waiting in reversed(batch) if not waiting.verdict.done())
+            self._put_back(batch)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     def _next_batch(self) -> list[_Waiting]:
-        """Those who still wait, in order of arrival; who gave up is not sent."""
+        """Those who still wait, one of each account in turn; who gave up is not sent."""
         batch: list[_Waiting] = []
-        while self._queue and len(batch) < contract.MAX_ITEMS:
-            waiting = self._queue.popleft()
+        now = asyncio.get_running_loop().time()
+        while len(batch) < contract.MAX_ITEMS and (waiting := self._queue.take(at=now)) is not None:
             if not waiting.verdict.done():
                 batch.append(waiting)
         return batch
 
+    def _put_back(self, batch: Sequence[_Waiting]) -> None:
+        for waiting in reversed(batch):
+            if not waiting.verdict.done():
+                self._queue.put_back(waiting.item["account_id"], waiting, arrived_at=waiting.arrived_at)
+
     async def _asked(self, batch: Sequence[_Waiting]) -> list[contract.Result] | None:
         """The verdicts, or None where the outcome is not known."""
-        was_sent = [waiting.was_sent for waiting in batch]
-        for waiting in batch:
-            waiting.was_sent = True
+        left = max(waiting.until for waiting in batch) - asyncio.get_running_loop().time()
+        seconds = min(max(left, 0.001), _LONGEST_ATTEMPT_SECONDS)
+        postings: contract.Postings = {
+            "items": [waiting.item for waiting in batch],
+            "deadline_ms": max(1, int(seconds * 1_000)),
+        }
+        were_sent = [waiting.was_sent for waiting in batch]
+        _mark(batch, [True] * len(batch))
         try:
-            response = await self._client.post(
-                contract.PATH,
-                {"items": [waiting.item for waiting in batch]},
-                idempotent=False,
-                deadline_seconds=min(self._deadline_seconds, _LONGEST_ATTEMPT_SECONDS),
-            )
-        except SiblingUnavailable as error:
-            if isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
-                for waiting, before in zip(batch, was_sent, strict=True):
-                    waiting.was_sent = before
+            async with asyncio.timeout(seconds):
+                status, answer = await self._door.post(contract.PATH, postings)
+        except http1.NotConnected:
+            _mark(batch, were_sent)
             return None
-        return _results(response, len(batch))
+        except (http1.ExchangeFailed, TimeoutError):
+            return None
+        return _results(status, answer, len(batch))
 
 
-def _results(response: httpx.Response, expected: int) -> list[contract.Result] | None:
-    if response.status_code != _OK:
-        logger.error("postings_refused", status=response.status_code, problem=response.text[:300])
+class _Door:
+    """Billing's inner HTTP, JSON both ways."""
+
+    def __init__(self, base_url: str, minter: Minter, *, most_connections: int) -> None:
+        self._origin = http1.origin_of(base_url)
+        parts = urlsplit(base_url)
+        self._host = parts.netloc.encode("ascii")
+        self._prefix = parts.path.rstrip("/")
+        self._minter = minter
+        self._pool = http1.Pool(
+            most_connections=most_connections, most_per_origin=most_connections, most_waiting=most_connections
+        )
+
+    async def post(self, path: str, document: Any) -> tuple[int, bytes]:
+        """The answer's status and body. Raises ExchangeFailed."""
+        body = orjson.dumps(document)
+        headers = [
+            (b"host", self._host),
+            (b"authorization", b"Bearer " + self._minter.for_service("billing").encode("ascii")),
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+        ]
+        target = (self._prefix + path).encode("ascii")
+        answer = await self._pool.open(self._origin, "POST", target, headers, body)
+        if answer.whole is not None:
+            return answer.status, answer.whole
+        try:
+            return answer.status, await _read(answer)
+        finally:
+            await answer.close()
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+
+async def _read(answer: http1.Answer) -> bytes:
+    body = bytearray()
+    async for piece in answer.body():
+        body += piece
+        if len(body) > _MOST_ANSWERED:
+            raise http1.ExchangeFailed("too long an answer")
+    return bytes(body)
+
+
+def _mark(batch: Sequence[_Waiting], were_sent: Sequence[bool]) -> None:
+    for waiting, was_sent in zip(batch, were_sent, strict=True):
+        waiting.was_sent = was_sent
+
+
+def _deliver(batch: Sequence[_Waiting], results: Sequence[contract.Result]) -> None:
+    for waiting, result in zip(batch, results, strict=True):
+        if not waiting.verdict.done():
+            waiting.verdict.set_result(result)
+
+
+def _results(status: int, answer: bytes, expected: int) -> list[contract.Result] | None:
+    if status != _OK:
+        logger.error("postings_refused", status=status, problem=answer[:300].decode("utf-8", "replace"))
         return None
-    results: list[contract.Result] = response.json()["results"]
+    try:
+        results: list[contract.Result] = orjson.loads(answer)["results"]
+    except (ValueError, KeyError, TypeError):
+        logger.error("postings_unreadable")
+        return None
     if len(results) != expected:
         logger.error("postings_miscounted", asked=expected, answered=len(results))
         return None

@@ -12,6 +12,7 @@ import pytest
 from services.billing.app import create_app as create_billing
 from services.billing.use_cases.post_credit import post_purchase
 from services.gateway.app import create_app as create_gateway
+from services.gateway.clients.http1 import origin_of
 from services.gateway.service import Gateway
 from services.gateway.store.audit import Actor
 from services.gateway.store.routes import KeptRoute
@@ -25,6 +26,7 @@ from tests.integration.gateway_proxy.upstream import Upstream
 from tests.support.http import eventually, running
 
 PASSWORD = "correct horse battery staple"
+NOWHERE = "http://127.0.0.1:1"
 CREDIT = 1_000
 CLOCK = SystemClock()
 _numbers = itertools.count(1)
@@ -108,6 +110,10 @@ class Platform:
         }
         answer = await self.gateway.billing.post("/internal/v1/ledger/postings", {"items": [charge]}, idempotent=False)
         assert answer.json()["results"][0]["verdict"] == "posted", answer.text
+
+    def send_postings_to(self, url: str) -> None:
+        """Where the gateway's postings go from now on."""
+        self.gateway.paid._ledger._door._origin = origin_of(url)
 
     async def client(self, key: str) -> httpx.AsyncClient:
         headers = {"authorization": f"Bearer {key}"}

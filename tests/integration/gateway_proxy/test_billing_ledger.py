@@ -15,7 +15,6 @@ from starlette.routing import Route
 from services.gateway.clients.billing_ledger import BillingLedger, BillingOverloaded, BillingUnavailable
 from services.gateway.use_cases.paid_call.undo import Undo
 from shared.contracts.ledger import MAX_ITEMS, PATH, Release
-from shared.http_client import ServiceClient
 from tests.support import keys
 from tests.support.http import eventually, running
 
@@ -57,14 +56,12 @@ async def ledger_of(billing: Billing, **options: Any) -> AsyncIterator[BillingLe
 
 @contextlib.asynccontextmanager
 async def ledger_at(url: str, **options: Any) -> AsyncIterator[BillingLedger]:
-    client = ServiceClient(url, audience="billing", minter=keys.minter())
     chosen = {"deadline_ms": 5_000, "batches_in_flight": 2, "most_waiting": 1_000, **options}
-    ledger = BillingLedger(client, **chosen)
+    ledger = BillingLedger(url, keys.minter(), **chosen)
     try:
         yield ledger
     finally:
         await ledger.close()
-        await client.close()
 
 
 def item(number: int) -> Release:

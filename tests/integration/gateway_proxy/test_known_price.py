@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from services.gateway.use_cases.admin_routes import PriceParts
-from tests.integration.gateway_proxy.conftest import CREDIT, MakePlatform, Platform, code_of
+from tests.integration.gateway_proxy.conftest import CREDIT, NOWHERE, MakePlatform, Platform, code_of
 from tests.integration.gateway_proxy.upstream import answer_of
 from tests.support.http import eventually
 
@@ -216,7 +216,7 @@ async def test_billing_away_is_503_and_nothing_is_forwarded(make_platform: MakeP
     platform = await make_platform(billing_deadline_ms=300)
     await platform.route("echo", price=PER_CALL)
     customer = await platform.customer()
-    platform.gateway.billing._http.base_url = httpx.URL("http://127.0.0.1:1")
+    platform.send_postings_to(NOWHERE)
     answer = await customer.http.get("/proxy/echo/x")
     assert (answer.status_code, code_of(answer)) == (503, "billing_unavailable")
     assert answer.headers["retry-after"] == "1"

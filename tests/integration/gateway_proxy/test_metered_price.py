@@ -11,7 +11,7 @@ import pytest
 from services.gateway.use_cases.admin_routes import PriceParts
 from shared.contracts.ledger import PATH
 from shared.ids import decode
-from tests.integration.gateway_proxy.conftest import CREDIT, Customer, MakePlatform, Platform, code_of
+from tests.integration.gateway_proxy.conftest import CREDIT, NOWHERE, Customer, MakePlatform, Platform, code_of
 from tests.integration.gateway_proxy.upstream import answer_of, event
 from tests.support.http import eventually
 
@@ -240,24 +240,23 @@ async def test_without_a_capture_no_answer_ends_well(make_platform: MakePlatform
     platform = await make_platform(billing_deadline_ms=1_000, hold_margin_ms=1_000)
     await platform.route("demo", price=BY_TOKEN, timeout_ms=2_000)
     customer = await platform.customer()
-    there = platform.gateway.billing._http.base_url
 
     async def with_billing_away(path: str) -> httpx.Response:
         platform.upstream.received.clear()
         platform.upstream.go_on.clear()
         call = asyncio.create_task(customer.http.post(path, json=asking(stream=True)))
         await eventually(lambda: platform.upstream.received, within_seconds=15)
-        platform.gateway.billing._http.base_url = httpx.URL("http://127.0.0.1:1")
+        platform.send_postings_to(NOWHERE)
         platform.upstream.go_on.set()
         return await call
 
     with pytest.raises(httpx.RemoteProtocolError):
         await with_billing_away("/proxy/demo/slow/chat/completions")
-    platform.gateway.billing._http.base_url = there
+    platform.send_postings_to(platform.billing_url)
     await platform.settled(customer.account_id, FULL)
     refused = await with_billing_away("/proxy/demo/held")
     assert (refused.status_code, code_of(refused)) == (503, "billing_unavailable")
-    platform.gateway.billing._http.base_url = there
+    platform.send_postings_to(platform.billing_url)
     await platform.settled(customer.account_id, FULL)
 
 
