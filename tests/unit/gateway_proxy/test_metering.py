@@ -11,16 +11,16 @@ from services.gateway.domain.metering.documents import tokens_in_document, token
 from services.gateway.domain.metering.event_stream import MAX_EVENT_BYTES, Event, EventCutter
 from services.gateway.domain.metering.requests import read_request
 from services.gateway.domain.metering.stream_meter import StreamMeter
-from services.gateway.domain.metering.usage import tokens_of, units_of
+from services.gateway.domain.metering.usage import Fault, tokens_of, units_of
 from shared.errors import DomainError
 
 
 @pytest.mark.parametrize(
     ("usage", "expected"),
     [
-        ({"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}, (10, False)),
-        ({"prompt_tokens": 8, "total_tokens": 8}, (8, False)),
-        ({"input_tokens": 5, "output_tokens": 6, "total_tokens": 11}, (11, False)),
+        ({"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}, (10, None)),
+        ({"prompt_tokens": 8, "total_tokens": 8}, (8, None)),
+        ({"input_tokens": 5, "output_tokens": 6, "total_tokens": 11}, (11, None)),
         (
             {
                 "input_tokens": 5,
@@ -28,58 +28,60 @@ from shared.errors import DomainError
                 "cache_read_input_tokens": 100,
                 "cache_creation_input_tokens": None,
             },
-            (111, False),
+            (111, None),
         ),
-        ({"total_tokens": 4}, (4, False)),
-        ({"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 3}, (10, True)),
-        ({"prompt_tokens": -7, "completion_tokens": 3}, (None, True)),
-        ({"prompt_tokens": 7.5}, (None, True)),
-        ({"total_tokens": 10**30}, (None, True)),
-        ({"total_tokens": True}, (None, True)),
-        ({}, (None, False)),
-        ([], (None, True)),
-        (None, (None, False)),
+        ({"total_tokens": 4}, (4, None)),
+        ({"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 3}, (10, "doubled")),
+        ({"prompt_tokens": -7, "completion_tokens": 3}, (None, "negative")),
+        ({"prompt_tokens": 7.5}, (None, "absurd")),
+        ({"total_tokens": 10**30}, (None, "absurd")),
+        ({"total_tokens": True}, (None, "absurd")),
+        ({}, (None, None)),
+        ([], (None, "absurd")),
+        (None, (None, None)),
     ],
 )
-def test_usage_is_read_in_both_formats_and_never_below_zero(usage: object, expected: tuple[int | None, bool]) -> None:
+def test_usage_is_read_in_both_formats_and_never_below_zero(
+    usage: object, expected: tuple[int | None, Fault | None]
+) -> None:
     assert tokens_of(usage) == expected
 
 
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (b'{"usage":{"total_tokens":4}}', (4, False)),
-        (b'{"response":{"usage":{"input_tokens":4,"output_tokens":1}}}', (5, False)),
-        (b'{"usage":{"total_tokens":4},"usage":{"total_tokens":9}}', (9, True)),
-        (b'{"usage":{"total_tokens":9},"usage":"none"}', (9, True)),
-        (b'{"choices":[{"usage":{"total_tokens":4}}]}', (None, True)),
-        (b'{"usage":null}', (None, True)),
-        (b"[]", (None, True)),
-        (b"", (None, True)),
-        (b"[" * 200_000, (None, True)),
+        (b'{"usage":{"total_tokens":4}}', (4, None)),
+        (b'{"response":{"usage":{"input_tokens":4,"output_tokens":1}}}', (5, None)),
+        (b'{"usage":{"total_tokens":4},"usage":{"total_tokens":9}}', (9, "doubled")),
+        (b'{"usage":{"total_tokens":9},"usage":"none"}', (9, "absurd")),
+        (b'{"choices":[{"usage":{"total_tokens":4}}]}', (None, "missing")),
+        (b'{"usage":null}', (None, "missing")),
+        (b"[]", (None, "missing")),
+        (b"", (None, "missing")),
+        (b"[" * 200_000, (None, "missing")),
     ],
 )
-def test_documents(body: bytes, expected: tuple[int | None, bool]) -> None:
+def test_documents(body: bytes, expected: tuple[int | None, Fault | None]) -> None:
     assert tokens_in_document(body) == expected
 
 
 def test_the_end_of_a_document_tells_its_usage() -> None:
-    assert tokens_in_tail(b'...1.5]}],"usage": {"prompt_tokens": 8, "total_tokens": 8}, "x": 1}') == (8, False)
-    assert tokens_in_tail(b"no such thing") == (None, True)
+    assert tokens_in_tail(b'...1.5]}],"usage": {"prompt_tokens": 8, "total_tokens": 8}, "x": 1}') == (8, None)
+    assert tokens_in_tail(b"no such thing") == (None, "missing")
 
 
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ([b"7"], (7, False)),
-        ([b"7", b"9"], (9, True)),
-        ([b"-1"], (None, True)),
-        ([b"1e9"], (None, True)),
-        ([b"9" * 40], (None, True)),
-        ([], (None, False)),
+        ([b"7"], (7, None)),
+        ([b"7", b"9"], (9, "doubled")),
+        ([b"-1"], (None, "negative")),
+        ([b"1e9"], (None, "absurd")),
+        ([b"9" * 40], (None, "absurd")),
+        ([], (None, None)),
     ],
 )
-def test_units(values: list[bytes], expected: tuple[int | None, bool]) -> None:
+def test_units(values: list[bytes], expected: tuple[int | None, Fault | None]) -> None:
     assert units_of(values) == expected
 
 
@@ -93,14 +95,14 @@ def test_a_streams_usage_event_is_counted_and_hidden_from_who_did_not_ask() -> N
     end = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
     usage = {"choices": [], "usage": {"total_tokens": 12}}
     meter, shown = _stream(delta, end, usage, hides=True)
-    assert (meter.tokens, shown) == ((12, False), [True, True, False])
+    assert (meter.tokens, shown) == ((12, None), [True, True, False])
     assert _stream(delta, end, usage)[1] == [True, True, True]
     assert meter.streamed_tokens == 2
 
 
 def test_usage_that_is_said_twice_differently_is_flagged_and_the_larger() -> None:
     meter, _ = _stream({"usage": {"total_tokens": 12}}, {"usage": {"total_tokens": 5}})
-    assert meter.tokens == (12, True)
+    assert meter.tokens == (12, "doubled")
 
 
 def test_anthropics_running_totals_are_one_report() -> None:
@@ -110,7 +112,7 @@ def test_anthropics_running_totals_are_one_report() -> None:
         {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}},
         {"type": "message_stop"},
     )
-    assert meter.tokens == (29, False)
+    assert meter.tokens == (29, None)
     assert meter.is_ending
 
 
@@ -118,12 +120,12 @@ def test_openais_responses_end_with_their_usage() -> None:
     meter, _ = _stream({"type": "response.output_text.delta", "delta": "four"})
     assert not meter.is_ending and meter.streamed_tokens == 1
     meter, _ = _stream({"type": "response.completed", "response": {"usage": {"input_tokens": 2, "output_tokens": 3}}})
-    assert meter.is_ending and meter.tokens == (5, False)
+    assert meter.is_ending and meter.tokens == (5, None)
 
 
 def test_a_stream_without_usage_is_flagged() -> None:
     meter, _ = _stream({"choices": []})
-    assert meter.tokens == (None, True)
+    assert meter.tokens == (None, "missing")
 
 
 def test_an_endless_event_passes_in_parts() -> None:

@@ -3,12 +3,12 @@
 import json
 from typing import Any
 
-from services.gateway.domain.metering.usage import tokens_of
+from services.gateway.domain.metering.usage import Fault, tokens_of
 
 _MOST_REPORTS = 16
 
 
-def tokens_in_document(body: bytes) -> tuple[int | None, bool]:
+def tokens_in_document(body: bytes) -> tuple[int | None, Fault | None]:
     """Tokens that a decoded answer's body reports, and whether they are to be flagged.
 
     A name said twice in one object counts as two reports: the larger, flagged.
@@ -25,24 +25,24 @@ def tokens_in_document(body: bytes) -> tuple[int | None, bool]:
     try:
         document = json.loads(body, object_pairs_hook=keep)
     except (ValueError, RecursionError):
-        return None, True
+        return None, "missing"
     if isinstance(document, dict):
         reports = _reports_of(document)
     return larger_of(reports)
 
 
-def tokens_in_tail(tail: bytes) -> tuple[int | None, bool]:
+def tokens_in_tail(tail: bytes) -> tuple[int | None, Fault | None]:
     """Tokens by the last `usage` of an answer of which only the end was kept."""
     start = tail.rfind(b'"usage"')
     colon = tail.find(b":", start)
     if start < 0 or colon < 0:
-        return None, True
+        return None, "missing"
     try:
         report, _ = json.JSONDecoder().raw_decode(tail[colon + 1 :].decode("utf-8", "replace").lstrip())
     except (ValueError, RecursionError):
-        return None, True
-    tokens, _ = tokens_of(report)
-    return tokens, tokens is None
+        return None, "missing"
+    tokens, fault = tokens_of(report)
+    return tokens, "missing" if tokens is None and fault is None else fault
 
 
 class _Reports(list[object]):
@@ -57,10 +57,13 @@ def _reports_of(document: dict[str, Any]) -> list[object]:
     return []
 
 
-def larger_of(reports: list[object]) -> tuple[int | None, bool]:
+def larger_of(reports: list[object]) -> tuple[int | None, Fault | None]:
     """The largest of several reports; flagged where there is none, or they differ, or one makes no sense."""
     read = [tokens_of(report) for report in reports if report is not None]
     sensible = [tokens for tokens, _ in read if tokens is not None]
+    fault = next((fault for _, fault in read if fault is not None), None)
     if not sensible:
-        return None, True
-    return max(sensible), any(flagged for _, flagged in read) or len(read) > len(sensible) or len(set(sensible)) > 1
+        return None, fault or "missing"
+    if fault is None and (len(read) > len(sensible) or len(set(sensible)) > 1):
+        fault = "doubled"
+    return max(sensible), fault

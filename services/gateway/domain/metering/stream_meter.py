@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from services.gateway.domain.metering.event_stream import Event
-from services.gateway.domain.metering.usage import tokens_of
+from services.gateway.domain.metering.usage import Fault, tokens_of
 
 BYTES_PER_TOKEN = 4
 _ANTHROPIC_PARTS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
@@ -24,7 +24,7 @@ class StreamMeter:
     def __init__(self, *, hides_usage_event: bool) -> None:
         self._hides_usage_event = hides_usage_event
         self._tokens: int | None = None
-        self._flagged = False
+        self._fault: Fault | None = None
         self._message_usage: dict[str, Any] = {}
         self._text_bytes = 0
         self.is_ending = False
@@ -33,7 +33,7 @@ class StreamMeter:
     def see(self, event: Event) -> bool:
         """Whether the event goes on to the caller."""
         if event.data is None:
-            self._flagged = True
+            self._fault = self._fault or "absurd"
             return True
         try:
             document = orjson.loads(event.data)
@@ -48,9 +48,9 @@ class StreamMeter:
         return not (self._hides_usage_event and _is_extra_usage_event(document))
 
     @property
-    def tokens(self) -> tuple[int | None, bool]:
-        """What was reported, None where nothing sensible was; and whether it is to be flagged."""
-        return self._tokens, self._flagged or self._tokens is None
+    def tokens(self) -> tuple[int | None, Fault | None]:
+        """What was reported, None where nothing sensible was; and why it is to be flagged, if it is."""
+        return self._tokens, "missing" if self._tokens is None and self._fault is None else self._fault
 
     @property
     def streamed_tokens(self) -> int:
@@ -72,16 +72,18 @@ class StreamMeter:
     def _read_message_usage(self, usage: object) -> None:
         """Anthropic's counts are running totals: each later one takes the place of the earlier."""
         if not isinstance(usage, dict):
-            self._flagged = self._flagged or usage is not None
+            self._fault = self._fault or (None if usage is None else "absurd")
             return
         self._message_usage |= {name: usage[name] for name in _ANTHROPIC_PARTS if usage.get(name) is not None}
-        tokens, flagged = tokens_of(self._message_usage)
-        self._flagged = self._flagged or flagged
+        tokens, fault = tokens_of(self._message_usage)
+        self._fault = self._fault or fault
         if tokens is not None:
             self._tokens = max(tokens, self._tokens or 0)
 
-    def _count(self, tokens: int | None, flagged: bool) -> None:
-        self._flagged = self._flagged or flagged or (self._tokens is not None and tokens != self._tokens)
+    def _count(self, tokens: int | None, fault: Fault | None) -> None:
+        if fault is None and self._tokens is not None and tokens != self._tokens:
+            fault = "doubled"
+        self._fault = self._fault or fault
         if tokens is not None:
             self._tokens = max(tokens, self._tokens or 0)
 

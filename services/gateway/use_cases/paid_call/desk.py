@@ -13,6 +13,7 @@ from services.gateway.domain.metering.usage import Usage
 from services.gateway.domain.route import Route
 from services.gateway.use_cases.paid_call.metrics import CALLS, REFUSED_FOR_CREDIT
 from services.gateway.use_cases.paid_call.ports import Posts, Tells, Undoes
+from services.gateway.use_cases.paid_call.progress import Progress
 from services.gateway.use_cases.paid_call.request import Header, PaidRequest
 from shared.clock import Clock
 from shared.contracts import ledger as contract
@@ -33,6 +34,7 @@ class Desk:
     ledger: Posts
     undo: Undoes
     outcomes: Tells
+    progress: Progress
     upstreams: Upstreams
     clock: Clock
     hold_margin_ms: int

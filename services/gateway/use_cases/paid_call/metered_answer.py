@@ -12,7 +12,7 @@ from services.gateway.domain.metering.decoding import CannotDecode, Decoder, dec
 from services.gateway.domain.metering.documents import tokens_in_document, tokens_in_tail
 from services.gateway.domain.metering.event_stream import Event, EventCutter
 from services.gateway.domain.metering.stream_meter import BYTES_PER_TOKEN, StreamMeter
-from services.gateway.domain.metering.usage import Usage, units_of
+from services.gateway.domain.metering.usage import Fault, Usage, units_of
 from services.gateway.use_cases.paid_call.bodies import begun, head_of
 from services.gateway.use_cases.paid_call.conversation import Conversation, upstream_refusal
 from services.gateway.use_cases.paid_call.desk import Call, credits_headers
@@ -25,8 +25,10 @@ MOST_DECODED = 32 * 1024 * 1024
 _MOST_LAST_WORDS = 256 * 1024
 _TAIL = 64 * 1024
 
-Tokens = tuple[int | None, bool]
-"""What was reported, None where nothing sensible was, and whether it is to be flagged."""
+Tokens = tuple[int | None, Fault | None]
+"""What was reported, None where nothing sensible was, and why it is to be flagged, if it is."""
+
+_NOTHING: Tokens = (None, "missing")
 
 
 class MeteredAnswer:
@@ -41,6 +43,7 @@ class MeteredAnswer:
         self._headers = conversation.answer.headers
         self._encoding = (first(self._headers, b"content-encoding") or b"identity").strip().lower()
         self._meter = StreamMeter(hides_usage_event=hides_usage_event)
+        self._received = 0
 
     async def answer(self) -> PaidAnswer:
         """The answer as the caller gets it. Raises DomainError, CallerLeft; UpstreamFailed is turned into either."""
@@ -57,14 +60,13 @@ class MeteredAnswer:
 
     def _usage(self, tokens: Tokens) -> Usage:
         """Only what the price asks for is judged."""
-        price = self._call.route.price
-        units, units_flagged = units_of(every(self._headers, b"x-usage-units"))
-        return Usage(
-            tokens=tokens[0] if price.per_1000_tokens else None,
-            units=units if price.per_unit else None,
-            flagged=bool(price.per_1000_tokens and (tokens[1] or tokens[0] is None))
-            or bool(price.per_unit and (units_flagged or units is None)),
-        )
+        price, fault = self._call.route.price, None
+        units, units_fault = units_of(every(self._headers, b"x-usage-units")) if price.per_unit else (None, None)
+        if price.per_1000_tokens:
+            fault = tokens[1] or ("missing" if tokens[0] is None else None)
+        if price.per_unit:
+            fault = fault or units_fault or ("missing" if units is None else None)
+        return Usage(tokens=tokens[0] if price.per_1000_tokens else None, units=units, fault=fault)
 
     def _outcome(self) -> Outcome:
         return "disconnected" if self._presence.has_left else "delivered"
@@ -97,13 +99,13 @@ class MeteredAnswer:
 
     def _tokens_of_whole(self, body: bytes) -> Tokens:
         if not self._reads_tokens:
-            return None, True
+            return _NOTHING
         if self._encoding == b"identity":
             return tokens_in_document(body)
         try:
-            return tokens_in_document(decoded_within(body, MOST_DECODED)) if self._is_decodable else (None, True)
+            return tokens_in_document(decoded_within(body, MOST_DECODED)) if self._is_decodable else _NOTHING
         except CannotDecode:
-            return None, True
+            return _NOTHING
 
     @property
     def _is_decodable(self) -> bool:
@@ -124,19 +126,21 @@ class MeteredAnswer:
         return PaidAnswer(self._status, headers, await begun(self._flow(beginning)))
 
     async def _flow(self, beginning: bytes) -> AsyncGenerator[bytes]:
-        waiting, tail, received = beginning, beginning[-_TAIL:], len(beginning)
+        waiting, tail = beginning, beginning[-_TAIL:]
+        self._received = len(beginning)
+        self._tab.flows(lambda: self._received // BYTES_PER_TOKEN, units=self._usage(_NOTHING).units)
         try:
             yield b""
             while (piece := await self._conversation.next_piece()) is not None:
                 if waiting:
                     yield waiting
-                waiting, received = piece, received + len(piece)
+                waiting, self._received = piece, self._received + len(piece)
                 tail = (tail + piece)[-_TAIL:]
             plain = self._reads_tokens and self._encoding == b"identity"
-            await self._pay(self._usage(tokens_in_tail(tail) if plain else (None, True)))
+            await self._pay(self._usage(tokens_in_tail(tail) if plain else _NOTHING))
             yield waiting
         except UpstreamFailed as error:
-            await self._settle_cut((None, True), streamed_tokens=received // BYTES_PER_TOKEN)
+            await self._settle_cut(_NOTHING, streamed_tokens=self._received // BYTES_PER_TOKEN)
             raise AnswerCut from error
         finally:
             self._tab.abandon()
@@ -151,6 +155,7 @@ class MeteredAnswer:
     async def _events(self) -> AsyncGenerator[bytes]:
         last_words: list[bytes] = []
         size = 0
+        self._tab.flows(lambda: self._meter.streamed_tokens, units=self._usage(_NOTHING).units)
         try:
             yield b""
             async for event in self._each_event():
@@ -198,7 +203,7 @@ class MeteredAnswer:
     async def _settle_cut(self, tokens: Tokens, *, streamed_tokens: int) -> None:
         """The upstream broke off: known usage is charged, else nothing; who left pays what was streamed to him."""
         if tokens[0] is not None:
-            known = self._usage((tokens[0], True))
+            known = self._usage((tokens[0], tokens[1] or "cut"))
             try:
                 await self._tab.capture(known, "disconnected" if self._presence.has_left else "upstream_failed")
             except CannotCapture:

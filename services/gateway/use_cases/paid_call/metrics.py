@@ -12,7 +12,10 @@ REFUSED_FOR_CREDIT = Counter(
     "tollgate_calls_refused_for_credit_total", "Calls refused for lack of credit (C9).", registry=REGISTRY
 )
 METERING_FAULTS = Counter(
-    "tollgate_metering_faults_total", "Answers whose usage was not taken at its word.", ["route"], registry=REGISTRY
+    "tollgate_metering_faults_total",
+    "Answers whose usage was not taken at its word, by why.",
+    ["route", "kind"],
+    registry=REGISTRY,
 )
 WRITTEN_OFF = Counter(
     "tollgate_written_off_millicredits_total", "What calls cost beyond their holds.", registry=REGISTRY

@@ -30,6 +30,7 @@ from services.gateway.use_cases.paid_call.metered_price import call_at_metered_p
 from services.gateway.use_cases.paid_call.metrics import REFUSED
 from services.gateway.use_cases.paid_call.outcomes import Outcomes
 from services.gateway.use_cases.paid_call.private_upstreams import private_allowed
+from services.gateway.use_cases.paid_call.progress import Progress
 from services.gateway.use_cases.paid_call.repeats import Repeats, key_of
 from services.gateway.use_cases.paid_call.request import PaidAnswer, PaidRequest
 from services.gateway.use_cases.paid_call.undo import Undo
@@ -37,8 +38,8 @@ from services.gateway.use_cases.route_directory import RouteDirectory
 from shared.clock import Clock
 from shared.db import Database
 from shared.errors import DomainError
+from shared.http_client import ServiceClient
 from shared.ids import decode
-from shared.service_auth import Minter
 
 LAST_WORK_SECONDS = 3.0
 """How long a stopping process goes on undoing and telling."""
@@ -56,7 +57,7 @@ class PaidApi:
         clock: Clock,
         feed: ChangeFeed,
         keys: KeyDirectory,
-        minter: Minter,
+        billing: ServiceClient,
     ) -> None:
         rule = AbuseRule(settings.ban_refused_calls, settings.ban_window_seconds * 1_000)
         self.buckets = Buckets(redis, rule)
@@ -80,15 +81,17 @@ class PaidApi:
             clock=clock,
             trusted_proxies=parse_networks(settings.trusted_proxies),
         )
-        self._ledger = _ledger(settings, minter)
+        self._ledger = _ledger(settings, billing)
         self._undo = Undo(self._ledger)
         self._outcomes = Outcomes(self._ledger)
+        self._progress = Progress()
         self._repeats = Repeats(PaidRepeats(database), self._undo, pepper=settings.idempotency_pepper)
         self._upstreams = _upstreams(settings)
         self._desk = Desk(
             ledger=self._ledger,
             undo=self._undo,
             outcomes=self._outcomes,
+            progress=self._progress,
             upstreams=self._upstreams,
             clock=clock,
             hold_margin_ms=settings.hold_margin_ms,
@@ -133,6 +136,7 @@ class PaidApi:
         tasks = [
             asyncio.create_task(self._undo.run(), name="undo-unanswered"),
             asyncio.create_task(self._outcomes.run(), name="tell-outcomes"),
+            asyncio.create_task(self._progress.run(), name="tell-progress"),
             asyncio.create_task(self._repeats.run(), name="renew-leases"),
         ]
         try:
@@ -160,14 +164,12 @@ def _ban_policy(settings: Settings) -> BanPolicy:
     )
 
 
-def _ledger(settings: Settings, minter: Minter) -> BillingLedger:
+def _ledger(settings: Settings, billing: ServiceClient) -> BillingLedger:
     return BillingLedger(
-        settings.billing_url,
-        minter,
+        billing,
         deadline_ms=settings.billing_deadline_ms,
         batches_in_flight=settings.billing_batches_in_flight,
         most_waiting=settings.billing_queue,
-        longest_wait_ms=settings.billing_queue_ms,
     )
 
 
@@ -175,7 +177,6 @@ def _upstreams(settings: Settings) -> Upstreams:
     hosts, networks = private_allowed(settings)
     return Upstreams(
         most_connections=settings.upstream_connections,
-        most_per_origin=settings.upstream_connections_per_host,
         refuses_private=settings.environment == "production",
         listed_hosts=hosts,
         listed_networks=networks,

@@ -1,5 +1,7 @@
 """A metered call's hold, from its opening to its one end: captured, released, or left to be released."""
 
+from collections.abc import Callable
+
 from services.gateway.clients.billing_ledger import BillingOverloaded, BillingUnavailable
 from services.gateway.domain.metering.usage import Usage
 from services.gateway.use_cases.paid_call.desk import Call, Desk, billing_unavailable, tell_outcome, undo_now
@@ -22,6 +24,10 @@ class Tab:
         self._capture_id = str(desk.new_uuid())
         self._is_closed = False
         self._capture_was_tried = False
+        self._tokens_so_far: Callable[[], int] = int
+        self._units: int | None = None
+        self._seen_tokens = -1
+        self._told = 0
         self.release_item: contract.Release = {
             "op": "release",
             "hold_id": str(call.id),
@@ -41,12 +47,34 @@ class Tab:
             "usage": self._call.usage("unknown"),
         }
 
+    def flows(self, tokens_so_far: Callable[[], int], *, units: int | None) -> None:
+        """Its answer is on its way: from now on billing is told what the call has cost so far, should we die."""
+        self._tokens_so_far, self._units = tokens_so_far, units
+        self._desk.progress.watch(self)
+
+    def has_progressed(self) -> bool:
+        """Whether more was streamed than when it was last asked for its progress. Once a capture was tried: no."""
+        return not self._capture_was_tried and not self._is_closed and self._tokens_so_far() != self._seen_tokens
+
+    async def tell_progress(self) -> None:
+        """Say what the call has cost so far, if it is more than was said. What can't be said now is, a second later."""
+        tokens = self._tokens_so_far()
+        usage = Usage(tokens=self._estimated_input + tokens, units=self._units, fault="estimated")
+        cost = self._call.route.price.cost(usage)
+        if cost > self._told:
+            try:
+                await self._desk.ledger.post(self._progress(cost, usage))
+            except (BillingUnavailable, BillingOverloaded):
+                return
+        self._seen_tokens, self._told = tokens, max(cost, self._told)
+
     async def capture(self, usage: Usage, outcome: contract.Outcome) -> contract.Result:
         """Charge what was used, durably, and free the rest. Raises CannotCapture."""
         cost = self._call.route.price.cost(usage)
-        if usage.flagged:
-            METERING_FAULTS.labels(self._call.route.name).inc()
+        if usage.fault is not None:
+            METERING_FAULTS.labels(self._call.route.name, usage.fault).inc()
         self._capture_was_tried = True
+        self._desk.progress.forget(self)
         try:
             result = await self._desk.ledger.post(self._capture(cost, usage, outcome))
         except (BillingUnavailable, BillingOverloaded) as error:
@@ -64,26 +92,26 @@ class Tab:
         """The caller left before the usage came: charge a flagged estimate of what was streamed."""
         tokens = self._estimated_input + streamed_tokens if self._call.route.price.per_1000_tokens else None
         try:
-            await self.capture(Usage(tokens=tokens, flagged=True), "disconnected")
+            await self.capture(Usage(tokens=tokens, units=self._units, fault="estimated"), "disconnected")
         except CannotCapture:
             self.leave_to_expiry()
 
     async def release(self) -> contract.Result:
         """Charge nothing, durably; where billing does not answer: later, and `billing_unavailable`."""
-        self._is_closed = True
+        self._close()
         tell_outcome(self._desk, self._call, "upstream_failed")
         return await undo_now(self._desk, self.release_item)
 
     def leave_to_expiry(self) -> None:
         """Most of the answer is out and its charge is not known to stand: the hold's expiry decides."""
-        self._is_closed = True
+        self._close()
         tell_outcome(self._desk, self._call, "unknown")
 
     def abandon(self) -> None:
         """The call gets no answer: see to it that nothing stays held or charged, unless it is closed."""
         if self._is_closed:
             return
-        self._is_closed = True
+        self._close()
         if self._capture_was_tried:
             self._desk.undo.later(self._reversal())
         self._desk.undo.later(self.release_item)
@@ -93,6 +121,19 @@ class Tab:
         """The refusal of a call whose capture failed before any of its answer left."""
         self.abandon()
         return billing_unavailable()
+
+    def _close(self) -> None:
+        self._is_closed = True
+        self._desk.progress.forget(self)
+
+    def _progress(self, cost: int, usage: Usage) -> contract.Progress:
+        return {
+            "op": "progress",
+            "hold_id": str(self._call.id),
+            "account_id": self._call.record.account_id,
+            "amount": cost,
+            "usage": self._call.usage("unknown", usage),
+        }
 
     def _capture(self, cost: int, usage: Usage, outcome: contract.Outcome) -> contract.Capture:
         return {

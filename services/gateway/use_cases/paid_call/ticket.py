@@ -33,8 +33,7 @@ class Ticket:
         self._call = call
         self._asked = asked
         self.place = place
-        self._own_id = call.id
-        self._id = call.id
+        self._own_id = self._id = call.id
         self._terms: Terms | None = None
         self._intent: Intent | None = None
         self._paid: contract.Result | None = None
@@ -56,7 +55,7 @@ class Ticket:
         if item["op"] == "capture":
             return await self._capture(item)
         if item["op"] == "progress":
-            return await self._desk.ledger.post(self._renamed(item))
+            return await self._desk.ledger.post(self._renamed(item)) if self._paid is None else _lost()
         return await self._undo_now()
 
     async def _authorise(self, item: contract.Charge | contract.Hold) -> contract.Result:
