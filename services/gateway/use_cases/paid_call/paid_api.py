@@ -38,8 +38,8 @@ from services.gateway.use_cases.route_directory import RouteDirectory
 from shared.clock import Clock
 from shared.db import Database
 from shared.errors import DomainError
-from shared.http_client import ServiceClient
 from shared.ids import decode
+from shared.service_auth import Minter
 
 LAST_WORK_SECONDS = 3.0
 """How long a stopping process goes on undoing and telling."""
@@ -57,7 +57,7 @@ class PaidApi:
         clock: Clock,
         feed: ChangeFeed,
         keys: KeyDirectory,
-        billing: ServiceClient,
+        minter: Minter,
     ) -> None:
         rule = AbuseRule(settings.ban_refused_calls, settings.ban_window_seconds * 1_000)
         self.buckets = Buckets(redis, rule)
@@ -81,7 +81,7 @@ class PaidApi:
             clock=clock,
             trusted_proxies=parse_networks(settings.trusted_proxies),
         )
-        self._ledger = _ledger(settings, billing)
+        self._ledger = _ledger(settings, minter)
         self._undo = Undo(self._ledger)
         self._outcomes = Outcomes(self._ledger)
         self._progress = Progress()
@@ -164,12 +164,14 @@ def _ban_policy(settings: Settings) -> BanPolicy:
     )
 
 
-def _ledger(settings: Settings, billing: ServiceClient) -> BillingLedger:
+def _ledger(settings: Settings, minter: Minter) -> BillingLedger:
     return BillingLedger(
-        billing,
+        settings.billing_url,
+        minter,
         deadline_ms=settings.billing_deadline_ms,
         batches_in_flight=settings.billing_batches_in_flight,
         most_waiting=settings.billing_queue,
+        longest_wait_ms=settings.billing_queue_ms,
     )
 
 
@@ -177,6 +179,7 @@ def _upstreams(settings: Settings) -> Upstreams:
     hosts, networks = private_allowed(settings)
     return Upstreams(
         most_connections=settings.upstream_connections,
+        most_per_origin=settings.upstream_connections_per_host,
         refuses_private=settings.environment == "production",
         listed_hosts=hosts,
         listed_networks=networks,
