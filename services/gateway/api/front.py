@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.gateway.domain.one_meaning import judge_host, judge_request
+from services.gateway.domain.one_meaning import judge_exchange, judge_head, judge_host
 from services.gateway.settings import Settings
 from shared.doors import problem_response
 from shared.errors import DomainError, NotFound
@@ -31,7 +31,8 @@ class Front:
             return
         try:
             headers = scope["headers"]
-            judge_request(scope["method"], scope["http_version"], scope["raw_path"], scope["query_string"], headers)
+            judge_head(scope["raw_path"], scope["query_string"], headers)
+            judge_exchange(scope["method"], scope["http_version"], headers)
             judge_host(headers, self._ours, loopback_is_ours=self._loopback_is_ours)
             _hide_inside(scope)
         except DomainError as refusal:

@@ -4,7 +4,7 @@ Paths are judged as they were sent, before anything is decoded; `;` and double e
 pass. Sources: RFC 9110 section 7.2, RFC 9112 section 6.1, RFC 3986 section 6.2.2.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from ipaddress import ip_address
 from itertools import chain
 from urllib.parse import unquote_to_bytes
@@ -25,21 +25,37 @@ _HEX = frozenset(b"0123456789abcdefABCDEF")
 _SPACE, _DELETE, _BACKSLASH, _PERCENT = 0x20, 0x7F, 0x5C, 0x25
 
 
-def judge_request(method: str, http_version: str, raw_path: bytes, query: bytes, headers: Headers) -> None:
-    """All of it but the host. Most requests are plain: they are waved through by a few questions that are cheap."""
-    if not is_plain(method, http_version, raw_path, query, headers):
+def judge_request(
+    method: str,
+    http_version: str,
+    raw_path: bytes,
+    query: bytes,
+    headers: Headers,
+    *,
+    known: Mapping[bytes, bytes],
+) -> None:
+    """All of it but the host. Most requests are plain: they are waved through by a few questions that are cheap.
+    `known` is `dict(headers)`."""
+    if not is_plain(method, http_version, raw_path, query, headers, known=known):
         judge_head(raw_path, query, headers)
         judge_exchange(method, http_version, headers)
 
 
-def is_plain(method: str, http_version: str, raw_path: bytes, query: bytes, headers: Headers) -> bool:
+def is_plain(
+    method: str,
+    http_version: str,
+    raw_path: bytes,
+    query: bytes,
+    headers: Headers,
+    *,
+    known: Mapping[bytes, bytes],
+) -> bool:
     """Whether no rule below can refuse the request: no name twice, nothing encoded, no segment that begins with a dot.
-    False says nothing."""
-    names = dict(headers)
-    coding = names.get(b"transfer-encoding")
+    False says nothing. `known` is `dict(headers)`."""
+    coding = known.get(b"transfer-encoding")
     return (
-        len(names) == len(headers) <= MOST_HEADERS
-        and (coding is None or (coding == b"chunked" and http_version == "1.1" and b"content-length" not in names))
+        len(known) == len(headers) <= MOST_HEADERS
+        and (coding is None or (coding == b"chunked" and http_version == "1.1" and b"content-length" not in known))
         and method != "TRACE"
         and len(raw_path) <= LONGEST_PATH
         and len(query) <= LONGEST_QUERY

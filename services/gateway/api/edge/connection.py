@@ -130,7 +130,8 @@ class EdgeProtocol(ProblemProtocol):
     def on_headers_complete(self) -> None:
         self._reads_head = False
         self._until = math.inf
-        self._take_host_of_target()
+        if not self.url.startswith(b"/"):
+            self._take_host_of_target()
         target = httptools.parse_url(self.url)
         if target.path.startswith(_PAID):
             self._take_paid(target.path, target.query or b"")
@@ -143,7 +144,7 @@ class EdgeProtocol(ProblemProtocol):
         version = parser.get_http_version()
         exchange = Exchange(self, parser.get_method().decode("ascii"), version, raw_path, query)
         exchange.keep_alive = version != "1.0" and parser.should_keep_alive() and not parser.should_upgrade()
-        known = dict(self.headers)
+        exchange.known = known = dict(self.headers)
         if (length := known.get(b"content-length")) is not None:
             exchange.length = int(length)
         if b"expect" in known:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from services.gateway.api.edge.heads import (
@@ -47,6 +47,8 @@ _LARGEST_JOINED = 64 * 1024
 class Exchange:
     """One a request. What most of them never change stands in the class."""
 
+    known: Mapping[bytes, bytes]
+    """The headers by name, the last of each."""
     keep_alive = True
     body = b""
     intake: Intake | None = None
@@ -84,7 +86,7 @@ class Exchange:
         try:
             if self.refusal is not None:
                 raise self.refusal
-            self._edge.judge(self.method, self.version, self.raw_path, self.query, self.headers)
+            self._edge.judge(self)
         except DomainError as refusal:
             self._refuse(refusal)
             self._end()

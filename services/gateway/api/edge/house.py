@@ -5,7 +5,7 @@ event loop's.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,6 +25,17 @@ class PaidCalls(Protocol):
     """The use case behind the edge."""
 
     async def call(self, request: PaidRequest) -> PaidAnswer: ...
+
+
+class Asked(Protocol):
+    """A request's head. `known` has its headers by name, the last of each."""
+
+    method: str
+    version: str
+    raw_path: bytes
+    query: bytes
+    headers: list[Header]
+    known: Mapping[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +83,13 @@ class Edge:
         paid: PaidCalls = self._state.service.paid
         return paid
 
-    def judge(self, method: str, version: str, raw_path: bytes, query: bytes, headers: Sequence[Header]) -> None:
+    def judge(self, asked: Asked) -> None:
         """DomainError where too many calls are under way, or the request has more than one meaning."""
         if self.calls >= self.bounds.max_calls:
             raise DomainError("overloaded", "Too many calls are under way; try again.", headers={"Retry-After": "1"})
-        judge_request(method, version, raw_path, query, headers)
-        for name, value in headers:
-            if name == b"host" and value in self._known_hosts:
-                return
-        self._judge_host(headers)
+        judge_request(asked.method, asked.version, asked.raw_path, asked.query, asked.headers, known=asked.known)
+        if asked.known.get(b"host") not in self._known_hosts:
+            self._judge_host(asked.headers)
 
     def _judge_host(self, headers: Sequence[Header]) -> None:
         judge_host(headers, self._ours, loopback_is_ours=self._loopback_is_ours)
