@@ -7,6 +7,7 @@ calls that were answered. At the end the customer's balance has to be what the n
 """
 
 import statistics
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,7 @@ class Unexplained(AssertionError):
 def measure(stack: Stack, options: Options) -> dict[str, Any]:
     """`{"at_once": {"32": {contestant: medians}}, "skipped": {peer: why}, ...}`."""
     with taking_part(stack, options.peers) as field:
+        idle = _idle(field.meter, options.seconds)
         before, paid, cut_off = field.customer.millicredits(), 0, 0
         at_once: dict[str, dict[str, Figures]] = {}
         for connections in options.at_once:
@@ -50,6 +52,7 @@ def measure(stack: Stack, options: Options) -> dict[str, Any]:
         "generator": options.generator,
         "seconds": options.seconds,
         "rounds": options.rounds,
+        "idle_us_a_second": idle,
         "at_once": at_once,
         "skipped": field.skipped,
         "paid_calls_in_all": paid,
@@ -62,6 +65,14 @@ def ask(one: Contestant, generator: Generator, *, connections: int, seconds: flo
         return wrk.run(one.url, BODY, one.headers, connections=connections, seconds=seconds)
     request = load.request_bytes(one.url, BODY, one.headers)
     return load.run(one.url, [request], connections=connections, seconds=seconds)
+
+
+def _idle(meter: Meter, seconds: float) -> dict[str, float]:
+    """CPU time that every program uses in a second in which nothing is asked of it."""
+    before = meter.cpu_seconds()
+    time.sleep(seconds)
+    after = meter.cpu_seconds()
+    return {name: (after[name] - before[name]) / seconds * 1e6 for name in after if name in before}
 
 
 def _in_turn(contestants: list[Contestant], number: int) -> list[Contestant]:

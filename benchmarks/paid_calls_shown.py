@@ -46,7 +46,8 @@ def _programs(measured: dict[str, Any]) -> Table:
             own = [*one.get("programs", ()), "upstream", GENERATOR]
             told = ", ".join(f"{program} {one['cpu_us'][program]:,.0f}" for program in own)
             rows.append([f"{name}, {connections} at once", told])
-    return Table("CPU of each program, us a call", ("", "program"), rows)
+    idle = ", ".join(f"{name} {used:,.0f}" for name, used in measured["idle_us_a_second"].items() if used >= 1)
+    return Table("CPU of each program, us a call", ("", "program"), rows, [f"Idle, us a second: {idle or 'nothing'}."])
 
 
 def _ratios(measured: dict[str, Any]) -> list[Table]:

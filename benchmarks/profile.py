@@ -22,6 +22,7 @@ AT_ONCE = 32
 WARM_UP_SECONDS = 2.0
 MARGIN_SECONDS = 4.0
 MOST_LINES = 30
+WAITS = "_worker (concurrent/futures/thread.py"  # a thread that waits for work, now and then taken for a busy one
 
 
 def main() -> int:
@@ -81,6 +82,8 @@ def told(stacks: str) -> str:
     for line in stacks.splitlines():
         frames, _, count = line.rpartition(" ")
         on_stack, samples = frames.split(";"), int(count)
+        if on_stack[-1].startswith(WAITS):
+            continue
         own[on_stack[-1]] += samples
         whole.update(dict.fromkeys(on_stack, samples))
     places: Counter[str] = Counter()

@@ -15,6 +15,7 @@ def figures(gateway_us: float, all_us: float, rate: float, p50: float, p99: floa
 def run(**at_32: dict[str, Any]) -> dict[str, Any]:
     alone = {"tollgate": figures(90, 200, 900, 1.0, 2.0), "nginx": figures(11, 11, 9_000, 0.1, 0.2)}
     measured = {"rounds": 1, "seconds": 1.0, "generator": "wrk", "skipped": {"naive": "it is not here"}}
+    measured |= {"idle_us_a_second": {"gateway": 900.0}}
     return measured | {"at_once": {"1": alone, "32": at_32}}
 
 
