@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from services.billing.api.guards import billing_of, caller_of
-from services.billing.domain.ledger.usage import Bucket, UsageRecord
+from services.billing.domain.ledger.usage import Bucket, CallHold, Story
 from services.billing.use_cases import usage
+from services.billing.use_cases.credits import ENTRY_PREFIX
 from shared import ids
 from shared.doors import StrictRoute, answer, guarded
 from shared.errors import Invalid
@@ -57,8 +58,8 @@ async def sum_usage(
 @router.get("/api/v1/usage/requests/{request_id}", summary="Read one call")
 @guarded(caller_required, _own_call)
 async def read_call(request: Request, request_id: str) -> Response:
-    """What one call used, held and cost, and how it ended."""
-    return answer(_call_view(request.state.call))
+    """What one call used, held and cost, how it ended, and what it left in the ledger."""
+    return answer(_story_view(request.state.call))
 
 
 def _instant(text: str | None, name: str, *, whole_day: bool = False) -> datetime | None:
@@ -77,7 +78,9 @@ def _instant(text: str | None, name: str, *, whole_day: bool = False) -> datetim
         raise Invalid(f"query:/{name}", "must be a date or an RFC 3339 time, as 2027-01-31") from error
 
 
-def _call_view(call: UsageRecord) -> dict[str, object]:
+def _story_view(story: Story) -> dict[str, object]:
+    """`transaction` is the charge or capture, as the list of transactions has it; `sealed_at` is that one's."""
+    call = story.call
     return {
         "request_id": ids.encode("req", call.request_id),
         "route": call.route,
@@ -90,4 +93,17 @@ def _call_view(call: UsageRecord) -> dict[str, object]:
         "flagged": call.flagged,
         "latency_ms": call.latency_ms,
         "created_at": call.created_at,
+        "hold": _hold_view(story.hold) if story.hold else None,
+        "transaction": ids.encode(ENTRY_PREFIX, story.transfer_id) if story.transfer_id else None,
+        "reversal": ids.encode(ENTRY_PREFIX, story.reversal_id) if story.reversal_id else None,
+        "sealed_at": story.sealed_at,
+    }
+
+
+def _hold_view(hold: CallHold) -> dict[str, object]:
+    return {
+        "held": Credits(hold.held),
+        "captured": Credits(hold.captured),
+        "state": hold.state,
+        "expires_at": hold.expires_at,
     }

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.billing.domain.ledger.usage import Bucket, Ending, UsageRecord, UsageSum
+from services.billing.domain.ledger.usage import Bucket, Ending, Story, UsageRecord, UsageSum
 from services.billing.service import Billing
-from services.billing.store import usage_records, usage_rollups
-from services.billing.store.ledger_connection import ledger_transaction
+from services.billing.store import call_stories, usage_records, usage_rollups
+from services.billing.store.ledger_connection import Ledger, ledger_transaction
+from services.billing.use_cases.entry_proof import sealed_at
 from shared.errors import Invalid, NotFound
 
 DEFAULT_SPAN = timedelta(days=30)
@@ -22,15 +23,21 @@ async def tell_endings(billing: Billing, endings: Sequence[Ending]) -> None:
         await usage_records.tell_endings(ledger, endings)
 
 
-async def read_call(billing: Billing, account_id: str, request_id: UUID | None) -> UsageRecord:
-    """One call of the account's own, finished or with its hold still open. Raises NotFound."""
+async def read_call(billing: Billing, account_id: str, request_id: UUID | None) -> Story:
+    """One call of the account's own, finished or with its hold still open, and its traces. Raises NotFound."""
     if request_id is not None:
         async with ledger_transaction(billing.database) as ledger:
             record = await usage_records.find(ledger, account_id, request_id)
             record = record or await usage_records.find_under_way(ledger, account_id, request_id)
-        if record is not None:
-            return record
+            if record is not None:
+                return await _story(ledger, account_id, record)
     raise NotFound("call")
+
+
+async def _story(ledger: Ledger, account_id: str, call: UsageRecord) -> Story:
+    found = await call_stories.traces(ledger, account_id, call.request_id)
+    sealed = await sealed_at(ledger, account_id, found.transfer_id) if found.transfer_id is not None else None
+    return Story(call, found.hold, found.transfer_id, found.reversal_id, sealed)
 
 
 async def sum_usage(

@@ -121,6 +121,10 @@ async def test_a_call_is_charged_told_of_and_listed(ledger: Ledger) -> None:
         "outcome": "delivered",
         "flagged": False,
         "latency_ms": 12,
+        "hold": None,
+        "transaction": None,
+        "reversal": None,
+        "sealed_at": None,
     }
     assert (await ledger.get(f"/api/v1/usage/requests/{public}", STRANGER)).status_code == 404
     listed = (await ledger.get("/api/v1/credits/transactions")).json()

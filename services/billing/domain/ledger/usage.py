@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
+from services.billing.domain.ledger.book import HoldState
 from services.billing.domain.ledger.items import Outcome
 
 
@@ -25,6 +26,28 @@ class UsageRecord:
     flagged: bool
     latency_ms: int | None
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CallHold:
+    """What a call kept back while it ran, and how that ended."""
+
+    held: int
+    captured: int
+    state: HoldState
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A call, and what it left in the ledger under its own id: its hold, its charge or capture, the reversal of that,
+    and when the charge was sealed. None: there is none, or not yet."""
+
+    call: UsageRecord
+    hold: CallHold | None
+    transfer_id: UUID | None
+    reversal_id: UUID | None
+    sealed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
