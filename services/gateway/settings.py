@@ -96,6 +96,18 @@ class Settings(ServiceSettings):
         le=60_000,
         description="How long a posting may wait for its turn before new charges and holds are told 503 overloaded.",
     )
+    paid_calls_per_account: int = Field(
+        1_000,
+        ge=1,
+        le=1_000_000,
+        description="Paid calls of one account that one process has under way; the rest is told 503 overloaded.",
+    )
+    paid_wait_ms: int = Field(
+        5_000,
+        ge=10,
+        le=60_000,
+        description="How long a paid call may have waited for its limits' judgement; later it is told 503 overloaded.",
+    )
     hold_margin_ms: int = Field(60_000, ge=100, description="How much longer than its route's timeout a hold lasts.")
     hang_up_read_ms: int = Field(
         5_000, ge=0, le=60_000, description="How long an upstream is read on after its caller hung up, for its usage."
@@ -113,6 +125,9 @@ class Settings(ServiceSettings):
         (),
         description="Hosts, addresses and networks, comma-separated, that routes may name in production, though they"
         " are private.",
+    )
+    crash_at: str = Field(
+        "", description="Tests only: the named place of a paid call at which the process dies (`crash_points.py`)."
     )
     demo_upstream_url: str = Field("", description="`seed`: where the demo upstream answers; empty: no demo routes.")
 
@@ -137,6 +152,12 @@ class Settings(ServiceSettings):
 
     operator_email: str = Field("", description="`seed`: the email of the operator that is made if there is none.")
     operator_password: SecretStr = Field(SecretStr(""), description="`seed` and `create-operator`: its password.")
+
+    @model_validator(mode="after")
+    def _only_tests_crash(self) -> Self:
+        if self.crash_at and self.environment != "test":
+            raise ValueError("CRASH_AT: is set. It is for tests, where ENVIRONMENT=test; leave it out")
+        return self
 
     @model_validator(mode="after")
     def _production_mails_by_tls(self) -> Self:

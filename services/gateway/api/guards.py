@@ -4,12 +4,11 @@ Order of refusals: 400 `ambiguous_credentials`, 401, 403. A guard leaves `reques
 `request.state.caller` (the same, as siblings are told), and `session` or `key`. Cookies are no credential here.
 """
 
-from collections.abc import Sequence
-
 from starlette.requests import Request
 
 from services.gateway.domain.account import AccountSuspended, Identity
 from services.gateway.domain.caller_address import caller_address
+from services.gateway.domain.credential import presented_credential
 from services.gateway.domain.key_access import InvalidApiKey, KeyNotAllowed
 from services.gateway.domain.key_record import KeyRecord
 from services.gateway.domain.session import SESSION_PREFIX, Session
@@ -38,20 +37,6 @@ def actor_of(request: Request) -> Actor:
     """Who acts, for the audit trail. Only behind a guard."""
     identity: Identity = request.state.identity
     return Actor(identity.account_id, request.state.request_id)
-
-
-def presented_credential(authorization: Sequence[str], api_key: Sequence[str]) -> str | None:
-    """The one credential of a request's headers, or None. Two are ambiguous; a scheme that is not Bearer is none."""
-    if len(authorization) + len(api_key) > 1:
-        raise DomainError(
-            "ambiguous_credentials", "Send one credential: one Authorization or one X-API-Key header, not both."
-        )
-    if api_key:
-        return api_key[0] or None
-    if not authorization:
-        return None
-    scheme, _, credential = authorization[0].strip().partition(" ")
-    return credential.strip() or None if scheme.lower() == "bearer" else None
 
 
 def _presented(request: Request) -> tuple[str, bool]:

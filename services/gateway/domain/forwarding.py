@@ -6,6 +6,8 @@ and so does everything that says who the caller is or what a call cost: that is 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from shared.errors import DomainError
@@ -53,6 +55,7 @@ _NEVER_DOWNSTREAM = _HOP_BY_HOP | {
     b"clear-site-data",
     b"alt-svc",
 }
+_NEVER_A_HOP = {b"content-type", b"keep-alive", b"close"}
 _NEVER_DOWNSTREAM_PREFIXES = (b"x-credits-", b"ratelimit", b"x-ratelimit", b"x-tollgate-")
 
 
@@ -63,7 +66,7 @@ class UnknownRoute(DomainError):
         super().__init__("unknown_route", "There is no such route.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ProxyPath:
     """`/proxy/{route}{rest}`: `rest` begins with a slash or is empty."""
 
@@ -77,24 +80,50 @@ def parse_proxy_path(raw_path: bytes) -> ProxyPath:
     return ProxyPath(name.decode("ascii", "replace"), slash + rest)
 
 
-def check_expectation(headers: Sequence[Header]) -> None:
-    """DomainError `expectation_failed` (RFC 9110, section 10.1.1)."""
-    if any(value.strip().lower() != b"100-continue" for value in every(headers, b"expect")):
-        raise DomainError("expectation_failed", "Only 100-continue can be expected.")
+class CallerHead:
+    """What the gateway reads of a paid request's head, and what of it goes on; read in one pass.
 
+    `kept` goes upstream, but for `hops`, the names that `Connection` lists. `has_body` is true of an empty one too.
+    """
 
-def presented_key(headers: Sequence[Header]) -> str | None:
-    """The API key as the caller presents it, or None. DomainError `ambiguous_credentials` where there are two."""
-    found = [(name, value) for name, value in headers if name in (b"authorization", b"x-api-key")]
-    if len(found) > 1:
-        raise DomainError("ambiguous_credentials", "Send one credential: Authorization or X-API-Key, once.")
-    if not found:
-        return None
-    name, value = found[0]
-    if name == b"x-api-key":
-        return value.decode("latin-1").strip()
-    scheme, _, token = value.decode("latin-1").strip().partition(" ")
-    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+    __slots__ = ("api_keys", "authorizations", "expectations", "forwarded_for", "has_body", "hops", "kept")
+
+    def __init__(self, headers: Iterable[Header]) -> None:
+        self.authorizations: list[str] = []
+        self.api_keys: list[str] = []
+        self.forwarded_for: list[str] = []
+        self.expectations: list[bytes] = []
+        self.hops: set[bytes] = set()
+        self.has_body = False
+        self.kept: list[Header] = []
+        for header in headers:
+            name = header[0]
+            verdict = _REQUEST_NAMES.get(name)
+            if verdict is None:
+                verdict = _judged(name, _REQUEST_NAMES, _NEVER_UPSTREAM, _NEVER_UPSTREAM_PREFIXES)
+            if verdict is _Verdict.GOES:
+                self.kept.append(header)
+            elif verdict is _Verdict.READ:
+                self._read(name, header[1])
+
+    def _read(self, name: bytes, value: bytes) -> None:
+        if name == b"content-length" or name == b"transfer-encoding":  # noqa: PLR1714 - a set costs more here
+            self.has_body = True
+        elif name == b"authorization":
+            self.authorizations.append(value.decode("latin-1"))
+        elif name == b"x-api-key":
+            self.api_keys.append(value.decode("latin-1"))
+        elif name == b"connection":
+            self.hops |= _hops(value)
+        elif name == b"x-forwarded-for":
+            self.forwarded_for.append(value.decode("latin-1"))
+        else:
+            self.expectations.append(value)
+
+    def check_expectation(self) -> None:
+        """DomainError `expectation_failed` (RFC 9110, section 10.1.1)."""
+        if any(value.strip().lower() != b"100-continue" for value in self.expectations):
+            raise DomainError("expectation_failed", "Only 100-continue can be expected.")
 
 
 def first(headers: Iterable[Header], name: bytes) -> bytes | None:
@@ -106,55 +135,89 @@ def every(headers: Iterable[Header], name: bytes) -> list[bytes]:
     return [value for key, value in headers if key.lower() == name]
 
 
-def upstream_target(upstream_url: str, rest: bytes, query: bytes) -> bytes:
-    """The request target at the upstream: its own path, then the caller's path and query as they were sent."""
-    path = urlsplit(upstream_url).path.encode("ascii") + rest
-    target = path or b"/"
-    return target + b"?" + query if query else target
+class Way:
+    """What every request to an upstream has in common: its host, its own path, and the route's own headers."""
+
+    __slots__ = ("_begins", "_ends", "_path", "_replaced")
+
+    def __init__(self, upstream_url: str, own: Sequence[Header]) -> None:
+        parts = urlsplit(upstream_url)
+        self._path = parts.path.encode("ascii")
+        self._begins: list[Header] = [(b"host", parts.netloc.encode("ascii"))]
+        self._ends = list(own)
+        self._replaced = frozenset(name.lower() for name, _ in own)
+
+    def target(self, rest: bytes, query: bytes) -> bytes:
+        """The request target at the upstream: its own path, then the caller's path and query as they were sent."""
+        target = self._path + rest or b"/"
+        return target + b"?" + query if query else target
+
+    def headers(self, head: CallerHead, request_id: str) -> list[Header]:
+        """What goes upstream: the caller's headers but those that end here, then the route's own and ours. Framing is
+        the sender's to add."""
+        kept: Sequence[Header] = head.kept
+        if self._replaced or head.hops:
+            stopped = self._replaced | head.hops
+            kept = [header for header in kept if header[0] not in stopped]
+        return [*self._begins, *kept, *self._ends, (b"x-request-id", request_id.encode("ascii"))]
 
 
-def request_headers(
-    headers: Sequence[Header], *, upstream_url: str, own: Sequence[Header], request_id: str
-) -> list[Header]:
-    """What goes upstream: the caller's headers but those that end here, then the route's own and ours. Framing is
-    the sender's to add."""
-    own_names = {name.lower() for name, _ in own}
-    stopped = _named_in_connection(headers) | own_names
-    kept = [
-        (name, value)
-        for name, value in headers
-        if name not in stopped and not _is_stopped(name, _NEVER_UPSTREAM, _NEVER_UPSTREAM_PREFIXES)
-    ]
-    host = urlsplit(upstream_url).netloc.encode("ascii")
-    return [(b"host", host), *kept, *own, (b"x-request-id", request_id.encode("ascii"))]
+@lru_cache(maxsize=1_024)
+def way_to(upstream_url: str, own: tuple[Header, ...]) -> Way:
+    """The way to an upstream, made once."""
+    return Way(upstream_url, own)
 
 
 def response_headers(headers: Sequence[Header]) -> list[Header]:
-    """What of the upstream's head goes on to the caller."""
-    lowered = [(name.lower(), value) for name, value in headers]
-    stopped = _named_in_connection(lowered)
-    return [
-        (name, value)
-        for name, value in lowered
-        if name not in stopped and not _is_stopped(name, _NEVER_DOWNSTREAM, _NEVER_DOWNSTREAM_PREFIXES)
-    ]
+    """What of the upstream's head goes on to the caller, names in lower case."""
+    kept: list[Header] = []
+    hops: set[bytes] = set()
+    for name, value in headers:
+        lowered = name.lower()
+        verdict = _RESPONSE_NAMES.get(lowered)
+        if verdict is None:
+            verdict = _judged(lowered, _RESPONSE_NAMES, _NEVER_DOWNSTREAM, _NEVER_DOWNSTREAM_PREFIXES)
+        if verdict is _Verdict.GOES:
+            kept.append((lowered, value))
+        elif lowered == b"connection":
+            hops |= _hops(value)
+    return [header for header in kept if header[0] not in hops] if hops else kept
 
 
 def without(headers: Sequence[Header], *names: bytes) -> list[Header]:
     return [(name, value) for name, value in headers if name not in names]
 
 
-def _is_stopped(name: bytes, names: frozenset[bytes], prefixes: tuple[bytes, ...]) -> bool:
-    """Some servers read `_` as `-`, so a name in that spelling is the same one."""
+class _Verdict(Enum):
+    """What becomes of a header by its name."""
+
+    GOES = 1
+    STOPS = 2
+    READ = 3
+
+
+_READ_BY_US = (
+    b"authorization", b"x-api-key", b"connection", b"content-length", b"transfer-encoding", b"x-forwarded-for",
+    b"expect",
+)  # fmt: skip
+_REQUEST_NAMES: dict[bytes, _Verdict] = dict.fromkeys(_READ_BY_US, _Verdict.READ)
+_RESPONSE_NAMES: dict[bytes, _Verdict] = {}
+_MOST_NAMES = 4_096
+_LONGEST_NAME = 64
+
+
+def _judged(
+    name: bytes, known: dict[bytes, _Verdict], names: frozenset[bytes], prefixes: tuple[bytes, ...]
+) -> _Verdict:
+    """The verdict on a name, remembered among so many: whoever sends ever new ones has each judged, and pushes out
+    nobody's. Some servers read `_` as `-`, so a name in that spelling is the same one."""
     dashed = name.replace(b"_", b"-")
-    return dashed in names or dashed.startswith(prefixes)
+    verdict = _Verdict.STOPS if dashed in names or dashed.startswith(prefixes) else _Verdict.GOES
+    if len(known) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
+        known[name] = verdict
+    return verdict
 
 
-def _named_in_connection(headers: Sequence[Header]) -> set[bytes]:
-    return {
-        token.strip().lower()
-        for name, value in headers
-        if name == b"connection"
-        for token in value.split(b",")
-        if token.strip().lower() != b"content-type"
-    }
+def _hops(value: bytes) -> set[bytes]:
+    """The names that a `Connection` header lists."""
+    return {token.strip().lower() for token in value.split(b",")} - _NEVER_A_HOP

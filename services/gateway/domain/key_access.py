@@ -6,6 +6,7 @@ Scopes: `proxy` (every route), `proxy:{route}`, `credits:read`, `usage:read`.
 import ipaddress
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from shared.errors import DomainError, Invalid
 
@@ -71,7 +72,8 @@ def is_in_scope(scopes: Sequence[str], wanted: str) -> bool:
     return wanted in scopes or (wanted.startswith("proxy:") and "proxy" in scopes)
 
 
-def is_allowed_from(networks: Sequence[str], address: str) -> bool:
+@lru_cache(maxsize=4_096)
+def is_allowed_from(networks: tuple[str, ...], address: str) -> bool:
     """Whether a key may be used from an address. No networks: from everywhere."""
     if not networks:
         return True

@@ -55,5 +55,9 @@ class KeyRecord:
         """Whether its scopes reach `credits:read`, `usage:read` or `proxy:{route}`."""
         return is_in_scope(self.scopes, scope)
 
+    def may_call(self, route: str) -> bool:
+        """Whether its scopes reach a route; most keys reach all."""
+        return "proxy" in self.scopes or self.covers(f"proxy:{route}")
+
     def may_come_from(self, address: str) -> bool:
         return is_allowed_from(self.allowed_ips, address)

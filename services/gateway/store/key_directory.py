@@ -3,11 +3,10 @@
 A wrong check never reaches PostgreSQL. A revoked key, a changed limit or a suspended account is known here within 1 s.
 """
 
-from collections.abc import Awaitable, Callable
-
 from services.gateway.domain.api_key import key_hash, may_exist
 from services.gateway.domain.key_record import KeyRecord
 from services.gateway.store.change_feed import ChangeFeed
+from services.gateway.store.look_ups import Load
 from services.gateway.store.record_cache import RecordCache
 from shared.clock import Clock
 
@@ -15,9 +14,7 @@ from shared.clock import Clock
 class KeyDirectory:
     """Keys by what the caller sent."""
 
-    def __init__(
-        self, feed: ChangeFeed, clock: Clock, *, load: Callable[[bytes], Awaitable[KeyRecord | None]], most: int
-    ) -> None:
+    def __init__(self, feed: ChangeFeed, clock: Clock, *, load: Load[KeyRecord], most: int) -> None:
         self._clock = clock
         self._records = RecordCache[KeyRecord](
             feed,
@@ -29,11 +26,15 @@ class KeyDirectory:
     async def find(self, presented_key: str) -> KeyRecord | None:
         """The live key, or None for one that is unknown, malformed, revoked or expired.
 
-        A suspended account's and a banned key are found: their refusals are the caller's to make.
+        A suspended account's and a banned key are found: their refusals are the caller's to make. A key's check is
+        judged only where it is not remembered, since what is remembered has passed it. Raises `overloaded`.
         """
-        if not may_exist(presented_key):
-            return None
-        record = await self._records.find(key_hash(presented_key))
-        if record is None or record.has_expired(self._clock.real_now()):
+        digest = key_hash(presented_key)
+        record = self._records.recall(digest)
+        if record is None:
+            if not may_exist(presented_key):
+                return None
+            record = await self._records.find(digest)
+        if record is None or (record.expires_at is not None and record.has_expired(self._clock.real_now())):
             return None
         return record

@@ -1,6 +1,6 @@
 """The table `api_keys`. A key is found by its SHA-256; the key itself is nowhere."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -52,25 +52,25 @@ def _key(row: Row[Any]) -> ApiKey:
     )
 
 
-async def load(database: Database, key_hash: bytes) -> KeyRecord | None:
-    """A key that is not revoked, and its account, in one round trip; the index on key_hash serves it."""
+async def load(database: Database, key_hashes: Sequence[bytes]) -> dict[bytes, KeyRecord]:
+    """Those of the keys that are not revoked, with their accounts, in one round trip by the index on key_hash."""
     async with database.engine.connect() as connection:
-        row = (
-            await connection.execute(
-                text(
-                    f"""
-                    SELECT api_keys.id AS key_id, api_keys.scopes, api_keys.allowed_ips, api_keys.own_per_minute,
-                           api_keys.own_per_day, api_keys.most_per_minute, api_keys.most_per_day,
-                           api_keys.expires_at, api_keys.banned_until, {IDENTITY_COLUMNS}
-                    FROM api_keys JOIN accounts ON accounts.id = api_keys.account_id
-                    WHERE api_keys.key_hash = :key_hash AND api_keys.revoked_at IS NULL
-                    """  # noqa: S608
-                ),
-                {"key_hash": key_hash},
-            )
-        ).first()
-    if row is None:
-        return None
+        rows = await connection.execute(
+            text(
+                f"""
+                SELECT api_keys.key_hash, api_keys.id AS key_id, api_keys.scopes, api_keys.allowed_ips,
+                       api_keys.own_per_minute, api_keys.own_per_day, api_keys.most_per_minute, api_keys.most_per_day,
+                       api_keys.expires_at, api_keys.banned_until, {IDENTITY_COLUMNS}
+                FROM api_keys JOIN accounts ON accounts.id = api_keys.account_id
+                WHERE api_keys.key_hash = ANY(CAST(:key_hashes AS bytea[])) AND api_keys.revoked_at IS NULL
+                """  # noqa: S608
+            ),
+            {"key_hashes": list(key_hashes)},
+        )
+        return {row.key_hash: _record(row) for row in rows}
+
+
+def _record(row: Row[Any]) -> KeyRecord:
     return KeyRecord(
         key_id=row.key_id,
         identity=identity_of(row),

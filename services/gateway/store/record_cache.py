@@ -5,11 +5,12 @@ what was asked in an older one is handed out but not kept.
 """
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Generic, TypeVar
 
 from services.gateway.store.change_feed import ChangeFeed
+from services.gateway.store.look_ups import Load, LookUps
 
 V = TypeVar("V")
 
@@ -24,12 +25,12 @@ class RecordCache(Generic[V]):
         self,
         feed: ChangeFeed,
         *,
-        load: Callable[[bytes], Awaitable[V | None]],
+        load: Load[V],
         refs: Mapping[str, Callable[[V], str]],
         most: int,
     ) -> None:
         self._feed = feed
-        self._load = load
+        self._look_ups = LookUps[V](load)
         self._refs = refs
         self._most = most
         self._known: OrderedDict[bytes, V] = OrderedDict()
@@ -42,16 +43,21 @@ class RecordCache(Generic[V]):
     def __len__(self) -> int:
         return len(self._known)
 
+    def recall(self, digest: bytes) -> V | None:
+        """The record, if it is remembered and may be believed. Waits for nothing."""
+        known = self._known.get(digest)
+        if known is None or not self._feed.is_current:
+            return None
+        self._known.move_to_end(digest)
+        return known
+
     async def find(self, digest: bytes) -> V | None:
-        """The record as it was at most 1 s ago, or None where there is none."""
-        if self._feed.is_current:
-            if (known := self._known.get(digest)) is not None:
-                self._known.move_to_end(digest)
-                return known
-            if digest in self._absent:
-                return None
+        """The record as it was at most 1 s ago, or None where there is none. Raises `overloaded`."""
+        known = self.recall(digest)
+        if known is not None or (digest in self._absent and self._feed.is_current):
+            return known
         epoch = self._epoch
-        found = await self._load(digest)
+        found = await self._look_ups.find(digest)
         if epoch == self._epoch and self._feed.is_current:
             self._remember(digest, found)
         return found

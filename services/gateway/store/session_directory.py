@@ -1,9 +1,8 @@
 """Whose session a token is: the look-up of every signed-in request. An ended one is known here within 1 s."""
 
-from collections.abc import Awaitable, Callable
-
 from services.gateway.domain.session import Session, is_session_token, token_hash
 from services.gateway.store.change_feed import ChangeFeed
+from services.gateway.store.look_ups import Load
 from services.gateway.store.record_cache import RecordCache
 from shared.clock import Clock
 
@@ -11,9 +10,7 @@ from shared.clock import Clock
 class SessionDirectory:
     """Sessions by their token."""
 
-    def __init__(
-        self, feed: ChangeFeed, clock: Clock, *, load: Callable[[bytes], Awaitable[Session | None]], most: int
-    ) -> None:
+    def __init__(self, feed: ChangeFeed, clock: Clock, *, load: Load[Session], most: int) -> None:
         self._clock = clock
         self._sessions = RecordCache[Session](
             feed,

@@ -1,5 +1,6 @@
 """The tables `sessions` and `mailed_tokens`: digests only, so a dump signs nobody in."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -26,19 +27,18 @@ async def insert(
     )
 
 
-async def load(database: Database, token_hash: bytes) -> Session | None:
-    """A session and its account in one round trip, by primary keys."""
+async def load(database: Database, token_hashes: Sequence[bytes]) -> dict[bytes, Session]:
+    """Sessions and their accounts in one round trip, by primary keys."""
     async with database.engine.connect() as connection:
-        row = (
-            await connection.execute(
-                text(
-                    f"SELECT sessions.expires_at, {IDENTITY_COLUMNS} FROM sessions"  # noqa: S608
-                    " JOIN accounts ON accounts.id = sessions.account_id WHERE sessions.token_hash = :token_hash"
-                ),
-                {"token_hash": token_hash},
-            )
-        ).first()
-    return Session(token_hash, identity_of(row), row.expires_at) if row else None
+        rows = await connection.execute(
+            text(
+                f"SELECT sessions.token_hash, sessions.expires_at, {IDENTITY_COLUMNS} FROM sessions"  # noqa: S608
+                " JOIN accounts ON accounts.id = sessions.account_id"
+                " WHERE sessions.token_hash = ANY(CAST(:token_hashes AS bytea[]))"
+            ),
+            {"token_hashes": list(token_hashes)},
+        )
+        return {row.token_hash: Session(row.token_hash, identity_of(row), row.expires_at) for row in rows}
 
 
 async def delete(connection: AsyncConnection, token_hash: bytes) -> bool:

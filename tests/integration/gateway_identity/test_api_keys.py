@@ -1,6 +1,6 @@
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -334,14 +334,14 @@ async def test_account_has_no_more_live_keys_than_it_may(make_world: Callable[..
 
 async def test_wrong_check_causes_no_look_up(world: World, rich: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
     looked_up: list[bytes] = []
-    records = world.gateway.keys._records
-    load = records._load
+    look_ups = world.gateway.keys._records._look_ups
+    load = look_ups._load
 
-    async def counted(digest: bytes) -> Any:
-        looked_up.append(digest)
-        return await load(digest)
+    async def counted(digests: Sequence[bytes]) -> Any:
+        looked_up.extend(digests)
+        return await load(digests)
 
-    monkeypatch.setattr(records, "_load", counted)
+    monkeypatch.setattr(look_ups, "_load", counted)
     key = (await rich.make_key())["key"]
     swapped = key[:20] + key[20:].swapcase()
     for wrong in (key[:-1], key + "a", key[:-1] + chr(ord(key[-1]) ^ 1), swapped, "tg_test_x", "", "x" * 600):

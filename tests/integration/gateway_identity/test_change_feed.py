@@ -1,7 +1,7 @@
 """That no change is skipped, however late it commits, and that nothing is trusted that was not heard of in time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -153,11 +153,11 @@ async def test_record_read_before_a_change_is_not_remembered_after_it(gateway_db
     reading, go_on = asyncio.Event(), asyncio.Event()
     current = "old"
 
-    async def load(_digest: bytes) -> str:
+    async def load(digests: Sequence[bytes]) -> dict[bytes, str]:
         read = current
         reading.set()
         await go_on.wait()
-        return read
+        return dict.fromkeys(digests, read)
 
     cache = RecordCache[str](feed, load=load, refs={"key": lambda _record: "k"}, most=10)
     await feed.poll()
@@ -175,15 +175,15 @@ async def test_first_use_of_a_key_asks_postgresql_once(world: World) -> None:
     await eventually(lambda: world.gateway.feed.is_current)
     unknown = make_key(b"\x07" * 32).text
     loads = 0
-    records = world.gateway.keys._records
-    load = records._load
+    look_ups = world.gateway.keys._records._look_ups
+    load = look_ups._load
 
-    async def counted(digest: bytes) -> Any:
+    async def counted(digests: Sequence[bytes]) -> Any:
         nonlocal loads
         loads += 1
-        return await load(digest)
+        return await load(digests)
 
-    records._load = counted
+    look_ups._load = counted
     for _ in range(5):
         assert await world.gateway.keys.find(unknown) is None
     assert loads == 1

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import pytest
 
 from services.gateway.store.change_feed import ChangeFeed
@@ -91,9 +93,9 @@ async def test_after_half_an_hour_without_a_poll_everything_is_forgotten(
 async def cache_of(feed: ChangeFeed, most: int = 3) -> tuple[RecordCache[str], list[bytes]]:
     loaded: list[bytes] = []
 
-    async def load(digest: bytes) -> str | None:
-        loaded.append(digest)
-        return None if digest.startswith(b"no") else digest.decode()
+    async def load(digests: Sequence[bytes]) -> dict[bytes, str]:
+        loaded.extend(digests)
+        return {digest: digest.decode() for digest in digests if not digest.startswith(b"no")}
 
     cache = RecordCache[str](
         feed, load=load, refs={"key": lambda record: record, "account": lambda record: record[0]}, most=most

@@ -2,7 +2,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.gateway.api.guards import presented_credential
 from services.gateway.domain.account import valid_email, valid_name
 from services.gateway.domain.api_key import check_of, make_key, may_exist
 from services.gateway.domain.api_key_limits import (
@@ -13,6 +12,7 @@ from services.gateway.domain.api_key_limits import (
     set_by_operator,
 )
 from services.gateway.domain.country import COUNTRIES
+from services.gateway.domain.credential import presented_credential
 from services.gateway.domain.key_access import is_allowed_from, is_in_scope, valid_networks, valid_scopes
 from services.gateway.domain.key_gate import NotEnoughForKey, check_key_gate, required_for_key
 from services.gateway.domain.login_limit import TooManyFailures, customer_of
@@ -191,6 +191,8 @@ def test_retry_after_is_rounded_up() -> None:
         (["Bearer "], [], None),
         ([], ["abc"], "abc"),
         ([], [""], None),
+        ([], ["  "], None),
+        ([], [" abc "], "abc"),
     ],
 )
 def test_credential_is_a_bearer_token_or_a_key(

@@ -1,9 +1,10 @@
 import pytest
 
+from services.gateway.domain import forwarding
 from services.gateway.domain.caller_address import parse_networks
-from services.gateway.domain.forwarding import parse_proxy_path, presented_key, request_headers, upstream_target
+from services.gateway.domain.forwarding import CallerHead, Way, parse_proxy_path
 from services.gateway.domain.route import check_upstream_url, is_private_host
-from shared.errors import DomainError, Invalid
+from shared.errors import Invalid
 
 
 @pytest.mark.parametrize(
@@ -35,25 +36,21 @@ def test_in_production_a_private_upstream_must_be_listed() -> None:
 def test_targets_are_joined_as_they_were_sent() -> None:
     path = parse_proxy_path(b"/proxy/echo/a;b/%252e/")
     assert (path.route, path.rest) == ("echo", b"/a;b/%252e/")
-    assert upstream_target("http://h/v1", path.rest, b"q=%20&r") == b"/v1/a;b/%252e/?q=%20&r"
-    assert upstream_target("http://h", b"", b"") == b"/"
-    assert upstream_target("http://h", b"", b"q") == b"/?q"
-
-
-def test_one_credential() -> None:
-    assert presented_key([(b"x-api-key", b" k ")]) == "k"
-    assert presented_key([(b"authorization", b"bearer k")]) == "k"
-    assert presented_key([(b"authorization", b"Basic k")]) is None
-    assert presented_key([]) is None
-    with pytest.raises(DomainError, match="ambiguous_credentials"):
-        presented_key([(b"x-api-key", b"k"), (b"x-api-key", b"k")])
+    assert Way("http://h/v1", []).target(path.rest, b"q=%20&r") == b"/v1/a;b/%252e/?q=%20&r"
+    assert Way("http://h", []).target(b"", b"") == b"/"
+    assert Way("http://h", []).target(b"", b"q") == b"/?q"
 
 
 def test_underscores_are_dashes_to_some_servers_so_they_are_to_us() -> None:
-    sent = request_headers(
-        [(b"x_tollgate_account", b"a"), (b"x_api_key", b"k"), (b"x_forwarded_for", b"1"), (b"x_mine", b"1")],
-        upstream_url="http://h:8/",
-        own=[],
-        request_id="req_1",
-    )
-    assert sent == [(b"host", b"h:8"), (b"x_mine", b"1"), (b"x-request-id", b"req_1")]
+    head = CallerHead([
+        (b"x_tollgate_account", b"a"), (b"x_api_key", b"k"), (b"x_forwarded_for", b"1"), (b"x_mine", b"1"),
+    ])  # fmt: skip
+    assert head.api_keys == head.forwarded_for == []
+    assert Way("http://h:8/", []).headers(head, "req_1") == [(b"host", b"h:8"), (b"x_mine", b"1"), (b"x-request-id", b"req_1")]
+
+
+def test_ever_new_names_of_headers_are_judged_and_not_remembered() -> None:
+    for number in range(6_000):
+        head = CallerHead([(b"x-tollgate-%d" % number, b"1"), (b"x-mine-%d" % number, b"1")])
+        assert [name for name, _ in head.kept] == [b"x-mine-%d" % number]
+    assert len(forwarding._REQUEST_NAMES) <= forwarding._MOST_NAMES

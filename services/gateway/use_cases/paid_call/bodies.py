@@ -25,8 +25,16 @@ def head_of(status: int, headers: Sequence[Header]) -> list[Header]:
     return without(kept, b"content-length") if status in _BODILESS else kept
 
 
-async def uncharged_body(conversation: Conversation) -> AsyncGenerator[bytes]:
-    """An answer that costs nothing: passed on as it comes."""
+async def uncharged(conversation: Conversation) -> bytes | AsyncGenerator[bytes]:
+    """An answer that costs nothing: whole if it came whole, else as it comes."""
+    whole = conversation.answer.whole
+    if whole is None:
+        return await begun(_uncharged_pieces(conversation))
+    await conversation.close()
+    return whole
+
+
+async def _uncharged_pieces(conversation: Conversation) -> AsyncGenerator[bytes]:
     try:
         yield b""
         while (piece := await conversation.next_piece()) is not None:

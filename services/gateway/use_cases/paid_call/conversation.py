@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Sequence
 from typing import TypeVar
 
 from services.gateway.clients.upstream import UpstreamAnswer, UpstreamFailed
-from services.gateway.domain.forwarding import every, first, request_headers, upstream_target, without
+from services.gateway.domain.forwarding import first, way_to, without
 from services.gateway.use_cases.paid_call.desk import Call, Desk
 from services.gateway.use_cases.paid_call.request import Header
 from shared.contracts.ledger import Result
@@ -28,7 +28,10 @@ class Conversation:
         self._presence = call.request.presence
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + call.route.timeout_ms / 1_000
-        self._wait: asyncio.Timeout | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting: asyncio.Task[object] | None = None
+        self._is_late = False
+        self._is_cutting = False
         self._answer: UpstreamAnswer | None = None
         self._body: AsyncGenerator[bytes] | None = None
         self._presence.when_leaving(self._shorten)
@@ -45,18 +48,15 @@ class Conversation:
     ) -> UpstreamAnswer:
         """Send the request and wait for the answer's head. Raises UpstreamFailed, UpstreamTooSlow."""
         request, route = self._call.request, self._call.route
-        headers = request_headers(
-            request.headers,
-            upstream_url=route.upstream_url,
-            own=route.upstream_headers,
-            request_id=request.request_id,
-        )
+        way = way_to(route.upstream_url, route.upstream_headers)
+        headers = way.headers(self._call.head, request.request_id)
         if accept_encoding is not None:
             headers = [*without(headers, b"accept-encoding"), (b"accept-encoding", accept_encoding)]
-        target = upstream_target(route.upstream_url, self._call.path.rest, request.query)
-        sent = [*headers, *_framing(request.headers, body)]
+        if body is not None:
+            headers.append(_framing(request.headers, body))
+        target = way.target(self._call.path.rest, request.query)
         self._answer = await self._within(
-            self._desk.upstreams.open(request.method, route.upstream_url, target, sent, body)
+            self._desk.upstreams.open(request.method, route.upstream_url, target, headers, body)
         )
         return self._answer
 
@@ -69,39 +69,57 @@ class Conversation:
     async def close(self) -> None:
         """End the exchange; a connection whose answer was not read to its end is closed. Safe to call twice."""
         self._presence.when_leaving(None)
+        if self._timer is not None:
+            self._timer.cancel()
         if self._body is not None:
             await self._body.aclose()
         if self._answer is not None:
             await self._answer.close()
 
     async def _within(self, waiting: Awaitable[T]) -> T:
+        """As `asyncio.timeout_at`, with one timer for all waits of the exchange."""
+        task = asyncio.current_task()
+        assert task is not None
+        cancelled_before = task.cancelling()
+        self._waiting = task
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._deadline, self._expire)
+        elif self._is_late:
+            self._loop.call_soon(self._expire)
         try:
-            async with asyncio.timeout_at(self._deadline) as self._wait:
-                return await waiting
-        except TimeoutError as error:
-            raise UpstreamTooSlow("past the deadline") from error
+            return await waiting
+        except asyncio.CancelledError as error:
+            if self._was_cut(task, cancelled_before):
+                raise UpstreamTooSlow("past the deadline") from error
+            raise
         finally:
-            self._wait = None
+            self._waiting = None
+            self._was_cut(task, cancelled_before)
+
+    def _expire(self) -> None:
+        self._is_late = True
+        if self._waiting is not None and not self._is_cutting:
+            self._is_cutting = True
+            self._waiting.cancel()
+
+    def _was_cut(self, task: asyncio.Task[object], cancelled_before: int) -> bool:
+        """Whether it was we who cancelled the wait, and nobody else did too; asked again: no."""
+        was_cutting, self._is_cutting = self._is_cutting, False
+        return was_cutting and task.uncancel() <= cancelled_before
 
     def _shorten(self) -> None:
         self._deadline = min(self._deadline, self._loop.time() + self._desk.hang_up_read_ms / 1_000)
-        if self._wait is not None:
-            self._wait.reschedule(self._deadline)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = self._loop.call_at(self._deadline, self._expire)
 
 
-def _framing(headers: Sequence[Header], body: bytes | AsyncIterable[bytes] | None) -> list[Header]:
+def _framing(headers: Sequence[Header], body: bytes | AsyncIterable[bytes]) -> Header:
     """How the body that goes upstream is delimited."""
-    if body is None:
-        return []
     if isinstance(body, bytes):
-        return [(b"content-length", b"%d" % len(body))]
+        return (b"content-length", b"%d" % len(body))
     length = first(headers, b"content-length")
-    return [(b"content-length", length)] if length is not None else [(b"transfer-encoding", b"chunked")]
-
-
-def has_body(headers: Sequence[Header]) -> bool:
-    """Whether a request bears one, be it empty."""
-    return bool(every(headers, b"content-length") or every(headers, b"transfer-encoding"))
+    return (b"content-length", length) if length is not None else (b"transfer-encoding", b"chunked")
 
 
 def upstream_refusal(error: UpstreamFailed, undone: Result) -> DomainError:

@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 from uuid import UUID
 
 from services.gateway.clients.billing_ledger import BillingOverloaded, BillingUnavailable
 from services.gateway.clients.upstream import Upstreams
-from services.gateway.domain.forwarding import ProxyPath
+from services.gateway.domain.forwarding import CallerHead, ProxyPath
 from services.gateway.domain.key_record import KeyRecord
 from services.gateway.domain.metering.usage import Usage
 from services.gateway.domain.route import Route
@@ -19,10 +21,11 @@ from shared.clock import Clock
 from shared.contracts import ledger as contract
 from shared.errors import DomainError
 from shared.ids import new_uuid
-from shared.money import Credits
+from shared.money import MILLICREDITS_PER_CREDIT, Credits
 from shared.telemetry import logger
 
 _NOTHING_YET = Usage()
+_CALLS = {outcome: CALLS.labels(outcome) for outcome in get_args(contract.Outcome)}
 CHECKOUT_PATH = "/credits/buy"
 FIRST_ERROR = 400
 
@@ -44,12 +47,13 @@ class Desk:
         return new_uuid(at=self.clock.real_now())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Call:
-    """A call that may go ahead. `id` is its charge's or hold's; `began_ns` is monotonic."""
+    """A call that may go ahead. `id` is its charge's or hold's, a UUID's text; `began_ns` is monotonic."""
 
-    id: UUID
+    id: str
     request: PaidRequest
+    head: CallerHead
     record: KeyRecord
     route: Route
     path: ProxyPath
@@ -58,7 +62,7 @@ class Call:
     def usage(self, outcome: contract.Outcome, usage: Usage = _NOTHING_YET) -> contract.Usage:
         """The call's usage record, as billing keeps it."""
         return {
-            "request_id": str(self.id),
+            "request_id": self.id,
             "route": self.route.name,
             "key_id": self.record.key_id,
             "price_version": self.route.price.version,
@@ -70,12 +74,12 @@ class Call:
 
 def tell_outcome(desk: Desk, call: Call, outcome: contract.Outcome) -> None:
     """Say how the call ended, behind its answer."""
-    CALLS.labels(outcome).inc()
+    _CALLS[outcome].inc()
     latency_ms = (time.monotonic_ns() - call.began_ns) // 1_000_000
     desk.outcomes.tell(
         {
             "account_id": call.record.account_id,
-            "request_id": str(call.id),
+            "request_id": call.id,
             "outcome": outcome,
             "latency_ms": latency_ms,
         }
@@ -85,21 +89,22 @@ def tell_outcome(desk: Desk, call: Call, outcome: contract.Outcome) -> None:
 async def authorise(
     desk: Desk,
     item: contract.Charge | contract.Hold,
-    undo: contract.Reverse | contract.Release,
+    undo: Callable[[], contract.Reverse | contract.Release],
     *,
     required: int,
 ) -> contract.Result:
-    """Post a charge or hold, or raise the refusal. Where the outcome is not known, `undo` is left to be done."""
+    """Post a charge or hold, or raise the refusal. Where the outcome is not known, what `undo` makes is left to be
+    done."""
     try:
         result = await desk.ledger.post(item)
     except BillingOverloaded:
         raise overloaded() from None
     except BillingUnavailable as error:
         if error.may_have_been_posted:
-            desk.undo.later(undo)
+            desk.undo.later(undo())
         raise billing_unavailable() from error
     except asyncio.CancelledError:
-        desk.undo.later(undo)
+        desk.undo.later(undo())
         raise
     if result["verdict"] != "posted":
         raise _refusal(result, required)
@@ -120,10 +125,13 @@ async def undo_now(desk: Desk, item: contract.Reverse | contract.Release) -> con
 
 def credits_headers(charged: int, available: int) -> list[Header]:
     """What this answer cost, and what is available after it (C3)."""
-    return [
-        (b"x-credits-charged", str(Credits(charged)).encode()),
-        (b"x-credits-remaining", str(Credits(available)).encode()),
-    ]
+    return [(b"x-credits-charged", _credits(charged)), (b"x-credits-remaining", _credits(available))]
+
+
+def _credits(millicredits: int) -> bytes:
+    if millicredits >= 0 and not millicredits % MILLICREDITS_PER_CREDIT:
+        return b"%d" % (millicredits // MILLICREDITS_PER_CREDIT)
+    return str(Credits(millicredits)).encode()
 
 
 def _refusal(result: contract.Result, required: int) -> DomainError:

@@ -7,15 +7,8 @@ from datetime import UTC, datetime, timedelta
 from services.gateway.domain.account import AccountSuspended
 from services.gateway.domain.admission import AbuseRule, Admission, Decision
 from services.gateway.domain.caller_address import Network, caller_address
-from services.gateway.domain.forwarding import (
-    Header,
-    ProxyPath,
-    UnknownRoute,
-    check_expectation,
-    every,
-    parse_proxy_path,
-    presented_key,
-)
+from services.gateway.domain.credential import presented_credential
+from services.gateway.domain.forwarding import CallerHead, Header, ProxyPath, UnknownRoute, parse_proxy_path
 from services.gateway.domain.key_access import InvalidApiKey, KeyNotAllowed
 from services.gateway.domain.key_record import KeyRecord
 from services.gateway.domain.route import Route
@@ -30,13 +23,20 @@ from shared.errors import DomainError
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
+class Caller:
+    """Who calls with what, and may. `head` is the request's, read."""
+
+    record: KeyRecord
+    path: ProxyPath
+    head: CallerHead
+
+
+@dataclass(slots=True, eq=False)
 class Entry:
     """What the gate let through. `headers` are the limits', for whatever the answer will be."""
 
-    record: KeyRecord
     route: Route
-    path: ProxyPath
     headers: Sequence[Header]
 
 
@@ -62,51 +62,32 @@ class Gate:
         self._clock = clock
         self._trusted = trusted_proxies
 
-    async def enter(self, request: PaidRequest) -> Entry:
-        """Raises the DomainError of the first rule that refuses."""
-        presented = presented_key(request.headers)
+    async def identify(self, request: PaidRequest) -> Caller:
+        """400, 401, 403. Raises the DomainError of the first rule that refuses."""
+        head = CallerHead(request.headers)
+        presented = presented_credential(head.authorizations, head.api_keys)
         path = parse_proxy_path(request.raw_path)
-        check_expectation(request.headers)
-        address = self._address_of(request)
-        record = await self._record_of(presented, address)
-        self._check_permission(record, path, address)
-        return await self._admit(record, path)
-
-    async def close(self) -> None:
-        await self._limiter.close()
-
-    def _address_of(self, request: PaidRequest) -> str:
-        forwarded = [value.decode("latin-1") for value in every(request.headers, b"x-forwarded-for")]
-        return caller_address(request.peer, forwarded, trusted=self._trusted)
-
-    async def _record_of(self, presented: str | None, address: str) -> KeyRecord:
+        if head.expectations:
+            head.check_expectation()
         if presented is None:
             raise DomainError(
                 "unauthenticated", "Send an API key as Authorization: Bearer or X-API-Key.", headers=_CHALLENGE
             )
         record = await self._keys.find(presented)
         if record is None:
-            await self._abuse.saw_bad_key(address)
+            await self._abuse.saw_bad_key(self._address_of(request, head))
             raise InvalidApiKey
-        return record
+        self._check_permission(request, head, record, path)
+        return Caller(record, path, head)
 
-    def _check_permission(self, record: KeyRecord, path: ProxyPath, address: str) -> None:
-        if record.account_status == "suspended":
-            raise AccountSuspended
-        if not record.covers(f"proxy:{path.route}"):
-            raise KeyNotAllowed("This key's scopes do not cover this route.")
-        if not record.may_come_from(address):
-            raise KeyNotAllowed("This key may not be used from this address.")
-        if record.banned_until is not None and record.is_banned(self._clock.real_now()):
-            raise self._banned(record.banned_until)
-
-    async def _admit(self, record: KeyRecord, path: ProxyPath) -> Entry:
-        """One round trip for ban and limits; an unknown route counts as a call too."""
+    async def admit(self, caller: Caller) -> Entry:
+        """404, 429, and bans that Redis knows of. Many calls share a round trip; an unknown route is a call too."""
+        record = caller.record
         admission = await self._limiter.admit(record)
         if admission.decision is Decision.BANNED:
             raise self._banned(_EPOCH + timedelta(milliseconds=admission.banned_until_ms))
         headers = admission.headers()
-        route = await self._routes.find(path.route)
+        route = self._routes.recall(caller.path.route) or await self._routes.find(caller.path.route)
         if route is None:
             unknown = UnknownRoute()
             unknown.headers |= as_text(headers)
@@ -114,7 +95,23 @@ class Gate:
         if admission.decision is Decision.LIMITED:
             await self._punish(record, admission)
             raise _limited(admission, headers)
-        return Entry(record, route, path, headers)
+        return Entry(route, headers)
+
+    async def close(self) -> None:
+        await self._limiter.close()
+
+    def _address_of(self, request: PaidRequest, head: CallerHead) -> str:
+        return caller_address(request.peer, head.forwarded_for, trusted=self._trusted)
+
+    def _check_permission(self, request: PaidRequest, head: CallerHead, record: KeyRecord, path: ProxyPath) -> None:
+        if record.account_status == "suspended":
+            raise AccountSuspended
+        if not record.may_call(path.route):
+            raise KeyNotAllowed("This key's scopes do not cover this route.")
+        if record.allowed_ips and not record.may_come_from(self._address_of(request, head)):
+            raise KeyNotAllowed("This key may not be used from this address.")
+        if record.banned_until is not None and record.is_banned(self._clock.real_now()):
+            raise self._banned(record.banned_until)
 
     async def _punish(self, record: KeyRecord, admission: Admission) -> None:
         if admission.refused >= self._rule.refused_calls:

@@ -4,11 +4,10 @@ fails, or answers 4xx or 5xx, before the answer's head leaves; and where it is c
 from collections.abc import AsyncGenerator
 
 from services.gateway.clients.upstream import UpstreamFailed
-from services.gateway.use_cases.paid_call.bodies import begun, head_of, uncharged_body
+from services.gateway.use_cases.paid_call.bodies import begun, head_of, uncharged
 from services.gateway.use_cases.paid_call.conversation import (
     Conversation,
     UpstreamTooSlow,
-    has_body,
     upstream_refusal,
 )
 from services.gateway.use_cases.paid_call.desk import (
@@ -33,7 +32,7 @@ async def call_at_known_price(desk: Desk, call: Call) -> PaidAnswer:
     conversation = Conversation(desk, call)
     try:
         await _open(call, conversation, receipt)
-        return await _answer(desk, call, conversation, receipt, charged)
+        return await _answer(call, conversation, receipt, charged)
     except BaseException:
         receipt.abandon()
         await conversation.close()
@@ -43,17 +42,25 @@ async def call_at_known_price(desk: Desk, call: Call) -> PaidAnswer:
 class _Receipt:
     """The durable charge: it ends standing or taken back, once."""
 
+    __slots__ = ("_call", "_desk", "_is_settled", "_reversal")
+
     def __init__(self, desk: Desk, call: Call) -> None:
         self._desk = desk
         self._call = call
         self._is_settled = False
-        self.reversal: contract.Reverse = {
-            "op": "reverse",
-            "id": str(desk.new_uuid()),
-            "charge_id": str(call.id),
-            "account_id": call.record.account_id,
-            "outcome": "upstream_failed",
-        }
+        self._reversal: contract.Reverse | None = None
+
+    def reversal(self) -> contract.Reverse:
+        """The item that takes it back, the same each time. Few calls need one."""
+        if self._reversal is None:
+            self._reversal = {
+                "op": "reverse",
+                "id": str(self._desk.new_uuid()),
+                "charge_id": self._call.id,
+                "account_id": self._call.record.account_id,
+                "outcome": "upstream_failed",
+            }
+        return self._reversal
 
     def stands(self) -> None:
         """The charge was for something."""
@@ -64,20 +71,20 @@ class _Receipt:
         """Reverse durably. Where billing does not answer: later, and `billing_unavailable`."""
         self._is_settled = True
         tell_outcome(self._desk, self._call, "upstream_failed")
-        return await undo_now(self._desk, self.reversal)
+        return await undo_now(self._desk, self.reversal())
 
     def abandon(self) -> None:
         """Reverse later, unless it is settled."""
         if not self._is_settled:
             self._is_settled = True
             tell_outcome(self._desk, self._call, "upstream_failed")
-            self._desk.undo.later(self.reversal)
+            self._desk.undo.later(self.reversal())
 
 
 async def _open(call: Call, conversation: Conversation, receipt: _Receipt) -> None:
     request = call.request
     try:
-        await conversation.open(request.body if has_body(request.headers) else None)
+        await conversation.open(request.body if call.head.has_body else None)
     except UpstreamFailed as error:
         if request.presence.has_left and isinstance(error, UpstreamTooSlow):
             receipt.stands()
@@ -87,17 +94,21 @@ async def _open(call: Call, conversation: Conversation, receipt: _Receipt) -> No
 
 
 async def _answer(
-    desk: Desk, call: Call, conversation: Conversation, receipt: _Receipt, charged: contract.Result
+    call: Call, conversation: Conversation, receipt: _Receipt, charged: contract.Result
 ) -> PaidAnswer:
     answer = conversation.answer
     headers = head_of(answer.status, answer.headers)
     if answer.status >= FIRST_ERROR and not call.route.charge_errors:
         undone = await receipt.take_back()
         headers += credits_headers(0, undone["available"])
-        return PaidAnswer(answer.status, headers, await begun(uncharged_body(conversation)))
+        return PaidAnswer(answer.status, headers, await uncharged(conversation))
     headers += credits_headers(charged["charged"], charged["available"])
-    body = _charged_body(conversation, receipt, call)
-    return PaidAnswer(answer.status, headers, await begun(body))
+    if answer.whole is None:
+        body = _charged_body(conversation, receipt, call)
+        return PaidAnswer(answer.status, headers, await begun(body))
+    receipt.stands()
+    await conversation.close()
+    return PaidAnswer(answer.status, headers, answer.whole)
 
 
 async def _charged_body(conversation: Conversation, receipt: _Receipt, call: Call) -> AsyncGenerator[bytes]:
@@ -130,7 +141,7 @@ async def _take_back_from_cut(receipt: _Receipt) -> None:
 def _charge(call: Call, amount: int) -> contract.Charge:
     return {
         "op": "charge",
-        "id": str(call.id),
+        "id": call.id,
         "account_id": call.record.account_id,
         "amount": amount,
         "usage": call.usage("unknown"),

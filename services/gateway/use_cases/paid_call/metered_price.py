@@ -8,11 +8,10 @@ from services.gateway.domain.forwarding import every, first
 from services.gateway.domain.metering.accept import readable_encodings
 from services.gateway.domain.metering.requests import MeteredRequest, read_request
 from services.gateway.domain.price import HoldBounds, hold_bounds
-from services.gateway.use_cases.paid_call.bodies import begun, head_of, uncharged_body, whole_body
+from services.gateway.use_cases.paid_call.bodies import head_of, uncharged, whole_body
 from services.gateway.use_cases.paid_call.conversation import (
     Conversation,
     UpstreamTooSlow,
-    has_body,
     upstream_refusal,
 )
 from services.gateway.use_cases.paid_call.desk import FIRST_ERROR, Call, Desk, authorise, credits_headers
@@ -30,7 +29,7 @@ async def call_at_metered_price(desk: Desk, call: Call) -> PaidAnswer:
     await authorise(
         desk,
         tab.hold(amount=bounds.amount, at_least=bounds.at_least),
-        tab.release_item,
+        lambda: tab.release_item,
         required=bounds.at_least,
     )
     conversation = Conversation(desk, call)
@@ -71,7 +70,7 @@ async def _open(call: Call, conversation: Conversation, tab: Tab, asked: Metered
     request = call.request
     accepted = readable_encodings(every(request.headers, b"accept-encoding"), is_stream=asked.is_stream)
     try:
-        await conversation.open(asked.body if has_body(request.headers) else None, accept_encoding=accepted)
+        await conversation.open(asked.body if call.head.has_body else None, accept_encoding=accepted)
     except UpstreamFailed as error:
         if request.presence.has_left and isinstance(error, UpstreamTooSlow):
             await tab.capture_estimate(streamed_tokens=0)
@@ -85,6 +84,6 @@ async def _answer(call: Call, conversation: Conversation, tab: Tab, asked: Meter
     if answer.status >= FIRST_ERROR and not call.route.charge_errors:
         undone = await tab.release()
         headers = head_of(answer.status, answer.headers) + credits_headers(0, undone["available"])
-        return PaidAnswer(answer.status, headers, await begun(uncharged_body(conversation)))
+        return PaidAnswer(answer.status, headers, await uncharged(conversation))
     metered = MeteredAnswer(call, conversation, tab, hides_usage_event=asked.hides_usage_event)
     return await metered.answer()

@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
-from uuid import UUID
 
 from redis.asyncio import Redis
 
@@ -22,8 +21,9 @@ from services.gateway.store.change_feed import ChangeFeed
 from services.gateway.store.key_directory import KeyDirectory
 from services.gateway.store.paid_repeats import PaidRepeats
 from services.gateway.use_cases.paid_call.abuse import Abuse
-from services.gateway.use_cases.paid_call.desk import Call, Desk
-from services.gateway.use_cases.paid_call.gate import Entry, Gate, as_text
+from services.gateway.use_cases.paid_call.crowd import Crowd
+from services.gateway.use_cases.paid_call.desk import Call, Desk, overloaded
+from services.gateway.use_cases.paid_call.gate import Caller, Gate, as_text
 from services.gateway.use_cases.paid_call.known_price import call_at_known_price
 from services.gateway.use_cases.paid_call.limiter import Limiter
 from services.gateway.use_cases.paid_call.metered_price import call_at_metered_price
@@ -38,7 +38,7 @@ from services.gateway.use_cases.route_directory import RouteDirectory
 from shared.clock import Clock
 from shared.db import Database
 from shared.errors import DomainError
-from shared.ids import decode
+from shared.ids import uuid_text_of
 from shared.service_auth import Minter
 
 LAST_WORK_SECONDS = 3.0
@@ -82,6 +82,8 @@ class PaidApi:
             trusted_proxies=parse_networks(settings.trusted_proxies),
         )
         self._ledger = _ledger(settings, minter)
+        self._crowd = Crowd(settings.paid_calls_per_account)
+        self._longest_wait_ns = settings.paid_wait_ms * 1_000_000
         self._undo = Undo(self._ledger)
         self._outcomes = Outcomes(self._ledger)
         self._progress = Progress()
@@ -103,18 +105,38 @@ class PaidApi:
         began_ns = time.monotonic_ns()
         try:
             key = key_of(request.headers)
-            entry = await self._gate.enter(request)
+            caller = await self._gate.identify(request)
+            account_id = caller.record.identity.account_id
+            self._crowd.enter(account_id)
         except DomainError as refusal:
             REFUSED.labels(refusal.code).inc()
             raise
-        call = Call(self._id_of(request), request, entry.record, entry.route, entry.path, began_ns)
         try:
+            answer = await self._admitted(request, caller, key, began_ns)
+        except BaseException as error:
+            self._crowd.leave(account_id)
+            if isinstance(error, DomainError):
+                REFUSED.labels(error.code).inc()
+            raise
+        if isinstance(answer.body, bytes):
+            self._crowd.leave(account_id)
+        else:
+            answer.body = await self._crowd.leave_after(account_id, answer.body)
+        return answer
+
+    async def _admitted(self, request: PaidRequest, caller: Caller, key: str | None, began_ns: int) -> PaidAnswer:
+        entry = await self._gate.admit(caller)
+        try:
+            if time.monotonic_ns() - began_ns > self._longest_wait_ns:
+                raise overloaded()
+            call_id = uuid_text_of("req", request.request_id) or str(self._desk.new_uuid())
+            call = Call(call_id, request, caller.head, caller.record, entry.route, caller.path, began_ns)
             answer = await (self._paid(self._desk, call) if key is None else self._once(call, key))
         except DomainError as refusal:
-            REFUSED.labels(refusal.code).inc()
             refusal.headers |= as_text(entry.headers)
             raise
-        return _with_limits(answer, entry)
+        answer.headers += entry.headers
+        return answer
 
     async def _paid(self, desk: Desk, call: Call) -> PaidAnswer:
         if call.route.price.is_known_beforehand:
@@ -124,11 +146,6 @@ class PaidApi:
     async def _once(self, call: Call, key: str) -> PaidAnswer:
         """Charged once, however often it is sent with its Idempotency-Key."""
         return await self._repeats.call(self._desk, call, key, self._paid)
-
-    def _id_of(self, request: PaidRequest) -> UUID:
-        """The request's own id names its charge or hold too."""
-        named = decode("req", request.request_id)
-        return named if named is not None else self._desk.new_uuid()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -149,12 +166,9 @@ class PaidApi:
                 async with asyncio.timeout(LAST_WORK_SECONDS):
                     await self._undo.work_off()
                     await self._outcomes.tell_waiting()
+            await self._gate.close()
             await self._ledger.close()
             await self._upstreams.close()
-
-
-def _with_limits(answer: PaidAnswer, entry: Entry) -> PaidAnswer:
-    return PaidAnswer(answer.status, [*answer.headers, *entry.headers], answer.body)
 
 
 def _ban_policy(settings: Settings) -> BanPolicy:

@@ -12,6 +12,7 @@ from services.gateway.clients.billing_ledger import BillingOverloaded, BillingUn
 from services.gateway.domain.metering.usage import Usage
 from services.gateway.domain.paid_repeat import Asked, Intent, Kept, Step, Terms, in_progress, may_resume
 from services.gateway.store.paid_repeats import Holder, PaidRepeats, Place, RepeatsUnavailable, Run
+from services.gateway.use_cases.paid_call.crash_points import reach
 from services.gateway.use_cases.paid_call.desk import Call, Desk
 from services.gateway.use_cases.paid_call.metrics import REPEATS
 from services.gateway.use_cases.paid_call.undo import Undo
@@ -33,7 +34,7 @@ class Ticket:
         self._call = call
         self._asked = asked
         self.place = place
-        self._own_id = self._id = call.id
+        self._own_id = self._id = UUID(call.id)
         self._terms: Terms | None = None
         self._intent: Intent | None = None
         self._paid: contract.Result | None = None
@@ -70,6 +71,7 @@ class Ticket:
             self.is_running, self._is_over = False, True
             REPEATS.labels(refusal.code).inc()
             raise
+        reach("after_take")
         if found is None:
             return await self._post_first(item)
         return await self._repeat(item, run, *found)
@@ -159,6 +161,7 @@ class Ticket:
         if not is_mine:
             return _lost()
         self._intent = intent
+        reach("after_intent")
         result = await self._desk.ledger.post(renamed)
         self._stands = result["verdict"] == "posted"
         return result
@@ -189,6 +192,7 @@ class Ticket:
         if holder is Holder.ANOTHERS:
             self._is_over = True
             return None
+        reach("after_giving_up")
         result: contract.Result | None = None
         for item in self._standing():
             result = await self._desk.ledger.post(item)
@@ -246,6 +250,7 @@ class Ticket:
         `service_unavailable`, `idempotency_in_progress`: the answer must not end, and is given back."""
         if self._is_over or self.is_answered or not self._stands:
             return
+        reach("before_answered")
         try:
             is_mine = await self._repeats.answer(self.place)
         except RepeatsUnavailable as error:
@@ -255,6 +260,7 @@ class Ticket:
             self.later()
             raise in_progress()
         self.is_answered, self.is_running = True, False
+        reach("after_answered")
 
     async def end_unanswered(self) -> None:
         """The call is over without an answer's end. Who left may not have it again for nothing; what may be charged
