@@ -159,6 +159,14 @@ async def test_a_month_is_not_over_while_one_of_its_calls_runs(billing: Any, own
 
 
 @pytest.mark.usefixtures("old_months")
+async def test_no_month_is_summed_up_that_a_posting_may_still_reach(billing: Any, owner: Owner) -> None:
+    await roll_up_all(billing)
+    begun = {row["month"] for row in await owner("SELECT month FROM usage_months")}
+    assert OLD in begun
+    assert not begun & {months_ago(count) for count in (2, 1, 0, -1)}
+
+
+@pytest.mark.usefixtures("old_months")
 async def test_running_statements_are_not_waited_for(billing: Any, owner: Owner, account_id: str) -> None:
     await record(owner, account_id, OLD, 3)
     await roll_up_all(billing)
