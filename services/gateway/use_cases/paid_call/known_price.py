@@ -10,6 +10,7 @@ from services.gateway.use_cases.paid_call.conversation import (
     UpstreamTooSlow,
     upstream_refusal,
 )
+from services.gateway.use_cases.paid_call.crash_points import reach
 from services.gateway.use_cases.paid_call.desk import (
     FIRST_ERROR,
     Call,
@@ -29,9 +30,11 @@ async def call_at_known_price(desk: Desk, call: Call) -> PaidAnswer:
     amount = call.route.price.fixed
     receipt = _Receipt(desk, call)
     charged = await authorise(desk, _charge(call, amount), receipt.reversal, required=amount)
+    reach("after_charge")
     conversation = Conversation(desk, call)
     try:
         await _open(call, conversation, receipt)
+        reach("after_forward")
         return await _answer(call, conversation, receipt, charged)
     except BaseException:
         receipt.abandon()
@@ -71,7 +74,10 @@ class _Receipt:
         """Reverse durably. Where billing does not answer: later, and `billing_unavailable`."""
         self._is_settled = True
         tell_outcome(self._desk, self._call, "upstream_failed")
-        return await undo_now(self._desk, self.reversal())
+        reach("before_reversal")
+        undone = await undo_now(self._desk, self.reversal())
+        reach("after_reversal")
+        return undone
 
     def abandon(self) -> None:
         """Reverse later, unless it is settled."""
@@ -93,9 +99,7 @@ async def _open(call: Call, conversation: Conversation, receipt: _Receipt) -> No
         raise upstream_refusal(error, undone) from error
 
 
-async def _answer(
-    call: Call, conversation: Conversation, receipt: _Receipt, charged: contract.Result
-) -> PaidAnswer:
+async def _answer(call: Call, conversation: Conversation, receipt: _Receipt, charged: contract.Result) -> PaidAnswer:
     answer = conversation.answer
     headers = head_of(answer.status, answer.headers)
     if answer.status >= FIRST_ERROR and not call.route.charge_errors:

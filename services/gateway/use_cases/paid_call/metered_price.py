@@ -14,6 +14,7 @@ from services.gateway.use_cases.paid_call.conversation import (
     UpstreamTooSlow,
     upstream_refusal,
 )
+from services.gateway.use_cases.paid_call.crash_points import reach
 from services.gateway.use_cases.paid_call.desk import FIRST_ERROR, Call, Desk, authorise, credits_headers
 from services.gateway.use_cases.paid_call.metered_answer import MeteredAnswer
 from services.gateway.use_cases.paid_call.request import CallerLeft, PaidAnswer, request_timeout
@@ -32,9 +33,11 @@ async def call_at_metered_price(desk: Desk, call: Call) -> PaidAnswer:
         lambda: tab.release_item,
         required=bounds.at_least,
     )
+    reach("after_hold")
     conversation = Conversation(desk, call)
     try:
         await _open(call, conversation, tab, asked)
+        reach("after_forward")
         return await _answer(call, conversation, tab, asked)
     except BaseException:
         tab.abandon()

@@ -20,6 +20,7 @@ from services.gateway.store.buckets import Buckets
 from services.gateway.store.change_feed import ChangeFeed
 from services.gateway.store.key_directory import KeyDirectory
 from services.gateway.store.paid_repeats import PaidRepeats
+from services.gateway.use_cases.paid_call import crash_points
 from services.gateway.use_cases.paid_call.abuse import Abuse
 from services.gateway.use_cases.paid_call.crowd import Crowd
 from services.gateway.use_cases.paid_call.desk import Call, Desk, overloaded
@@ -81,6 +82,7 @@ class PaidApi:
             clock=clock,
             trusted_proxies=parse_networks(settings.trusted_proxies),
         )
+        crash_points.arm(settings.crash_at)
         self._ledger = _ledger(settings, minter)
         self._crowd = Crowd(settings.paid_calls_per_account)
         self._longest_wait_ns = settings.paid_wait_ms * 1_000_000

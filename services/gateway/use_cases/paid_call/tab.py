@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from services.gateway.clients.billing_ledger import BillingOverloaded, BillingUnavailable
 from services.gateway.domain.metering.usage import Usage
+from services.gateway.use_cases.paid_call.crash_points import reach
 from services.gateway.use_cases.paid_call.desk import Call, Desk, billing_unavailable, tell_outcome, undo_now
 from services.gateway.use_cases.paid_call.metrics import METERING_FAULTS, WRITTEN_OFF
 from shared.contracts import ledger as contract
@@ -75,10 +76,12 @@ class Tab:
             METERING_FAULTS.labels(self._call.route.name, usage.fault).inc()
         self._capture_was_tried = True
         self._desk.progress.forget(self)
+        reach("before_capture")
         try:
             result = await self._desk.ledger.post(self._capture(cost, usage, outcome))
         except (BillingUnavailable, BillingOverloaded) as error:
             raise CannotCapture from error
+        reach("after_capture")
         if result["verdict"] != "posted":
             logger.warning("capture_refused", verdict=result["verdict"], account_id=self._call.record.account_id)
             self._is_closed = True
@@ -100,7 +103,10 @@ class Tab:
         """Charge nothing, durably; where billing does not answer: later, and `billing_unavailable`."""
         self._close()
         tell_outcome(self._desk, self._call, "upstream_failed")
-        return await undo_now(self._desk, self.release_item)
+        reach("before_release")
+        released = await undo_now(self._desk, self.release_item)
+        reach("after_release")
+        return released
 
     def leave_to_expiry(self) -> None:
         """Most of the answer is out and its charge is not known to stand: the hold's expiry decides."""
