@@ -268,10 +268,11 @@ def _results(status: int, answer: bytes, expected: int) -> list[contract.Result]
         return None
     try:
         results: list[contract.Result] = orjson.loads(answer)["results"]
+        answered = len(results)
     except (ValueError, KeyError, TypeError):
         logger.error("postings_unreadable")
         return None
-    if len(results) != expected:
-        logger.error("postings_miscounted", asked=expected, answered=len(results))
+    if answered != expected:
+        logger.error("postings_miscounted", asked=expected, answered=answered)
         return None
     return results
