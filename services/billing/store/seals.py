@@ -4,7 +4,7 @@ Transfers are read in the order (xid, account_id, id), by the index on xid. A pl
 any more: only transactions under the snapshot's `xmin` are sealed, and all of those had ended.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -84,7 +84,7 @@ async def next_batch(ledger: Ledger, after: Watermark, *, limit: int) -> Batch |
         after.id,
         limit,
     )
-    return Batch(merkle.split(row["leaves"]), _place(row)) if row is not None else None
+    return Batch(merkle.split(row["leaves"]), place_of(row)) if row is not None else None
 
 
 async def waits(ledger: Ledger, after: Watermark, *, before_xid: int | None = None) -> bool:
@@ -118,7 +118,7 @@ async def posted_at_place(ledger: Ledger, account_id: str, transfer_id: UUID) ->
     row = await ledger.fetchrow(
         "SELECT * FROM transfers WHERE account_id = $1 AND id = $2 AND kind <> 'void'", account_id, transfer_id
     )
-    return (Posted(transfer_from(row), row["created_at"]), _place(row)) if row is not None else None
+    return (Posted(transfer_from(row), row["created_at"]), place_of(row)) if row is not None else None
 
 
 async def over(ledger: Ledger, place: Watermark) -> Seal | None:
@@ -188,7 +188,11 @@ async def stream(ledger: Ledger) -> AsyncIterator[list[Seal]]:
         yield [_seal(row) for row in rows]
 
 
-async def stream_leaves(ledger: Ledger, *, to: Watermark) -> AsyncIterator[list[tuple[Watermark, bytes]]]:
+LeafRow = Any
+"""A transfer's place and its `leaf`, as the driver gives them: `place_of` makes the few that are looked at."""
+
+
+async def stream_leaves(ledger: Ledger, *, to: Watermark) -> AsyncIterator[Sequence[LeafRow]]:
     """Every transfer's place and leaf up to a place, in order and in pages."""
     cursor = await ledger.cursor(
         f"""
@@ -200,10 +204,10 @@ async def stream_leaves(ledger: Ledger, *, to: Watermark) -> AsyncIterator[list[
         to.id,
     )
     while rows := await cursor.fetch(_PAGE):
-        yield [(_place(row), row["leaf"]) for row in rows]
+        yield rows
 
 
-def _place(row: Any) -> Watermark:
+def place_of(row: LeafRow) -> Watermark:
     return Watermark(row["xid"], row["account_id"], row["id"])
 
 

@@ -3,10 +3,10 @@
 import asyncio
 import time
 from bisect import bisect_right
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from services.billing.domain.seal.audit import SealAuditor, SealProof
-from services.billing.domain.seal.chain import Seal, Watermark
+from services.billing.domain.seal.chain import Seal
 from services.billing.domain.seal.checkpoint import Checkpoint, Signer
 from services.billing.store import checkpoints, seals
 from services.billing.store.ledger_connection import ledger_snapshot, ledger_transaction
@@ -56,17 +56,17 @@ async def _everything_is_sealed(database: Database, patience: float) -> bool:
 class _Leaves:
     """The book's leaves, handed out seal by seal."""
 
-    def __init__(self, pages: AsyncIterator[list[tuple[Watermark, bytes]]]) -> None:
+    def __init__(self, pages: AsyncIterator[Sequence[seals.LeafRow]]) -> None:
         self._pages = pages
-        self._page: list[tuple[Watermark, bytes]] = []
+        self._page: Sequence[seals.LeafRow] = []
         self._at = 0
 
     async def of(self, seal: Seal) -> list[bytes]:
         """Those that were not handed out yet, up to the seal's place; at most one more than it says that it has."""
         found: list[bytes] = []
         while True:
-            end = bisect_right(self._page, seal.last, lo=self._at, key=_place)
-            found += [leaf for _, leaf in self._page[self._at : end]][: seal.leaves + 1 - len(found)]
+            end = bisect_right(self._page, seal.last, lo=self._at, key=seals.place_of)
+            found += [row["leaf"] for row in self._page[self._at : end]][: seal.leaves + 1 - len(found)]
             self._at = end
             if end < len(self._page):
                 return found
@@ -90,7 +90,3 @@ class _Checkpoints:
                 return found
             found.append(self._next)
             self._next = None
-
-
-def _place(row: tuple[Watermark, bytes]) -> Watermark:
-    return row[0]
