@@ -7,7 +7,8 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -15,6 +16,7 @@ from fastapi import FastAPI
 
 from shared.doors.protocol import ProblemProtocol
 from shared.loops import Loop, running
+from shared.processes import Processes, bound_with_others
 from shared.settings import ServiceSettings, described, load
 from shared.telemetry import configure_logging, logger
 
@@ -33,8 +35,10 @@ def run(
     open_service: Opener,
     loops: Loops,
     extra: dict[str, Callable[[Any, Sequence[str]], None]] | None = None,
+    processes: Callable[[Any], int] = lambda _settings: 1,
 ) -> None:
-    """Parse the command line and do it. `extra` are commands of the service's own, given settings and the rest."""
+    """Parse the command line and do it. `extra` are commands of the service's own, given settings and the rest;
+    `processes` says how many processes `serve` is."""
     command, options, rest = _parse(name, extra or {})
     if command == "settings":
         sys.stdout.write("\n".join(described(settings)) + "\n")
@@ -46,7 +50,7 @@ def run(
 
         migrations.main(name, loaded.database_owner_url, loaded.database_url)
     elif command == "serve":
-        serve(create_app(loaded), host=options.host, port=options.port)
+        serve(partial(create_app, loaded), host=options.host, port=options.port, processes=processes(loaded))
     elif command == "worker":
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_work(loaded, open_service, loops))
@@ -69,9 +73,32 @@ def _parse(name: str, extra: dict[str, Any]) -> tuple[str, argparse.Namespace, l
     return options.command, options, rest
 
 
-def serve(app: FastAPI, *, host: str, port: int) -> None:
-    """Answer HTTP until SIGTERM or SIGINT."""
-    uvicorn.run(app, host=host, port=port, **uvicorn_options(app))
+def serve(create: Callable[[], FastAPI], *, host: str, port: int, processes: int) -> None:
+    """Answer HTTP until SIGTERM or SIGINT: by this process, or by so many children of it."""
+    if processes == 1:
+        app = create()
+        uvicorn.run(app, host=host, port=port, **uvicorn_options(app))
+        return
+
+    def child(_number: int, say_ready: Callable[[], None]) -> None:
+        app = create()
+        server = _Child(uvicorn.Config(app, **uvicorn_options(app)), say_ready)
+        server.run(sockets=[bound_with_others(host, port)])
+
+    with closing(bound_with_others(host, port)):  # the port is ours, also while no child lives
+        raise SystemExit(Processes(processes, child).run())
+
+
+class _Child(uvicorn.Server):
+    """A server that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, say_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._say_ready = say_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._say_ready()
 
 
 def uvicorn_options(app: object) -> dict[str, Any]:

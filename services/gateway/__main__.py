@@ -56,5 +56,6 @@ if __name__ == "__main__":
         create_app=create_app,
         open_service=open_service,
         loops=loops,
+        processes=lambda settings: settings.gateway_processes,
         extra={"seed": _seed, "create-operator": _create_operator},
     )
