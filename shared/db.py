@@ -64,13 +64,24 @@ class Database:
             async with self._pool_made:
                 if self._pool is None:
                     self._pool = await asyncpg.create_pool(
-                        self._url.set(drivername="postgresql").render_as_string(hide_password=False),
+                        self._raw_url(),
                         min_size=0,
                         max_size=self._pool_size,
                         timeout=CONNECT_TIMEOUT_SECONDS,
                         server_settings=self._settings,
                     )
         return self._pool
+
+    async def dedicated(self, *, lock_timeout_ms: int = LOCK_TIMEOUT_MS) -> asyncpg.Connection:
+        """A raw connection of the caller's own, outside every pool; the caller closes it."""
+        return await asyncpg.connect(
+            self._raw_url(),
+            timeout=CONNECT_TIMEOUT_SECONDS,
+            server_settings={**self._settings, "lock_timeout": str(lock_timeout_ms)},
+        )
+
+    def _raw_url(self) -> str:
+        return self._url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     async def answers(self) -> bool:
         """Whether PostgreSQL answers a trivial query."""

@@ -24,6 +24,7 @@ from services.billing.clients.gateway import Gateway
 from services.billing.clients.stripe import StripeGate
 from services.billing.service import WEBHOOKS_BELL, Billing
 from services.billing.settings import Settings
+from services.billing.use_cases.posting.poster import Poster
 from services.billing.worker import loops
 from shared import bus, doors, service_main
 from shared.clock import Clock, SystemClock
@@ -90,8 +91,10 @@ def _build(settings: Settings, clock: Clock) -> Billing:
     fraud = ServiceClient(
         settings.fraud_url, audience="fraud", minter=minter, deadline_seconds=settings.fraud_timeout_seconds
     )
+    database = Database(settings.database_url, pool_size=settings.database_pool_size, application=NAME)
     return Billing(
-        database=Database(settings.database_url, pool_size=settings.database_pool_size, application=NAME),
+        database=database,
+        poster=Poster(database, clock),
         redis=bus.connect(settings.redis_url),
         clock=clock,
         settings=settings,
@@ -107,6 +110,6 @@ def _build(settings: Settings, clock: Clock) -> Billing:
 
 
 async def _close(billing: Billing) -> None:
-    for part in (billing.stripe, billing.fraud, billing.gateway, billing.database):
+    for part in (billing.poster, billing.stripe, billing.fraud, billing.gateway, billing.database):
         await part.close()
     await billing.redis.aclose()

@@ -1,19 +1,30 @@
 """Billing as one value: what its routes and loops work with."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from redis.asyncio import Redis
 
 from services.billing.clients.fraud import Fraud
 from services.billing.clients.gateway import Gateway
 from services.billing.clients.stripe import StripeGate
+from services.billing.domain.ledger.items import Item, Result
 from services.billing.settings import Settings
 from shared.clock import Clock
 from shared.db import Database
 
 WEBHOOKS_BELL = "billing:webhooks"
 """The channel that rings when one of Stripe's events has been stored."""
+
+
+class Posting(Protocol):
+    """How items of paid calls are posted: `use_cases.posting`."""
+
+    async def post(self, items: Sequence[Item], *, within_ms: int | None = None) -> Sequence[Result]: ...
+
+    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,7 @@ class Billing:
     """
 
     database: Database
+    poster: Posting
     redis: Redis
     clock: Clock
     settings: Settings

@@ -14,7 +14,6 @@ from services.billing.domain.ledger import items as domain
 from services.billing.domain.ledger.items import Call, Item, Result
 from services.billing.domain.ledger.usage import Ending
 from services.billing.use_cases import credits, usage
-from services.billing.use_cases.post_items import post_items
 from shared.contracts import ledger as contract
 from shared.doors import StrictRoute, Wire, answer, guarded
 from shared.money import MAX_MILLICREDITS
@@ -118,7 +117,20 @@ class ReleaseWire(Wire):
         return domain.Release(self.hold_id, self.account_id, self.outcome)
 
 
-ItemWire = Annotated[ChargeWire | ReverseWire | HoldWire | CaptureWire | ReleaseWire, Field(discriminator="op")]
+class ProgressWire(Wire):
+    op: Literal["progress"]
+    hold_id: Id
+    account_id: Account
+    amount: Amount
+    usage: UsageWire
+
+    def item(self) -> Item:
+        return domain.Progress(self.hold_id, self.account_id, self.amount, self.usage.call())
+
+
+ItemWire = Annotated[
+    ChargeWire | ReverseWire | HoldWire | CaptureWire | ReleaseWire | ProgressWire, Field(discriminator="op")
+]
 
 
 class PostingsWire(Wire):
@@ -141,8 +153,8 @@ class EndingsWire(Wire):
 @guarded(service_required)
 async def postings(request: Request, body: PostingsWire) -> Response:
     """Judge each item alone, in order; durable before the answer leaves."""
-    billing = billing_of(request)
-    results = await post_items(billing.database, billing.clock, [wire.item() for wire in body.items])
+    poster = billing_of(request).poster
+    results = await poster.post([wire.item() for wire in body.items], within_ms=body.deadline_ms)
     return answer({"results": _views(results)})
 
 

@@ -33,7 +33,7 @@ async def ledger_transaction(database: Database, *, lock_ms: int | None = None) 
     back, where a unique key or a lock refused it; `lock_ms` bounds each wait for a lock more tightly than all else."""
     pool = await database.asyncpg_pool()
     async with pool.acquire(timeout=POOL_WAIT_SECONDS) as connection:
-        with _translated():
+        with translated():
             async with connection.transaction():
                 if lock_ms is not None:
                     await connection.execute(f"SET LOCAL lock_timeout = {lock_ms:d}")
@@ -61,7 +61,8 @@ async def ledger_of(connection: Connection) -> Ledger:
 
 
 @contextlib.contextmanager
-def _translated() -> Any:
+def translated() -> Any:
+    """Says what the ledger knows how to go on from, in its own words."""
     try:
         yield
     except asyncpg.UniqueViolationError as error:

@@ -1,4 +1,5 @@
-"""Postings of paid calls: a batch of items is one transaction, decided in memory under its wallets' locks.
+"""The exact way to post: a batch of items is one transaction, decided in memory under its wallets' locks. It takes
+whatever comes; what is plain and frequent goes by `posting.swift`.
 
 New ids are not looked up before they are inserted: the unique key undoes the batch that meets a known one, and only
 then is every id looked up and the batch decided again. The same is done where a refused item may have been posted
@@ -8,13 +9,14 @@ before. An asker who does not know what became of a batch sends it again with th
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from services.billing.domain.ledger.book import Book, Decision
 from services.billing.domain.ledger.decide import decide
 from services.billing.domain.ledger.items import Charge, Hold, Item, Result, Verdict
 from services.billing.store import ledger_batches
 from services.billing.store.ledger_connection import IdTaken, Ledger, WalletsBusy, ledger_transaction
-from services.billing.use_cases.grant_expiry import expire_due
+from services.billing.use_cases.grant_expiry import expire_due, is_due
 from shared.clock import Clock
 from shared.db import Database
 from shared.errors import DomainError
@@ -45,13 +47,22 @@ async def post_items(database: Database, clock: Clock, items: Sequence[Item]) ->
     """Judge and post each item, in order; durable when it returns. Where a wallet is locked by somebody else for long,
     the other accounts' items are posted without it, and its charges and holds answered `busy`. DomainError
     `service_unavailable` where such a wallet's item may not be given up: the same items can be sent again."""
+    outcomes = await post_each(database, clock, items)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return [outcome for outcome in outcomes if isinstance(outcome, Result)]
+
+
+async def post_each(database: Database, clock: Clock, items: Sequence[Item]) -> Sequence[Result | BaseException]:
+    """As `post_items`, with each account's own failure in the places of its items."""
     by_account = _by_account(items)
-    if len(by_account) == 1:
-        return await _post_patiently(database, clock, items)
-    try:
-        return await _post(_Books(database, clock, _SHARED_LOCK_MS), items)
-    except WalletsBusy:
-        return await _post_apart(database, clock, items, by_account)
+    if len(by_account) > 1:
+        try:
+            return await _post(_Books(database, clock, _SHARED_LOCK_MS), items)
+        except WalletsBusy:
+            pass
+    return await _post_apart(database, clock, items, by_account)
 
 
 def _by_account(items: Sequence[Item]) -> dict[str, list[int]]:
@@ -64,7 +75,7 @@ def _by_account(items: Sequence[Item]) -> dict[str, list[int]]:
 
 async def _post_apart(
     database: Database, clock: Clock, items: Sequence[Item], by_account: Mapping[str, Sequence[int]]
-) -> Sequence[Result]:
+) -> Sequence[Result | BaseException]:
     """Each account's items in a transaction of its own: accounts share no verdict, so nothing else changes."""
     room = asyncio.Semaphore(_APART_AT_ONCE)
 
@@ -74,11 +85,10 @@ async def _post_apart(
 
     groups = list(by_account.values())
     answers = await asyncio.gather(*(post_one(places) for places in groups), return_exceptions=True)
-    by_place: dict[int, Result] = {}
+    by_place: dict[int, Result | BaseException] = {}
     for places, results in zip(groups, answers, strict=True):
-        if isinstance(results, BaseException):
-            raise results
-        by_place.update(zip(places, results, strict=True))
+        failed = isinstance(results, BaseException)
+        by_place.update(dict.fromkeys(places, results) if failed else zip(places, results, strict=True))  # type: ignore[arg-type]
     return [by_place[place] for place in range(len(items))]
 
 
@@ -115,6 +125,13 @@ async def _post_unseen(books: _Books, items: Sequence[Item]) -> Sequence[Result]
 async def _expire(ledger: Ledger, book: Book, clock: Clock) -> Book:
     """What is due of the locked wallets expires before anything is decided."""
     return replace(book, wallets=await expire_due(ledger, book.wallets, at=clock.now(), real_now=clock.real_now()))
+
+
+async def _after_expiry(books: _Books, ledger: Ledger, book: Book, *, at: datetime) -> Book:
+    """The book once credits that have expired by now (business time) are gone."""
+    if not any(is_due(wallet, at=at) for wallet in book.wallets.values()):
+        return book
+    return replace(book, wallets=await expire_due(ledger, book.wallets, at=at, real_now=books.clock.real_now()))
 
 
 async def _check_refused(ledger: Ledger, items: Sequence[Item], decision: Decision) -> None:

@@ -1,6 +1,6 @@
 """A ledger on a real database, as billing's role, and short ways to ask it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +10,7 @@ from services.billing.domain.ledger.wallet import Wallet
 from services.billing.store import wallets
 from services.billing.store.ledger_connection import ledger_transaction
 from services.billing.use_cases.post_credit import PostedCredit, post_purchase
+from services.billing.use_cases.posting.poster import Poster
 from shared.clock import SystemClock
 from shared.db import Database
 from shared.ids import new_id, new_uuid
@@ -23,6 +24,13 @@ ReadWallet = Callable[[str], Awaitable[Wallet]]
 def service(billing_db: Database) -> Any:
     """What loops need of billing: its database and clock."""
     return SimpleNamespace(database=billing_db, clock=CLOCK)
+
+
+@pytest.fixture
+async def poster(billing_db: Database) -> AsyncIterator[Poster]:
+    opened = Poster(billing_db, CLOCK)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture

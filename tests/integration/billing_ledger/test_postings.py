@@ -1,7 +1,7 @@
 """Batches of items on a real PostgreSQL: exact under concurrency, once under repetition."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -11,7 +11,9 @@ from services.billing.domain.ledger.items import Item, Result, Verdict
 from services.billing.store import usage_records
 from services.billing.store.ledger_connection import ledger_transaction
 from services.billing.use_cases.post_items import post_items
+from services.billing.use_cases.posting.poster import Poster
 from services.billing.use_cases.verify_ledger import verify_ledger
+from shared.clock import Clock
 from shared.db import Database
 from shared.errors import DomainError
 from tests.integration.billing_ledger.asking import capture, charge, fresh, hold, release, reverse
@@ -19,6 +21,22 @@ from tests.integration.billing_ledger.conftest import CLOCK, Fund, ReadWallet
 from tests.support.databases import TestDatabase
 
 P = Verdict.POSTED
+
+
+@pytest.fixture(autouse=True, params=["exactly", "group commit"])
+async def _posters(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Every story here holds on the exact way and by group commit, with a poster for each pool."""
+    posters: dict[Database, Poster] = {}
+
+    async def by_group_commit(database: Database, clock: Clock, batch: Sequence[Item]) -> Sequence[Result]:
+        poster = posters.setdefault(database, Poster(database, clock))
+        return await poster.post(batch)
+
+    if request.param == "group commit":
+        monkeypatch.setattr(f"{__name__}.post_items", by_group_commit)
+    yield
+    for poster in posters.values():
+        await poster.close()
 
 
 async def post(database: Database, *batch: Item) -> Sequence[Result]:

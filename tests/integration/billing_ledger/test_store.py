@@ -1,7 +1,7 @@
 """The store does to PostgreSQL what the decider's model does in memory, batch for batch, duplicates and all."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count, pairwise
 
@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.billing.domain.ledger.decide import decide
-from services.billing.domain.ledger.items import Item
+from services.billing.domain.ledger.items import Item, Result
 from services.billing.store.ledger_connection import ledger_snapshot
 from services.billing.use_cases.post_credit import post_purchase
 from services.billing.use_cases.post_items import post_items
+from services.billing.use_cases.posting.poster import Poster
 from services.billing.use_cases.verify_ledger import verify_ledger
 from shared.clock import FixedClock
 from shared.db import Database
@@ -23,6 +24,7 @@ from tests.support import databases
 
 CLOCK = FixedClock(NOW)
 _examples = count()
+Post = Callable[[Database, Sequence[Item]], Awaitable[Sequence[Result]]]
 
 
 @pytest.fixture(scope="module")
@@ -103,10 +105,23 @@ def rows_in(model: Model) -> dict[str, list[tuple[object, ...]]]:
     }
 
 
+async def post_by_group_commit(database: Database, batch: Sequence[Item]) -> Sequence[Result]:
+    poster = Poster(database, CLOCK)
+    try:
+        return await poster.post(batch) if batch else []
+    finally:
+        await poster.close()
+
+
+async def post_exactly(database: Database, batch: Sequence[Item]) -> Sequence[Result]:
+    return await post_items(database, CLOCK, batch)
+
+
+@pytest.mark.parametrize("post", [post_exactly, post_by_group_commit])
 @given(amounts=funds, batch=items, cuts=st.lists(st.integers(0, 40), max_size=3))
 @settings(max_examples=60, deadline=None)
-def test_postgres_becomes_what_the_model_becomes(
-    runner: asyncio.Runner, opened: Database, amounts: dict[str, int], batch: list[Item], cuts: list[int]
+def test_postgres_becomes_what_the_model_becomes(  # noqa: PLR0917 - Hypothesis and fixtures
+    runner: asyncio.Runner, opened: Database, post: Post, amounts: dict[str, int], batch: list[Item], cuts: list[int]
 ) -> None:
     model = funded(amounts)
     own = {f"acct_{next(_examples):06}_{name}": name for name in ACCOUNTS}
@@ -125,7 +140,7 @@ def test_postgres_becomes_what_the_model_becomes(
             decision = decide(model.book(), batch[start:end], now=NOW)
             model.take(decision)
             mine = [replace(item, account_id=names[item.account_id]) for item in batch[start:end]]
-            assert list(await post_items(opened, CLOCK, mine)) == list(decision.results)
+            assert list(await post(opened, mine)) == list(decision.results)
         assert await rows_of(opened, own) == rows_in(model)
 
     runner.run(story())

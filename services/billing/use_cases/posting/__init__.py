@@ -1,0 +1,7 @@
+"""Group commit: what waits from all requests makes the next transaction (ADR 0014).
+
+asks      an item on its way to its verdict, and the request that it came with
+waiting   what waits, by account: bounded, in order within an account, fair between them
+swift     a batch of plain charges and holds as arrays for one statement, and its verdicts
+poster    takes items, commits batches, answers
+"""
