@@ -19,6 +19,7 @@ from services.billing.store.ledger_connection import Ledger, ledger_transaction
 from shared.telemetry import REGISTRY
 
 SEAL_EVERY_SECONDS = 1.0
+_EPOCH_BITS = 32
 _CHECKPOINT_LOOK_SECONDS = 60.0
 
 LAG = Gauge(
@@ -35,8 +36,8 @@ class ClusterIsYounger(Exception):
 
     def __init__(self, *, sealed_xid: int, xmin: int) -> None:
         super().__init__(
-            f"sealing waits: the seals know transaction {sealed_xid}, the server is at {xmin};"
-            " see docs/operations.md, Backups"
+            f"sealing stops: the seals know transaction {sealed_xid}, and the server is at {xmin}. Stop it and run"
+            f" pg_resetwal --epoch={(sealed_xid >> _EPOCH_BITS) + 1}; see docs/operations.md, Backups"
         )
 
 
