@@ -99,7 +99,8 @@ def test_running_calls_hold_what_they_would_burn_and_only_if_they_began_in_time(
     in_time, late = OpenHold(4, AT), OpenHold(50, AT + DAY)
     assert due_for_expiry(story.state, LOTS, [late, in_time], at=AT + DAY) == {SOON.id: 6}
     story.post(Kind.EXPIRY, 6, days=1, own=SOON)
-    story.post(Kind.CHARGE, 50, days=1)
+    for amount in (48, 2):
+        story.post(Kind.CHARGE, amount, days=1)
     assert story.left(SOON, PAID) == [4, 50], "a charge after the end burns no credits that a hold kept"
     story.post(Kind.CHARGE, 3, days=1, began_at=in_time.began_at)
     assert story.left(SOON, PAID) == [1, 50], "its capture does"
@@ -118,6 +119,28 @@ def test_a_refund_takes_from_its_own_purchase_first_and_the_next_credits_pay_the
     assert (story.left(SOON), story.state.debt) == ([0], 0)
     story.post(Kind.DISPUTE_WON, 100, own=PAID)
     assert story.left(PAID) == [100]
+
+
+def test_what_is_given_back_pays_the_debt_first_and_the_last_burnt_lot_next() -> None:
+    story = Story()
+    story.bring(PAID, SOON)
+    charge = story.post(Kind.CHARGE, 15)
+    story.post(Kind.REFUND, 101, own=PAID)
+    assert story.state.debt == 6
+    story.post(Kind.REVERSAL, 15, charge_position=charge)
+    assert (story.left(SOON, PAID), story.state.debt) == ([4, 5], 0)
+
+
+def test_no_lot_gets_back_more_than_it_brought() -> None:
+    story = Story()
+    story.bring(PAID)
+    charge = story.post(Kind.CHARGE, 50)
+    story.bring(LASTING)
+    story.post(Kind.DISPUTE, 60, own=PAID)
+    assert story.left(PAID, LASTING) == [0, 0]
+    story.post(Kind.REVERSAL, 50, charge_position=charge)
+    story.post(Kind.DISPUTE_WON, 60, own=PAID)
+    assert story.left(PAID, PLAIN) == [100, 10]
 
 
 def test_charges_of_one_lot_are_one_run_and_runs_older_than_any_id_that_may_be_named_are_dropped() -> None:
