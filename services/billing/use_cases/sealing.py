@@ -4,7 +4,9 @@ Any number of processes may run it; an advisory lock lets one work. Each seal is
 are signed when the last is `SEAL_CHECKPOINT_SECONDS` old. All instants are real time.
 """
 
+import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -20,6 +22,8 @@ from shared.telemetry import REGISTRY
 
 SEAL_EVERY_SECONDS = 1.0
 _EPOCH_BITS = 32
+_SUBTREE = 512
+"""Leaves that are hashed without a pause: a third of a millisecond. A power of two."""
 _CHECKPOINT_LOOK_SECONDS = 60.0
 
 LAG = Gauge(
@@ -67,7 +71,8 @@ class Sealer:
         batch = await seals.next_batch(ledger, before.last, limit=MOST_LEAVES)
         if batch is None:
             return before
-        root, now = merkle.root(batch.leaves), self.billing.clock.real_now()
+        root = await _root(batch.leaves)
+        now = self.billing.clock.real_now()
         seal = next_seal(before, root=root, leaves=len(batch.leaves), last=batch.last, at=now)
         await seals.insert(ledger, seal)
         return seal
@@ -76,6 +81,15 @@ class Sealer:
         now = time.monotonic()
         self._waits_since = (self._waits_since or now) if waits else None
         LAG.set(now - self._waits_since if self._waits_since is not None else 0.0)
+
+
+async def _root(leaves: Sequence[bytes]) -> bytes:
+    """The Merkle root, made of aligned subtrees, between which this process's postings get their turn."""
+    subtrees = []
+    for at in range(0, len(leaves), _SUBTREE):
+        subtrees.append(merkle.root(leaves[at : at + _SUBTREE]))
+        await asyncio.sleep(0)
+    return merkle.root(subtrees)
 
 
 async def _check_age(ledger: Ledger, newest: Seal) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from services.billing.app import create_app
 from services.billing.use_cases.sealing import Sealer, checkpoint_if_due
+from services.billing.use_cases.verify_seals import verify_seals
 from shared import ids
 from shared.service_auth import Caller
 from tests.integration.billing_ledger.asking import charge, reverse
@@ -139,6 +140,29 @@ def openssl_says(checkpoint: Any, public_key: str, folder: Path) -> int:
     options = [part for option, name in names.items() for part in (option, str(folder / name))]
     command = ["openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-rawin", *options]
     return subprocess.run(command, capture_output=True, check=False).returncode
+
+
+async def test_paths_through_the_groups_of_a_long_day_hold(
+    http: httpx.AsyncClient,
+    billing: Any,
+    later: Callable[..., Any],
+    fund: Fund,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in ("domain.seal.checkpoint", "domain.seal.audit", "use_cases.sealing", "use_cases.entry_proof"):
+        monkeypatch.setattr(f"services.billing.{module}.GROUP", 4)
+    account_id = "acct_of_a_long_day"
+    await fund(account_id, 10_000)
+    for number in range(13):
+        await post(billing.database, charge(account_id, 1))
+        await seal_all(billing)
+        if number in (1, 11):
+            await checkpoint_if_due(later(5 * number))
+    proofs = [await proof_of(http, account_id, entry) for entry in await entries(http, account_id)]
+    assert [proof["checkpoint"] is None for proof in proofs] == [True] + [False] * 13
+    assert len({proof["root"] for proof in proofs}) == 3
+    assert all(map(holds, proofs))
+    assert (await verify_seals(billing.database, billing.settings.seal_signer, patience=0)).sealed
 
 
 async def test_an_entry_that_nobody_sealed_yet_is_to_be_asked_for_again(

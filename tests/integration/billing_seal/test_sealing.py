@@ -96,6 +96,7 @@ async def test_a_transaction_larger_than_a_seal_is_cut(
     async with ledger_transaction(billing_db) as ledger:
         rows = [transfer(f"acct_{n % 7}", n // 7 + 1) for n in range(100)]
         await transfers.insert(ledger, rows, at=CLOCK.now())
+    monkeypatch.setattr("services.billing.use_cases.sealing._SUBTREE", 4)
     await seal_all(billing)
     proof = await verify_seals(billing_db, signer, patience=0)
     assert (proof.sealed, proof.seals, proof.transfers) == (True, 7, 100)
