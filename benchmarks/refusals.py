@@ -29,7 +29,7 @@ LEAST_PART = 0.9
 BAD_KEYS, DRY = "bad keys", "dry wallet"
 REFUSED_WITH = {BAD_KEYS: "401", DRY: "402"}
 PATIENCE_SECONDS = 30.0
-HEAD_START_SECONDS = 0.7
+MARGIN_SECONDS = 0.5
 
 Told = dict[str, Any]
 
@@ -53,7 +53,7 @@ def _rounds(meter: Meter, url: str, paying: Customer, poor: Customer, options: O
         if number:
             alone.append(rate)
         for kind, key in keys.items():
-            flood = _start_flood(url, key, options.flood_per_second, options.seconds + 2 * HEAD_START_SECONDS)
+            flood = _start_flood(url, key, options.flood_per_second, options.seconds + MARGIN_SECONDS)
             rate = _paid_rate(ours, options)
             told = _end_of(flood)
             if number:
@@ -89,11 +89,14 @@ def _cost(meter: Meter, url: str, key: str | None, options: Options) -> dict[str
 
 
 def _start_flood(url: str, key: str | None, rate: int, seconds: float) -> subprocess.Popen[str]:
-    """The key goes by the environment, which only we can read."""
+    """Returns once it has begun. The key goes by the environment, which only we can read."""
     command = [sys.executable, "-m", "benchmarks.flood", "--url", url, "--rate", str(rate), "--seconds", str(seconds)]
     environment = {name: value for name, value in os.environ.items() if name != "FLOOD_KEY"}
     given = environment | ({"FLOOD_KEY": key} if key else {})
-    return subprocess.Popen(command, cwd=ROOT, env=given, stdout=subprocess.PIPE, text=True)
+    flood = subprocess.Popen(command, cwd=ROOT, env=given, stdout=subprocess.PIPE, text=True)
+    assert flood.stdout is not None
+    flood.stdout.readline()
+    return flood
 
 
 def _end_of(flood: subprocess.Popen[str]) -> Told:

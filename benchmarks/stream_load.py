@@ -42,12 +42,15 @@ class Callers:
     request: bytes
     stops_reading: bool = False
     streams: Streams = field(default_factory=Streams)
+    expected: int = 0
     _open: list[asyncio.BaseTransport] = field(default_factory=list)
+    _all_begun: asyncio.Event = field(default_factory=asyncio.Event)
     _all_ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def open(self, count: int, *, within_seconds: float) -> None:
         """Opens them at an even pace."""
         _allow_descriptors()
+        self.expected = count
         loop, at = asyncio.get_running_loop(), urlsplit(self.url)
         assert at.hostname is not None and at.port is not None
         began_at = loop.time()
@@ -57,14 +60,22 @@ class Callers:
             self._open.append(made[0])
             self.streams.opened += 1
 
+    async def all_begun(self, *, within_seconds: float) -> None:
+        """Returns once all that were opened have an answer's head or none to come, or the time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_seconds):
+                await self._all_begun.wait()
+
     async def ended(self, *, within_seconds: float) -> None:
         """Returns once all that were opened have ended, or the time is over."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_seconds):
                 await self._all_ended.wait()
 
-    def one_ended(self) -> None:
-        if self.streams.ended == len(self._open):
+    def one_changed(self) -> None:
+        if self.streams.begun + self.streams.cut >= self.expected:
+            self._all_begun.set()
+        if self.streams.ended >= self.expected:
             self._all_ended.set()
 
     def close(self) -> None:
@@ -92,6 +103,7 @@ class _Reader(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         self._streams.begun += 1
         self._streams.statuses[self._parser.get_status_code()] += 1
+        self._callers.one_changed()
         if self._callers.stops_reading:
             self._transport.pause_reading()
 
@@ -113,7 +125,7 @@ class _Reader(asyncio.Protocol):
             self._streams.complete += 1
         else:
             self._streams.cut += 1
-        self._callers.one_ended()
+        self._callers.one_changed()
 
 
 def _allow_descriptors() -> None:

@@ -48,6 +48,18 @@ def test_a_peer_that_cannot_be_had_is_left_out_and_said(running: Running, tmp_pa
     assert "not measured" in said
 
 
+def test_streams_refusals_and_many_keys_leave_figures_that_add_up(running: Running, tmp_path: Path) -> None:
+    small = ("--streams=8", "--events=16", "--slow-readers=2", "--flood=50", "--keys=20", "--calls=60")
+    figures, _ = figures_of(running, tmp_path, "streams", "refusals", "many_keys", *small)
+    many = figures["streams"]["many"]
+    assert (many["complete"], many["charged_exactly"]) == (8, True)
+    assert {kind: set(one["statuses"]) for kind, one in figures["refusals"]["floods"].items()} == {
+        "bad keys": {"401"},
+        "dry wallet": {"402"},
+    }
+    assert (figures["many_keys"]["calls"], figures["many_keys"]["keys"]) == (60, 20)
+
+
 def test_benchmarks_without_a_stack_say_what_to_do(tmp_path: Path) -> None:
     told = bench(f"--data-dir={tmp_path}")
     assert told.returncode == 2

@@ -55,12 +55,10 @@ def test_a_caller_who_stops_reading_gets_little_of_a_flood(upstream: Upstream) -
     async def stop_reading() -> Callers:
         callers = Callers(url, load.request_bytes(url, BODY, {}), stops_reading=True)
         await callers.open(3, within_seconds=0)
-        async with asyncio.timeout(10):
-            while callers.streams.begun < 3:
-                await asyncio.sleep(0)
+        await callers.all_begun(within_seconds=10)
         callers.close()
         return callers
 
     streams = asyncio.run(stop_reading()).streams
-    assert streams.complete == 0
+    assert (streams.begun, streams.complete) == (3, 0)
     assert streams.bytes < 64 * 2**20
