@@ -22,8 +22,9 @@ def upgrade() -> None:
 EXPIRY = """
 -- Business time: when some of the wallet's credits may expire. Whoever spends at or after it looks at the lots first.
 ALTER TABLE wallets ADD COLUMN next_expiry_at timestamptz;
-UPDATE wallets SET next_expiry_at = (SELECT min(expires_at) FROM credit_grants
-                                     WHERE credit_grants.account_id = wallets.account_id);
+UPDATE wallets SET next_expiry_at = lots.soonest
+FROM (SELECT account_id, min(expires_at) AS soonest FROM credit_grants WHERE expires_at IS NOT NULL GROUP BY 1) AS lots
+WHERE wallets.account_id = lots.account_id;
 CREATE INDEX wallets_expiring ON wallets (next_expiry_at) WHERE next_expiry_at IS NOT NULL;
 
 -- What is left of each lot after the account's transfer at `position`: kept so that only later ones need be read.
