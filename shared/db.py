@@ -69,15 +69,21 @@ class Database:
                         max_size=self._pool_size,
                         timeout=CONNECT_TIMEOUT_SECONDS,
                         server_settings=self._settings,
+                        reset=_nothing_to_reset,
                     )
         return self._pool
 
-    async def dedicated(self, *, lock_timeout_ms: int = LOCK_TIMEOUT_MS) -> asyncpg.Connection:
-        """A raw connection of the caller's own, outside every pool; the caller closes it."""
+    async def dedicated(self, *, lock_timeout_ms: int = LOCK_TIMEOUT_MS, durable: bool = True) -> asyncpg.Connection:
+        """A raw connection of the caller's own, outside every pool; the caller closes it. What is committed on one that
+        is not `durable` may be lost for a moment longer when the database dies."""
         return await asyncpg.connect(
             self._raw_url(),
             timeout=CONNECT_TIMEOUT_SECONDS,
-            server_settings={**self._settings, "lock_timeout": str(lock_timeout_ms)},
+            server_settings={
+                **self._settings,
+                "lock_timeout": str(lock_timeout_ms),
+                "synchronous_commit": "on" if durable else "off",
+            },
         )
 
     def _raw_url(self) -> str:
@@ -96,6 +102,11 @@ class Database:
         if self._pool is not None:
             await self._pool.close()
         await self.engine.dispose()
+
+
+async def _nothing_to_reset(_connection: object) -> None:
+    """Nobody leaves anything behind in a session of the raw pool: what is set is set for one transaction, and one that
+    was left open is rolled back by the pool itself. asyncpg's own reset is a round trip."""
 
 
 _PASSING_CLASSES = ("08", "40", "53", "57")

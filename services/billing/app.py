@@ -19,6 +19,7 @@ from services.billing.api import (
     usage,
     webhook_events_admin,
 )
+from services.billing.api.ledger_door import LedgerDoor
 from services.billing.clients.fraud import Fraud
 from services.billing.clients.gateway import Gateway
 from services.billing.clients.stripe import StripeGate
@@ -50,6 +51,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     )
     app.state.verifier = Verifier(NAME, settings.service_public_keys)
     doors.install(app, trusts_request_id=True)
+    app.add_middleware(LedgerDoor)
     for router in ROUTERS:
         app.include_router(router)
     return app

@@ -11,6 +11,7 @@ from services.billing.clients.fraud import Fraud
 from services.billing.clients.gateway import Gateway
 from services.billing.clients.stripe import StripeGate
 from services.billing.domain.ledger.items import Item, Result
+from services.billing.domain.ledger.usage import Ending
 from services.billing.settings import Settings
 from shared.clock import Clock
 from shared.db import Database
@@ -23,6 +24,8 @@ class Posting(Protocol):
     """How items of paid calls are posted: `use_cases.posting`."""
 
     async def post(self, items: Sequence[Item], *, within_ms: int | None = None) -> Sequence[Result]: ...
+
+    async def tell_endings(self, endings: Sequence[Ending]) -> None: ...
 
     async def close(self) -> None: ...
 

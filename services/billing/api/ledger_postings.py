@@ -1,7 +1,8 @@
 """The gateway's inner doors to the ledger: postings of paid calls, their outcomes, a wallet. See
-`shared.contracts.ledger`."""
+`shared.contracts.ledger`.
 
-from collections.abc import Sequence
+What is plainly right of the first two `ledger_door` answers before it comes here; these routes judge the rest."""
+
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -10,8 +11,9 @@ from pydantic import Field
 from starlette.responses import Response
 
 from services.billing.api.guards import billing_of
+from services.billing.api.ledger_wire import LONGEST_HOLD_MS, MAX_INTEGER, view
 from services.billing.domain.ledger import items as domain
-from services.billing.domain.ledger.items import Call, Item, Result
+from services.billing.domain.ledger.items import Call, Item
 from services.billing.domain.ledger.usage import Ending
 from services.billing.use_cases import credits, usage
 from shared.contracts import ledger as contract
@@ -20,9 +22,6 @@ from shared.money import MAX_MILLICREDITS
 from shared.service_auth import service_required
 
 router = APIRouter(route_class=StrictRoute, include_in_schema=False)
-
-_LONGEST_HOLD_MS = 24 * 60 * 60 * 1_000
-_MAX_INTEGER = 2**31 - 1
 
 Id = Annotated[UUID, Field(strict=False)]
 Account = Annotated[str, Field(min_length=1, max_length=64)]
@@ -41,7 +40,7 @@ class UsageWire(Wire):
     request_id: Id
     route: Name
     key_id: Name
-    price_version: Annotated[int, Field(ge=0, le=_MAX_INTEGER)]
+    price_version: Annotated[int, Field(ge=0, le=MAX_INTEGER)]
     units: UnitsWire
     outcome: Outcome
     flagged: bool
@@ -88,7 +87,7 @@ class HoldWire(Wire):
     account_id: Account
     amount: Amount
     at_least: Amount
-    expires_in_ms: Annotated[int, Field(ge=1, le=_LONGEST_HOLD_MS)]
+    expires_in_ms: Annotated[int, Field(ge=1, le=LONGEST_HOLD_MS)]
     usage: UsageWire
 
     def item(self) -> Item:
@@ -135,14 +134,14 @@ ItemWire = Annotated[
 
 class PostingsWire(Wire):
     items: Annotated[list[ItemWire], Field(min_length=1, max_length=contract.MAX_ITEMS)]
-    deadline_ms: Annotated[int, Field(ge=1, le=_MAX_INTEGER)] | None = None
+    deadline_ms: Annotated[int, Field(ge=1, le=MAX_INTEGER)] | None = None
 
 
 class EndingWire(Wire):
     account_id: Account
     request_id: Id
     outcome: Outcome
-    latency_ms: Annotated[int, Field(ge=0, le=_MAX_INTEGER)]
+    latency_ms: Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 
 
 class EndingsWire(Wire):
@@ -155,7 +154,7 @@ async def postings(request: Request, body: PostingsWire) -> Response:
     """Judge each item alone, in order; durable before the answer leaves."""
     poster = billing_of(request).poster
     results = await poster.post([wire.item() for wire in body.items], within_ms=body.deadline_ms)
-    return answer({"results": _views(results)})
+    return answer({"results": [view(result) for result in results]})
 
 
 @router.post(contract.OUTCOMES_PATH)
@@ -180,20 +179,3 @@ async def wallet(request: Request, account_id: str) -> Response:
         frozen_reason=found.frozen_reason,
     )
     return answer(state)
-
-
-def _views(results: Sequence[Result]) -> list[contract.Result]:
-    return [_view(result) for result in results]
-
-
-def _view(result: Result) -> contract.Result:
-    view = contract.Result(
-        verdict=result.verdict.value,
-        charged=result.charged,
-        held=result.held,
-        available=result.available,
-        balance=result.balance,
-    )
-    if result.reason is not None:
-        view["reason"] = result.reason
-    return view

@@ -11,6 +11,8 @@ from typing import Any
 
 import asyncpg
 
+from services.billing.domain.ledger.usage import Ending
+from services.billing.store import usage_records
 from services.billing.store.ledger_connection import translated
 
 _WALLETS = """
@@ -121,6 +123,11 @@ class SwiftConnection:
                 prepared = self._prepared["progress"] = await self._connection.prepare(_PROGRESS)
             rows: Sequence[Any] = await prepared.fetch(*columns)
         return rows
+
+    async def tell_endings(self, endings: Sequence[Ending]) -> None:
+        """Outcome and latency of calls whose records are there. Raises WalletsBusy."""
+        with translated():
+            await usage_records.tell_endings(self._connection, endings)
 
     async def close(self) -> None:
         await self._connection.close()

@@ -72,18 +72,10 @@ async def tell_endings(ledger: Ledger, endings: Sequence[Ending]) -> None:
     )
     await ledger.execute(
         """
-        WITH told AS (
-            SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::integer[])
-                     AS told (account_id, request_id, outcome, latency_ms)
-        ), locked AS (
-            SELECT kept.account_id, kept.request_id, told.outcome, told.latency_ms
-            FROM usage_records AS kept JOIN told USING (account_id, request_id)
-            WHERE kept.request_id = ANY($2::uuid[])
-            ORDER BY kept.account_id, kept.request_id FOR UPDATE OF kept
-        )
-        UPDATE usage_records SET outcome = locked.outcome, latency_ms = locked.latency_ms
-        FROM locked
-        WHERE usage_records.account_id = locked.account_id AND usage_records.request_id = locked.request_id
+        UPDATE usage_records SET outcome = told.outcome, latency_ms = told.latency_ms
+        FROM unnest($1::text[], $2::uuid[], $3::text[], $4::integer[])
+             AS told (account_id, request_id, outcome, latency_ms)
+        WHERE usage_records.account_id = told.account_id AND usage_records.request_id = told.request_id
           AND usage_records.request_id = ANY($2::uuid[])
         """,
         [account_id for (account_id, _), _ in ordered],

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 
 from services.billing.domain.ledger.items import Item, Result
 from services.billing.domain.ledger.transfer import IdSpan
+from services.billing.domain.ledger.usage import Ending
 from services.billing.store.ledger_connection import IdTaken, WalletsBusy
-from services.billing.store.swift_postings import SwiftConnection
 from services.billing.use_cases.posting.asks import Ask, Groups, Request, unknown_outcome
 from services.billing.use_cases.posting.exactly import Exactly, fail
+from services.billing.use_cases.posting.lane import Lane
 from services.billing.use_cases.posting.swift import SwiftBatch, is_plain
 from services.billing.use_cases.posting.waiting import Waiting
 from shared.clock import Clock
@@ -27,7 +28,6 @@ MOST_WAITING_OF_ACCOUNT = 2_048
 _LANES = 2
 _WORTH_SPLITTING = 64
 """Accounts, each with something to post."""
-_LOCK_MS = 300
 _PATIENCE_SECONDS = 10.0
 
 
@@ -38,7 +38,9 @@ class Poster:
         self._clock = clock
         self._waiting = Waiting()
         self._exactly = Exactly(database, clock, done=self._done)
-        self._idle = [_Lane(database) for _ in range(_LANES)]
+        self._idle = [Lane(database) for _ in range(_LANES)]
+        self._telling = Lane(database, durable=False)
+        self._told_one_by_one = asyncio.Lock()
         self._committing = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -57,13 +59,22 @@ class Poster:
         self._start()
         return await request.answered
 
+    async def tell_endings(self, endings: Sequence[Ending]) -> None:
+        """How answered calls ended. Not money: it is not waited for until it is durable."""
+        async with self._told_one_by_one:
+            try:
+                await (await self._telling.connection()).tell_endings(endings)
+            except BaseException:
+                self._telling.drop()
+                raise
+
     async def close(self) -> None:
         """Take nothing more, answer what waits, and end the connections."""
         self._closed = True
         while self._tasks or self._waiting.size:
             await asyncio.wait(self._tasks) if self._tasks else await self._exactly.finish()
         await self._exactly.finish()
-        for lane in self._idle:
+        for lane in (*self._idle, self._telling):
             await lane.close()
 
     def _put(self, ask: Ask) -> None:
@@ -83,7 +94,7 @@ class Poster:
         self._waiting.done(account_ids)
         self._start()
 
-    async def _work_off(self, lane: "_Lane") -> None:
+    async def _work_off(self, lane: Lane) -> None:
         try:
             while groups := self._next_batch():
                 self._committing += 1
@@ -118,7 +129,7 @@ class Poster:
         self._done([account_id for account_id in groups if account_id not in kept])
         return kept
 
-    async def _commit(self, lane: "_Lane", groups: Groups) -> None:
+    async def _commit(self, lane: Lane, groups: Groups) -> None:
         span = IdSpan(self._clock.real_now())
         plain = {account_id: asks for account_id, asks in groups.items() if is_plain(asks, span)}
         try:
@@ -131,7 +142,7 @@ class Poster:
         self._done([account_id for account_id in groups if account_id not in left])
         self._exactly.post(left)
 
-    async def _post_swiftly(self, lane: "_Lane", batch: SwiftBatch) -> None:
+    async def _post_swiftly(self, lane: Lane, batch: SwiftBatch) -> None:
         """Post and answer what can be in one statement. What a unique key or a lock undoes is answered by nobody."""
         connection = await lane.connection()
         try:
@@ -141,28 +152,6 @@ class Poster:
                 batch.settle_progress(await connection.tell_progress(batch.progress))
         except (IdTaken, WalletsBusy):
             return
-
-
-class _Lane:
-    """One dedicated connection, made anew after a failure."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._open: SwiftConnection | None = None
-
-    async def connection(self) -> SwiftConnection:
-        if self._open is None or not self._open.is_open:
-            self._open = SwiftConnection(await self._database.dedicated(lock_timeout_ms=_LOCK_MS))
-        return self._open
-
-    def drop(self) -> None:
-        if self._open is not None:
-            self._open.drop()
-            self._open = None
-
-    async def close(self) -> None:
-        if self._open is not None:
-            await self._open.close()
 
 
 def _unanswered(groups: Groups) -> Groups:
