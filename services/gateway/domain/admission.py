@@ -16,7 +16,6 @@ from services.gateway.domain.token_bucket import (
     Bucket,
     Level,
     level_at,
-    seconds_until_full,
     seconds_until_one,
     take,
 )
@@ -51,10 +50,12 @@ class KeyState:
 class Allowance:
     """A key's buckets, and what every answer says of them: one for each pair of limits, made once."""
 
-    __slots__ = ("_said", "buckets", "policy")
+    __slots__ = ("_measures", "_said", "buckets", "policy", "windows")
 
     def __init__(self, buckets: tuple[Bucket, ...]) -> None:
         self.buckets = buckets
+        self.windows = tuple(one.window_ms for one in buckets)
+        self._measures = tuple((one.window_ms, one.full, one.capacity * 1_000) for one in buckets)
         self.policy = ", ".join(f'"{one.name}";q={one.capacity};w={one.window_ms // 1000}' for one in buckets).encode()
         self._said = ", ".join(f'"{one.name}";r=%d;t=%d' for one in buckets).encode()
 
@@ -63,8 +64,8 @@ class Allowance:
         if not self.buckets:
             return []
         numbers: list[int] = []
-        for bucket, held in zip(self.buckets, units, strict=True):
-            numbers += (held // bucket.window_ms, seconds_until_full(bucket, held))
+        for (window_ms, full, units_a_second), held in zip(self._measures, units, strict=True):
+            numbers += (held // window_ms, -((held - full) // units_a_second))
         return [(b"ratelimit-policy", self.policy), (b"ratelimit", self._said % tuple(numbers))]
 
 
@@ -109,9 +110,7 @@ class Judgement:
             return Admission(Decision.LIMITED, self.allowance, self.units, refused, 0)
         units = self.units
         if after:
-            units = tuple(
-                held + after * bucket.window_ms for bucket, held in zip(self.allowance.buckets, units, strict=True)
-            )
+            units = tuple([held + after * window for held, window in zip(units, self.allowance.windows, strict=True)])
         return Admission(Decision.ADMITTED, self.allowance, units, self.refused - (self.times - self.admitted), 0)
 
 

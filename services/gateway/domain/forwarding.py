@@ -6,13 +6,14 @@ and so does everything that says who the caller is or what a call cost: that is 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from functools import lru_cache
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from shared.errors import DomainError
 
 Header = tuple[bytes, bytes]
+T = TypeVar("T")
 
 PROXY_PREFIX = b"/proxy/"
 
@@ -96,15 +97,13 @@ class CallerHead:
         self.hops: set[bytes] = set()
         self.has_body = False
         self.kept: list[Header] = []
+        keep, goes, known = self.kept.append, _GOES, _REQUEST_NAMES
         for header in headers:
-            name = header[0]
-            verdict = _REQUEST_NAMES.get(name)
-            if verdict is None:
-                verdict = _judged(name, _REQUEST_NAMES, _NEVER_UPSTREAM, _NEVER_UPSTREAM_PREFIXES)
-            if verdict is _Verdict.GOES:
-                self.kept.append(header)
-            elif verdict is _Verdict.READ:
-                self._read(name, header[1])
+            verdict = known.get(header[0]) or _judged_request_name(header[0])
+            if verdict is goes:
+                keep(header)
+            elif verdict is _READ:
+                self._read(*header)
 
     def _read(self, name: bytes, value: bytes) -> None:
         if name == b"content-length" or name == b"transfer-encoding":  # noqa: PLR1714 - a set costs more here
@@ -145,7 +144,7 @@ class Way:
         self._path = parts.path.encode("ascii")
         self._begins: list[Header] = [(b"host", parts.netloc.encode("ascii"))]
         self._ends = list(own)
-        self._replaced = frozenset(name.lower() for name, _ in own)
+        self._replaced = {name.lower() for name, _ in own} - _NEVER_UPSTREAM
 
     def target(self, rest: bytes, query: bytes) -> bytes:
         """The request target at the upstream: its own path, then the caller's path and query as they were sent."""
@@ -157,7 +156,7 @@ class Way:
         the sender's to add."""
         kept: Sequence[Header] = head.kept
         if self._replaced or head.hops:
-            stopped = self._replaced | head.hops
+            stopped = self._replaced | head.hops if head.hops else self._replaced
             kept = [header for header in kept if header[0] not in stopped]
         return [*self._begins, *kept, *self._ends, (b"x-request-id", request_id.encode("ascii"))]
 
@@ -172,14 +171,14 @@ def response_headers(headers: Sequence[Header]) -> list[Header]:
     """What of the upstream's head goes on to the caller, names in lower case."""
     kept: list[Header] = []
     hops: set[bytes] = set()
+    known = _RESPONSE_NAMES
     for name, value in headers:
-        lowered = name.lower()
-        verdict = _RESPONSE_NAMES.get(lowered)
-        if verdict is None:
-            verdict = _judged(lowered, _RESPONSE_NAMES, _NEVER_DOWNSTREAM, _NEVER_DOWNSTREAM_PREFIXES)
-        if verdict is _Verdict.GOES:
+        lowered = known.get(name)
+        if lowered is None:
+            lowered = _judged_response_name(name)
+        if lowered:
             kept.append((lowered, value))
-        elif lowered == b"connection":
+        elif name.lower() == b"connection":
             hops |= _hops(value)
     return [header for header in kept if header[0] not in hops] if hops else kept
 
@@ -188,34 +187,42 @@ def without(headers: Sequence[Header], *names: bytes) -> list[Header]:
     return [(name, value) for name, value in headers if name not in names]
 
 
-class _Verdict(Enum):
-    """What becomes of a header by its name."""
-
-    GOES = 1
-    STOPS = 2
-    READ = 3
-
-
+_GOES, _STOPS, _READ = "goes", "stops", "read"
 _READ_BY_US = (
     b"authorization", b"x-api-key", b"connection", b"content-length", b"transfer-encoding", b"x-forwarded-for",
     b"expect",
 )  # fmt: skip
-_REQUEST_NAMES: dict[bytes, _Verdict] = dict.fromkeys(_READ_BY_US, _Verdict.READ)
-_RESPONSE_NAMES: dict[bytes, _Verdict] = {}
+_REQUEST_NAMES: dict[bytes, str] = dict.fromkeys(_READ_BY_US, _READ)
+"""What becomes of a caller's header, by its name."""
+_RESPONSE_NAMES: dict[bytes, bytes] = {}
+"""An upstream's header's name in lower case, empty where it stops here."""
 _MOST_NAMES = 4_096
 _LONGEST_NAME = 64
 
 
-def _judged(
-    name: bytes, known: dict[bytes, _Verdict], names: frozenset[bytes], prefixes: tuple[bytes, ...]
-) -> _Verdict:
-    """The verdict on a name, remembered among so many: whoever sends ever new ones has each judged, and pushes out
-    nobody's. Some servers read `_` as `-`, so a name in that spelling is the same one."""
+def _judged_request_name(name: bytes) -> str:
+    verdict = _STOPS if _is_stopped(name, _NEVER_UPSTREAM, _NEVER_UPSTREAM_PREFIXES) else _GOES
+    _remember(_REQUEST_NAMES, name, verdict)
+    return verdict
+
+
+def _judged_response_name(name: bytes) -> bytes:
+    lowered = name.lower()
+    verdict = b"" if _is_stopped(lowered, _NEVER_DOWNSTREAM, _NEVER_DOWNSTREAM_PREFIXES) else lowered
+    _remember(_RESPONSE_NAMES, name, verdict)
+    return verdict
+
+
+def _is_stopped(name: bytes, names: frozenset[bytes], prefixes: tuple[bytes, ...]) -> bool:
+    """Some servers read `_` as `-`, so a name in that spelling is the same one."""
     dashed = name.replace(b"_", b"-")
-    verdict = _Verdict.STOPS if dashed in names or dashed.startswith(prefixes) else _Verdict.GOES
+    return dashed in names or dashed.startswith(prefixes)
+
+
+def _remember(known: dict[bytes, T], name: bytes, verdict: T) -> None:
+    """So many verdicts are remembered: whoever sends ever new names has each judged, and pushes out nobody's."""
     if len(known) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
         known[name] = verdict
-    return verdict
 
 
 def _hops(value: bytes) -> set[bytes]:

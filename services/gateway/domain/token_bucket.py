@@ -57,10 +57,6 @@ def take(buckets: Sequence[Bucket], levels: Sequence[Level], *, calls: int) -> t
     )
 
 
-def seconds_until_full(bucket: Bucket, units: int) -> int:
-    return _seconds(bucket.full - units, bucket.capacity)
-
-
 def seconds_until_one(buckets: Sequence[Bucket], units: Sequence[int]) -> int:
     """How long until every bucket has a token, rounded up, and never less than a second: for `Retry-After`."""
     waits = (_seconds(bucket.window_ms - held, bucket.capacity) for bucket, held in zip(buckets, units, strict=True))

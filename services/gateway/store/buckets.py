@@ -17,7 +17,7 @@ from services.gateway.domain.admission import AbuseRule, Allowance, Judgement
 from services.gateway.store.script_lines import LinesDown, ScriptLines, pack, packed
 
 _SCRIPT = Path(__file__).with_name("buckets.lua").read_bytes()
-_SHA = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest().encode()
+_PACKED_SHA = packed(hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest().encode())
 _SET_BAN = b"""
 if ARGV[1] == '0' then return redis.call('HDEL', KEYS[1], 'b', 'r', 's') end
 redis.call('HSET', KEYS[1], 'b', ARGV[1], 'r', 0)
@@ -26,7 +26,6 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 _DEADLINE_SECONDS = 1.0
 _FIXED_PARTS = 3
 _FIXED_ARGUMENTS = 5
-_ONE_CALL = packed(b"1") + packed(b"0")
 _KEPT_BEYOND_BAN_MS = 86_460_000
 
 
@@ -73,14 +72,13 @@ class Buckets:
         values: list[bytes] = []
         count = _FIXED_ARGUMENTS + len(batch)
         for one in batch:
-            keys.append(packed(_key(one)))
-            plain = one.times == 1 and not one.spent
-            values.append(_ONE_CALL if plain else packed(b"%d" % one.times) + packed(b"%d" % one.spent))
-            values.append(_packed_buckets(one.allowance))
-            count += _FIXED_PARTS + 2 * len(one.allowance.buckets)
+            arguments, packed_buckets = _packed_buckets(one.allowance)
+            keys.append(_packed_key(one.account_id, one.key_id))
+            values += (_packed_number(one.times), _packed_number(one.spent), packed_buckets)
+            count += arguments
         return b"*%d\r\n$7\r\nEVALSHA\r\n%b%b%b%b%b%b" % (
-            count, packed(_SHA), packed(b"%d" % len(batch)), b"".join(keys),
-            packed(b"%d" % self.test_now_ms), self._window, b"".join(values),
+            count, _PACKED_SHA, _packed_number(len(batch)), b"".join(keys), _packed_number(self.test_now_ms),
+            self._window, b"".join(values),
         )  # fmt: skip
 
     async def ban(self, account_id: str, key_id: str, *, until_ms: int, for_ms: int) -> None:
@@ -128,12 +126,23 @@ def _key(of: Asked | _Ban) -> bytes:
 
 
 @lru_cache(maxsize=4_096)
-def _packed_buckets(allowance: Allowance) -> bytes:
-    """What the script is told of an allowance: how many buckets, capacity and window of each."""
+def _packed_key(account_id: str, key_id: str) -> bytes:
+    return packed(state_key(account_id, key_id).encode())
+
+
+@lru_cache(maxsize=4_096)
+def _packed_number(number: int) -> bytes:
+    return packed(b"%d" % number)
+
+
+@lru_cache(maxsize=4_096)
+def _packed_buckets(allowance: Allowance) -> tuple[int, bytes]:
+    """What the script is told of an allowance (how many buckets, capacity and window of each), and how many arguments
+    a key has in all."""
     numbers = [len(allowance.buckets)]
     for bucket in allowance.buckets:
         numbers += (bucket.capacity, bucket.window_ms)
-    return b"".join([packed(b"%d" % number) for number in numbers])
+    return 2 + len(numbers), b"".join([packed(b"%d" % number) for number in numbers])
 
 
 def _judged(asked: Sequence[Asked], answer: bytes) -> list[tuple[Asked, Judgement]]:
@@ -142,8 +151,8 @@ def _judged(asked: Sequence[Asked], answer: bytes) -> list[tuple[Asked, Judgemen
     judged: list[tuple[Asked, Judgement]] = []
     place = 0
     for one in asked:
-        admitted, banned_until_ms, refused = numbers[place : place + _FIXED_PARTS]
         end = place + _FIXED_PARTS + len(one.allowance.buckets)
+        admitted, banned_until_ms, refused, *_ = numbers[place:end]
         units = numbers[place + _FIXED_PARTS : end]
         judged.append((one, Judgement(one.allowance, one.times, admitted, units, refused, banned_until_ms)))
         place = end

@@ -112,11 +112,12 @@ class ScriptLines(Generic[T]):
     async def _exchange(self, questions: Sequence[T]) -> Answered[T]:
         """Send all, then read all. Whatever goes wrong in between leaves no connection with answers unread."""
         try:
-            await self._open()
+            if not self._lines:
+                await self._open()
             sent = await self._by_line(questions)
             self._was_sent = True
             for line, parts in sent:
-                await line.send_packed_command(b"".join(map(self._packed, parts)), check_health=False)
+                await line.send_packed_command([self._packed(part) for part in parts], check_health=False)
             return [(its, await _answer(line)) for line, parts in sent for its in parts]
         except BaseException:
             await self.close()
@@ -135,8 +136,6 @@ class ScriptLines(Generic[T]):
         return [(await self._line(node), parts) for node, parts in by_node.items()]
 
     async def _open(self) -> None:
-        if self._lines:
-            return
         home = await self._line(None)
         await home.send_packed_command(pack(b"CLUSTER", b"SLOTS"), check_health=False)
         said = await _answer(home)
