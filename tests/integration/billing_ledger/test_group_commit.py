@@ -1,0 +1,247 @@
+"""Group commit: several posters stay exact on one database, nobody starves, and what is late or too much is said so."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from services.billing.domain.ledger.items import Capture, Charge, Hold, Item, Result, Reverse, Verdict
+from services.billing.store.swift_postings import SwiftConnection
+from services.billing.use_cases.posting import poster as poster_module
+from services.billing.use_cases.posting.poster import Poster
+from services.billing.use_cases.verify_ledger import verify_ledger
+from shared.db import Database
+from shared.errors import DomainError
+from tests.integration.billing_ledger.asking import capture, charge, hold, progress, release, reverse
+from tests.integration.billing_ledger.conftest import CLOCK, Fund, ReadWallet
+from tests.support.databases import TestDatabase
+
+P = Verdict.POSTED
+
+
+@pytest.fixture
+async def other(database: TestDatabase) -> AsyncIterator[Poster]:
+    """Another process's: its own pool and connections."""
+    pool = database.open("billing")
+    opened = Poster(pool, CLOCK)
+    yield opened
+    await opened.close()
+    await pool.close()
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many wallets each single statement was for."""
+    seen: list[int] = []
+    post = SwiftConnection.post
+
+    async def counted(self: SwiftConnection, wallets: Any, *args: Any, **more: Any) -> Any:
+        seen.append(len(wallets[0]))
+        return await post(self, wallets, *args, **more)
+
+    monkeypatch.setattr(SwiftConnection, "post", counted)
+    return seen
+
+
+class Book:
+    """What the verdicts say that an account has."""
+
+    def __init__(self) -> None:
+        self.spent: Counter[str] = Counter()
+        self.posted = 0
+
+    def take(self, item: Item, result: Result) -> None:
+        self.posted += result.verdict is P
+        self.spent[item.account_id] += result.charged
+
+
+async def _customer(posters: list[Poster], account_id: str, book: Book, dice: random.Random) -> None:
+    """Calls of both prices, one after the other: charged, perhaps given back; held, told of, captured or released."""
+    for _ in range(25):
+        poster = dice.choice(posters)
+        first: Charge | Hold = charge(account_id, dice.randint(0, 900))
+        if dice.random() < 0.5:
+            first = hold(account_id, dice.randint(1, 2_000))
+        [result] = await poster.post([first])
+        book.take(first, result)
+        assert result.available >= 0 and result.verdict in (P, Verdict.INSUFFICIENT_CREDITS)
+        if result.verdict is P:
+            await _ending(dice.choice(posters), first, result, book, dice)
+
+
+async def _ending(poster: Poster, first: Charge | Hold, result: Result, book: Book, dice: random.Random) -> None:
+    last: Reverse | Capture
+    if isinstance(first, Charge):
+        if dice.random() < 0.7:
+            return
+        last = reverse(first)
+        book.spent[first.account_id] -= first.amount
+    else:
+        await poster.post([progress(first, dice.randint(0, 500))])
+        last = capture(first, dice.randint(0, 2_500))
+    sent = [last, last] if dice.random() < 0.2 else [last]
+    answers = await poster.post(sent)
+    assert {answer.verdict for answer in answers} == {P}, "the same item again has the same verdict"
+    book.take(last, answers[0])
+
+
+async def test_two_posters_on_one_database_stay_exact(
+    *, poster: Poster, other: Poster, billing_db: Database, fund: Fund, wallet_of: ReadWallet
+) -> None:
+    accounts, book, dice = [f"acct_{n}" for n in range(5)], Book(), random.Random(4)
+    for account_id in accounts:
+        await fund(account_id, 30_000)
+    await asyncio.gather(
+        *(_customer([poster, other], dice.choice(accounts[:2] if n % 2 else accounts), book, dice) for n in range(24))
+    )
+    for account_id in accounts:
+        wallet = await wallet_of(account_id)
+        assert (wallet.balance, wallet.held) == (30_000 - book.spent[account_id], 0)
+    assert book.posted > 300
+    pool = await billing_db.asyncpg_pool()
+    assert await pool.fetchval("SELECT min(balance_after) FROM transfers") >= 0
+    spent = await pool.fetchval(
+        "SELECT sum(CASE kind WHEN 'charge' THEN amount WHEN 'reversal' THEN -amount END) FROM transfers"
+    )
+    assert spent == sum(book.spent.values()) == await pool.fetchval("SELECT sum(credits) FROM usage_records")
+    proof = await verify_ledger(billing_db)
+    assert proof.balanced, proof
+
+
+async def test_what_waits_together_is_one_statement_and_the_tenth_is_refused_when_nine_are_covered(
+    poster: Poster, statements: list[int], account_id: str, fund: Fund, wallet_of: ReadWallet
+) -> None:
+    await fund(account_id, 9_000)
+    answers = await asyncio.gather(*(poster.post([charge(account_id, 1_000)]) for _ in range(9)))
+    assert [answer[0].available for answer in answers] == [n * 1_000 for n in range(8, -1, -1)]
+    assert statements == [1]
+    await fund(account_id, 9_000)
+    answers = await asyncio.gather(*(poster.post([charge(account_id, 1_000)]) for _ in range(10)))
+    assert [answer[0].verdict for answer in answers] == [P] * 9 + [Verdict.INSUFFICIENT_CREDITS]
+    assert (await wallet_of(account_id)).balance == 0
+
+
+async def test_plain_batches_of_many_accounts_lock_in_one_order(
+    *, poster: Poster, other: Poster, billing_db: Database, fund: Fund
+) -> None:
+    accounts = [f"acct_{n:02}" for n in range(40)]
+    for account_id in accounts:
+        await fund(account_id, 100_000)
+    pool = await billing_db.asyncpg_pool()
+    before = await pool.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    for n in range(40):
+        ordered = accounts if n % 2 else accounts[::-1]
+        await asyncio.gather(
+            poster.post([charge(account_id, 10) for account_id in ordered]),
+            other.post([charge(account_id, 10) for account_id in reversed(ordered)]),
+        )
+    await pool.execute("SELECT pg_stat_force_next_flush()")
+    assert await pool.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == before
+    assert await pool.fetchval("SELECT sum(balance) FROM wallets") == 40 * 100_000 - 40 * 40 * 2 * 10
+
+
+async def test_items_of_one_account_are_decided_in_order_of_arrival(
+    poster: Poster, account_id: str, fund: Fund, wallet_of: ReadWallet
+) -> None:
+    await fund(account_id, 1_000)
+    taken, held = charge(account_id, 1_000), hold(account_id, 1_000)
+    story = [
+        taken,
+        charge(account_id, 1),
+        reverse(taken),
+        held,
+        charge(account_id, 1),
+        release(held),
+        charge(account_id, 1),
+    ]
+    answers = await asyncio.gather(*(poster.post([item]) for item in story))
+    no = Verdict.INSUFFICIENT_CREDITS
+    assert [answer[0].verdict for answer in answers] == [P, no, P, P, no, P, P]
+    assert (await wallet_of(account_id)).balance == 999
+
+
+async def test_a_wallet_that_somebody_has_locked_keeps_nobody_else(
+    poster: Poster, database: TestDatabase, account_id: str, fund: Fund
+) -> None:
+    await fund(account_id, 1_000)
+    await fund("acct_free", 1_000)
+    holder = await asyncpg.connect(database.url_of("billing"))
+    try:
+        async with holder.transaction():
+            await holder.execute("SELECT 1 FROM wallets WHERE account_id = $1 FOR UPDATE", account_id)
+            stuck = asyncio.create_task(poster.post([charge(account_id, 1)]))
+            free = [(await poster.post([charge("acct_free", 1)]))[0].verdict for _ in range(20)]
+            assert free == [P] * 20
+            assert (await stuck)[0].verdict is Verdict.BUSY
+    finally:
+        await holder.close()
+    assert (await poster.post([charge(account_id, 1)]))[0].verdict is P
+
+
+async def test_a_charge_that_could_not_be_begun_in_time_is_busy_and_a_reversal_is_not_given_up(
+    poster: Poster, account_id: str, fund: Fund, wallet_of: ReadWallet
+) -> None:
+    await fund(account_id, 1_000)
+    taken = charge(account_id, 100)
+    first = asyncio.create_task(poster.post([taken]))
+    await asyncio.sleep(0)
+    late = await poster.post([charge(account_id, 1), reverse(taken), hold(account_id, 1)], within_ms=0)
+    assert [result.verdict for result in late] == [Verdict.BUSY, P, Verdict.BUSY]
+    assert (await first)[0].verdict is P
+    assert (await wallet_of(account_id)).balance == 1_000
+
+
+async def test_a_flood_is_bounded_in_all_and_for_one_account(
+    poster: Poster, account_id: str, fund: Fund, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poster_module, "MOST_WAITING", 20)
+    monkeypatch.setattr(poster_module, "MOST_WAITING_OF_ACCOUNT", 5)
+    await fund(account_id, 1_000)
+    await fund("acct_b", 1_000)
+    flood = poster.post([charge(account_id, 1) for _ in range(12)])
+    flooded, [beside] = await asyncio.gather(flood, poster.post([charge("acct_b", 1)]))
+    assert beside.verdict is P
+    verdicts = Counter(result.verdict for result in flooded)
+    assert verdicts == {P: 5, Verdict.BUSY: 7}
+    with pytest.raises(DomainError, match="service_unavailable") as refused:
+        await poster.post([charge(account_id, 1) for _ in range(21)])
+    assert refused.value.headers["Retry-After"] == "1"
+
+
+async def test_a_poster_goes_on_after_its_connections_were_cut(
+    *, poster: Poster, billing_db: Database, database: TestDatabase, account_id: str, fund: Fund, wallet_of: ReadWallet
+) -> None:
+    await fund(account_id, 1_000)
+    await poster.post([charge(account_id, 1)])
+    owner = await asyncpg.connect(database.owner_url)
+    await owner.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await owner.close()
+    again, posted = charge(account_id, 1), None
+    while posted is None:
+        try:
+            [posted] = await poster.post([again])
+        except DomainError as error:
+            assert error.code == "service_unavailable"
+    assert posted.verdict is P and (await wallet_of(account_id)).balance == 998
+
+
+async def test_closing_answers_what_waits_and_takes_nothing_more(
+    billing_db: Database, account_id: str, fund: Fund
+) -> None:
+    await fund(account_id, 1_000)
+    poster = Poster(billing_db, CLOCK)
+    waiting = asyncio.gather(
+        *(poster.post([charge(account_id, 1), capture(hold(account_id, 1), 1)]) for _ in range(30))
+    )
+    await asyncio.sleep(0)
+    await poster.close()
+    assert {result.verdict for answer in await waiting for result in answer} == {P, Verdict.NOT_FOUND}
+    with pytest.raises(DomainError, match="service_unavailable"):
+        await poster.post([charge(account_id, 1)])
