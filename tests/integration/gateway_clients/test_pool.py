@@ -390,6 +390,35 @@ async def test_cancelling_ends_the_connection_and_frees_its_place() -> None:
             await eventually(lambda number=number: made.ended == number + 1)
 
 
+async def test_who_is_cancelled_when_his_answer_is_complete_leaves_the_connection_to_the_next() -> None:
+    async with peer(answering(OK)) as made, pool_of(most_connections=1) as pool:
+        assert (await get(pool, made)).whole == b"ok"
+        connection = next(iter(pool._made))
+        call = asyncio.create_task(get(pool, made))
+        following = get(pool, made)
+
+        class Owner:
+            """Gives the freed connection to the next before the cancelled task has had its turn."""
+
+            def free(self, freed: Any) -> None:
+                lane.free(freed)
+                freed.owner = lane
+                call.cancel()
+                following.send(None)
+
+            def lost(self, lost: Any) -> None:
+                lane.lost(lost)
+
+        lane, connection.owner = connection.owner, Owner()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert not connection.is_closed
+        await eventually(lambda: pool._lanes[made.origin].kept)
+        with pytest.raises(StopIteration) as ending:
+            following.send(None)
+        assert ending.value.value.whole == b"ok"
+
+
 async def test_closing_an_answer_before_its_end_ends_the_connection() -> None:
     async def act(made: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_head(reader)

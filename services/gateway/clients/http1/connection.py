@@ -66,7 +66,8 @@ class Connection(asyncio.Protocol):
         try:
             await answer.news()
         except BaseException:
-            self.close()
+            if self._answer is answer:  # else it ended, and another request may be under way
+                self.close()
             raise
         finally:
             if sender is not None and not sender.done():
