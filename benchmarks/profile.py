@@ -22,6 +22,7 @@ AT_ONCE = 32
 WARM_UP_SECONDS = 2.0
 MARGIN_SECONDS = 4.0
 MOST_LINES = 30
+EVERYWHERE = 0.9  # a function on so many stacks tells nothing
 WAITS = "_worker (concurrent/futures/thread.py"  # a thread that waits for work, now and then taken for a busy one
 
 
@@ -90,7 +91,8 @@ def told(stacks: str) -> str:
     for frame, samples in own.items():
         places[_place(frame)] += samples
     everything = max(1, own.total())
-    parts = [("By place", places), ("Functions, without what they call", own), ("Functions, with it", whole)]
+    below = Counter({frame: samples for frame, samples in whole.items() if samples < EVERYWHERE * everything})
+    parts = [("By place", places), ("Functions, without what they call", own), ("Functions, with it", below)]
     return f"{everything:,} samples.\n" + "\n".join(_list(title, counts, everything) for title, counts in parts)
 
 

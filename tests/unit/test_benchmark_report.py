@@ -60,4 +60,5 @@ def test_a_profile_tells_where_the_time_is_spent_by_place_and_function() -> None
     assert "40 samples" in said
     assert "75.0%  services/gateway/api/x.py" in said
     assert "25.0%  [redis]" in said
-    assert "100.0%  run (uvloop/loop.py:1)" in said
+    assert "75.0%  call (services/gateway/api/x.py:3)" in said
+    assert "run (uvloop" not in said
