@@ -85,12 +85,13 @@ class MeteredAnswer:
         return await self._paid_whole(bytes(body))
 
     async def _paid_whole(self, body: bytes) -> PaidAnswer:
+        """Nothing is awaited between the capture and the answer: who broke off in between would have paid for none."""
         usage = self._usage(self._tokens_of_whole(body))
+        await self._conversation.close()
         try:
             result = await self._tab.capture(usage, self._outcome())
         except CannotCapture as error:
             raise self._tab.refuse_unanswered() from error
-        await self._conversation.close()
         headers = head_of(self._status, self._headers)
         if self._call.request.method != "HEAD":
             headers = _with_length(self._status, headers, len(body))

@@ -7,8 +7,6 @@ One task a process walks the open tabs; only those that progressed are told of, 
 import asyncio
 from typing import Protocol
 
-from services.gateway.use_cases.paid_call.crash_points import reach
-
 EVERY_SECONDS = 1.0
 _AT_ONCE = 128
 
@@ -45,4 +43,3 @@ class Progress:
         for start in range(0, len(moved), _AT_ONCE):
             page = [tab for tab in moved[start : start + _AT_ONCE] if tab.has_progressed()]
             await asyncio.gather(*(tab.tell_progress() for tab in page))
-            reach("after_progress")

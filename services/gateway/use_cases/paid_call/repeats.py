@@ -55,6 +55,7 @@ class Repeats:
             return await self._once_answered(ticket, answer, call.request)
         except asyncio.CancelledError:
             self._let_go(ticket)
+            ticket.later()
             raise
         except BaseException:
             self._tickets.discard(ticket)

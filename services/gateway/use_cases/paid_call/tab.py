@@ -67,6 +67,7 @@ class Tab:
                 await self._desk.ledger.post(self._progress(cost, usage))
             except (BillingUnavailable, BillingOverloaded):
                 return
+            reach("after_progress")
         self._seen_tokens, self._told = tokens, max(cost, self._told)
 
     async def capture(self, usage: Usage, outcome: contract.Outcome) -> contract.Result:
