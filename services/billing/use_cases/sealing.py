@@ -18,7 +18,8 @@ from services.billing.domain.seal.checkpoint import GROUP, Checkpoint, groups_of
 from services.billing.service import Billing
 from services.billing.store import checkpoints, seals
 from services.billing.store.ledger_connection import Ledger, ledger_transaction
-from shared.telemetry import REGISTRY
+from shared.db import is_unavailable
+from shared.telemetry import REGISTRY, logger
 
 SEAL_EVERY_SECONDS = 1.0
 _EPOCH_BITS = 32
@@ -53,7 +54,19 @@ class Sealer:
     _waits_since: float | None = field(default=None, init=False)
 
     async def seal(self) -> bool:
-        """Make one seal, if anything is there to be sealed; whether there may be more."""
+        """Make one seal, if anything is there to be sealed; whether there may be more. While the database is away it
+        rests as when there is nothing to do, so that it seals within a second of its return."""
+        try:
+            return await self._seal()
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            if self._waits_since is None:
+                logger.warning("sealing_waits", error=repr(error))
+            self._note(waits=True)
+            return False
+
+    async def _seal(self) -> bool:
         async with ledger_transaction(self.billing.database) as ledger:
             if not await seals.take_turn(ledger):
                 self._note(waits=False)

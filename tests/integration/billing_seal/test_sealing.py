@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -112,6 +113,15 @@ async def test_one_seals_at_a_time(billing: Any, billing_db: Database) -> None:
     await Sealer(billing).seal()
     async with ledger_transaction(billing_db) as ledger:
         assert (await seals.newest(ledger)).number == 1
+
+
+async def test_while_the_database_is_away_sealing_goes_on_trying(billing: Any) -> None:
+    gone = Database("postgresql://nobody@127.0.0.1:1/nothing")
+    sealer = Sealer(SimpleNamespace(**{**vars(billing), "database": gone}))  # type: ignore[arg-type]
+    assert not await sealer.seal()
+    assert not await sealer.seal()
+    assert LAG._value.get() > 0
+    await gone.close()
 
 
 async def test_a_schema_restored_into_a_younger_server_is_not_sealed_on(
