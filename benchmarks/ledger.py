@@ -58,12 +58,12 @@ def _hot() -> Iterator[str]:
 
 
 def _uniform() -> Iterator[str]:
-    return iter(lambda: random.choice(ACCOUNTS), None)  # noqa: S311 - not for secrets
+    return iter(lambda: random.choice(ACCOUNTS), None)
 
 
 def _zipf() -> Iterator[str]:
     weights = list(itertools.accumulate(1 / rank for rank in range(1, len(ACCOUNTS) + 1)))
-    drawn = random.choices(ACCOUNTS, cum_weights=weights, k=200_000)  # noqa: S311
+    drawn = random.choices(ACCOUNTS, cum_weights=weights, k=200_000)
     return itertools.cycle(drawn)
 
 
