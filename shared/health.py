@@ -89,7 +89,7 @@ def operations_router(name: str, more: Callable[[Any], Mapping[str, Check]] = la
         return answer(request.app.openapi())
 
     @router.get("/metrics")
-    async def metrics() -> Response:
-        return metrics_response()
+    async def metrics(request: Request) -> Response:
+        return await metrics_response(request)
 
     return router

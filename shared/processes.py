@@ -82,7 +82,8 @@ class Processes:
     def _rest(self) -> None:
         """Until something happens, or something is due."""
         next_due = min(self._due.values(), default=time.monotonic() + _REST_SECONDS)
-        select.select([self._alarm.fileno(), self._ready], [], [], min(max(next_due - time.monotonic(), 0), _REST_SECONDS))
+        seconds = min(max(next_due - time.monotonic(), 0), _REST_SECONDS)
+        select.select([self._alarm.fileno(), self._ready], [], [], seconds)
         with suppress(BlockingIOError):
             self._alarm.recv(4096)
         with suppress(BlockingIOError):

@@ -6,9 +6,11 @@ import contextlib
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, closing
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -18,6 +20,7 @@ from shared.doors.protocol import ProblemProtocol
 from shared.loops import Loop, running
 from shared.processes import Processes, bound_with_others
 from shared.settings import ServiceSettings, described, load
+from shared.siblings import Siblings
 from shared.telemetry import configure_logging, logger
 
 Opener = Callable[[Any], AbstractAsyncContextManager[Any]]
@@ -80,12 +83,14 @@ def serve(create: Callable[[], FastAPI], *, host: str, port: int, processes: int
         uvicorn.run(app, host=host, port=port, **uvicorn_options(app))
         return
 
-    def child(_number: int, say_ready: Callable[[], None]) -> None:
+    def child(number: int, say_ready: Callable[[], None]) -> None:
         app = create()
+        app.state.siblings = Siblings(Path(folder), number, processes)
         server = _Child(uvicorn.Config(app, **uvicorn_options(app)), say_ready)
         server.run(sockets=[bound_with_others(host, port)])
 
-    with closing(bound_with_others(host, port)):  # the port is ours, also while no child lives
+    # The port is ours also while no child lives.
+    with tempfile.TemporaryDirectory(prefix="tollgate-") as folder, closing(bound_with_others(host, port)):
         raise SystemExit(Processes(processes, child).run())
 
 
@@ -98,6 +103,7 @@ class _Child(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        await self.config.app.state.siblings.listen()  # type: ignore[union-attr]
         self._say_ready()
 
 

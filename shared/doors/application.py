@@ -18,6 +18,7 @@ from shared.doors.answers import problem_response
 from shared.errors import DomainError
 from shared.http_client import SiblingUnavailable
 from shared.ids import new_id_at
+from shared.siblings import Siblings
 from shared.telemetry import LATENCY, REQUESTS, logger, metrics_text
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -160,6 +161,8 @@ def _tell(scope: MutableMapping[str, Any], status: int, elapsed_ns: int) -> None
         logger.info("request", method=method, route=route, status=status, elapsed_us=elapsed_ns // 1000)
 
 
-def metrics_response() -> Response:
-    """This process's metrics for Prometheus."""
-    return Response(metrics_text(), media_type="text/plain; version=0.0.4")
+async def metrics_response(request: Request) -> Response:
+    """For Prometheus: this process's metrics, or those of all that share its port."""
+    siblings: Siblings | None = getattr(request.app.state, "siblings", None)
+    text = metrics_text() if siblings is None else await siblings.metrics()
+    return Response(text, media_type="text/plain; version=0.0.4")

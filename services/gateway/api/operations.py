@@ -24,14 +24,14 @@ async def health(request: Request) -> Response:
     return answer(body, status)
 
 
-@router.get("/metrics/prometheus", summary="This gateway's metrics for Prometheus")
+@router.get("/metrics/prometheus", summary="The gateway's metrics for Prometheus")
 async def prometheus(request: Request) -> Response:
     """For an operator's session, or the bearer token that METRICS_TOKEN sets."""
     token = gateway_of(request).settings.metrics_token.get_secret_value()
     presented = request.headers.get("authorization", "").removeprefix("Bearer ")
     if not token or not hmac.compare_digest(presented.encode(), token.encode()):
         await operator_required(request)
-    return metrics_response()
+    return await metrics_response(request)
 
 
 @router.get("/openapi.json", include_in_schema=False)

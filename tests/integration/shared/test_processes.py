@@ -17,12 +17,18 @@ from deploy.local import processes
 
 SERVER = """
 import asyncio, os, sys
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from shared.doors.application import install, metrics_response
 from shared.service_main import serve
 from shared.telemetry import configure_logging
 
 def create():
     app = FastAPI()
+    install(app, trusts_request_id=False)
+    @app.get("/metrics")
+    async def metrics(request: Request):
+        return await metrics_response(request)
+
     @app.get("/pid")
     async def pid(wait: float = 0):
         if wait:
@@ -52,7 +58,10 @@ class Served:
 
     def ask(self, path: str = "/pid") -> int:
         """Which process answers; each question on a connection of its own."""
-        return int(httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE_SECONDS).text)
+        return int(self.get(path).text)
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE_SECONDS)
 
     def answering(self) -> set[int]:
         with suppress(httpx.TransportError):
@@ -94,6 +103,17 @@ def test_two_answer_and_the_death_of_one_loses_no_service(serve: Callable[..., S
     wait_for(lambda: processes.identify(one) is None)
     assert served.answering() >= {other}, "nobody was refused meanwhile"
     wait_for(lambda: len(served.answering() - {one}) == 2)
+
+
+def test_each_process_tells_the_metrics_of_both(serve: Callable[..., Served]) -> None:
+    served = serve()
+    wait_for(lambda: len(served.answering()) == 2)
+    counted = [0, 0]
+    for line in served.get("/metrics").text.splitlines():
+        for number in range(2):
+            if line.startswith(f'tollgate_http_requests_total{{process="{number}",') and 'route="/pid"' in line:
+                counted[number] = int(float(line.rpartition(" ")[2]))
+    assert min(counted) > 0 and sum(counted) >= 20
 
 
 def test_a_stop_lets_answers_end(serve: Callable[..., Served], tmp_path: Path) -> None:
