@@ -1,6 +1,8 @@
 """The pool against upstreams with manners: kept connections, framing both ways, bounds, cancelling."""
 
 import asyncio
+import socket
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -115,6 +117,32 @@ async def test_a_connection_that_the_upstream_closed_is_not_used() -> None:
             assert (await get(pool, made, "POST", b"x", (b"content-length", b"1"))).whole == b"ok"
             await eventually(lambda: not pool._made)
         assert made.connections == 20
+
+
+async def test_a_connection_that_closed_while_the_loop_was_busy_is_not_used() -> None:
+    """Its end has come but nobody has read it yet; a POST may not be tried on it, for it is never sent twice."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    close, closed = threading.Event(), threading.Event()
+
+    def serve() -> None:
+        for _ in range(2):
+            connection, _ = listener.accept()
+            connection.recv(65_536)
+            connection.sendall(OK)
+            close.wait(10)
+            connection.close()
+            closed.set()
+
+    server = threading.Thread(target=serve)
+    server.start()
+    made = Peer(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    async with pool_of() as pool:
+        assert (await get(pool, made, "POST")).whole == b"ok"
+        close.set()
+        closed.wait(10)
+        assert (await get(pool, made, "POST")).whole == b"ok"
+    server.join()
+    listener.close()
 
 
 async def test_what_comes_unasked_ends_a_kept_connection() -> None:
