@@ -16,38 +16,18 @@ HOUR = timedelta(hours=1)
 Step = tuple[str, int, int]
 """What happens, how much of it, and to which of those there are."""
 
-steps: st.SearchStrategy[list[Step]] = st.lists(
-    st.tuples(
-        st.sampled_from(
-            [
-                "wait",
-                "purchase",
-                "grant",
-                "grant",
-                "charge",
-                "charge",
-                "charge",
-                "reverse",
-                "hold",
-                "capture",
-                "release",
-            ]
-        ),
-        st.integers(0, 30),
-        st.integers(0, 5),
-    ),
-    max_size=60,
-)
-steps_with_refunds: st.SearchStrategy[list[Step]] = st.lists(
-    st.tuples(
-        st.sampled_from(
-            ["wait", "purchase", "grant", "charge", "charge", "reverse", "hold", "capture", "refund", "won", "debit"]
-        ),
-        st.integers(0, 30),
-        st.integers(0, 5),
-    ),
-    max_size=60,
-)
+_SPENDING = ["wait", "purchase", "grant", "charge", "charge", "reverse", "hold", "hold", "capture", "release", "debit"]
+
+
+def _scripts(names: list[str]) -> st.SearchStrategy[list[Step]]:
+    """Small spends, so that lots are burnt bit by bit and several are there at once."""
+    spend = st.tuples(st.sampled_from(names), st.integers(0, 12), st.integers(0, 5))
+    bring = st.tuples(st.sampled_from(["purchase", "grant"]), st.integers(10, 40), st.integers(0, 5))
+    return st.lists(spend | bring, min_size=12, max_size=60)
+
+
+steps = _scripts(_SPENDING)
+steps_with_refunds = _scripts([*_SPENDING, "refund", "refund", "won"])
 
 
 @dataclass

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from uuid import UUID
 
-from services.billing.domain.chart_of_accounts import Kind, direction
+from services.billing.domain.chart_of_accounts import Kind
 from services.billing.domain.ledger.transfer import NEWEST_ID, OLDEST_ID
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -116,7 +116,7 @@ def named_lots(state: State, entries: Iterable[Entry]) -> set[UUID]:
     """The lots that `burn` must be told of."""
     named = set(state.left) | {lot_id for burnt in state.trail for lot_id, _ in burnt.parts}
     for entry in entries:
-        if direction(entry.kind) > 0 and entry.kind is not Kind.REVERSAL:
+        if entry.kind in (Kind.PURCHASE, Kind.GRANT):
             named.add(entry.id)
         if entry.lot_id is not None:
             named.add(entry.lot_id)
