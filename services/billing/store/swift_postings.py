@@ -29,7 +29,7 @@ spent AS (
 
 _LOCKS = """
 locked AS MATERIALIZED (
-    SELECT FROM wallets WHERE account_id = ANY($1::text[]) ORDER BY account_id FOR UPDATE
+    SELECT FROM wallets WHERE account_id = ANY($1::text[]) ORDER BY account_id FOR NO KEY UPDATE
 ),"""
 _AFTER_LOCKS = " AND (SELECT count(*) FROM locked) >= 0"
 
@@ -41,15 +41,28 @@ charged AS (
     FROM unnest({0}::bigint[], {1}::uuid[], {2}::bigint[], {3}::bigint[], {4}::bigint[], {5}::uuid[], {6}::text[])
          AS asked (place, id, amount, through, number, request_id, route)
     JOIN spent USING (place)
-), used AS (
-    INSERT INTO usage_records AS kept (account_id, request_id, route, key_id, price_version, calls, tokens, units, held,
-                                       credits, outcome, flagged, created_at)
-    SELECT account_id, request_id, route, key_id, price_version, calls, tokens, units, 0, amount, outcome, flagged, $5
-    FROM unnest({0}::bigint[], {5}::uuid[], {6}::text[], {7}::text[], {8}::integer[], {9}::bigint[], {10}::bigint[],
-                {11}::bigint[], {2}::bigint[], {12}::text[], {13}::boolean[])
-         AS asked (place, request_id, route, key_id, price_version, calls, tokens, units, amount, outcome, flagged)
-    JOIN spent USING (place)
 )"""
+
+_USED = """, used AS (
+    INSERT INTO usage_records (account_id, request_id, route, key_id, price_version, held, credits, created_at, {of})
+    SELECT account_id, request_id, route, key_id, price_version, 0, amount, $5, {of}
+    FROM unnest({0}::bigint[], {5}::uuid[], {6}::text[], {7}::text[], {8}::integer[], {2}::bigint[]{more})
+         AS asked (place, request_id, route, key_id, price_version, amount{names})
+    JOIN spent USING (place){constants}
+)"""
+
+_OF = "calls, tokens, units, outcome, flagged"
+_METERED = {
+    "more": ", {9}::bigint[], {10}::bigint[], {11}::bigint[], {12}::text[], {13}::boolean[]",
+    "names": f", {_OF}",
+    "constants": "",
+}
+_UNMETERED = {
+    "more": "",
+    "names": "",
+    "constants": f", (VALUES (1::bigint, 0::bigint, 0::bigint, 'unknown', false)) AS one_call ({_OF})",
+}
+"""What the gateway says of a call before it is forwarded, for which nothing needs to be sent."""
 
 _HOLDS = """,
 opened AS (
@@ -75,19 +88,23 @@ RETURNING place, wallets.balance, wallets.held
 """
 
 _WALLET_PARAMETERS = 5
-_CHARGE_COLUMNS = 14
+CHARGE_COLUMNS = 14
+UNMETERED_COLUMNS = 9
 _HOLD_COLUMNS = 11
 
 Columns = Sequence[Sequence[Any]]
 
 
-def statement(*, several: bool, charges: bool, holds: bool) -> str:
-    """The text for a batch: only what it has."""
+def statement(*, several: bool, charges: int, holds: bool) -> str:
+    """The text for a batch: only what it has. `charges` is how many columns they come in."""
     first = _WALLET_PARAMETERS + 1
     text = "WITH" + (_LOCKS if several else "") + _WALLETS.format(guard=_AFTER_LOCKS if several else "")
     if charges:
-        text += _CHARGES.format(*(f"${first + n}" for n in range(_CHARGE_COLUMNS)))
-        first += _CHARGE_COLUMNS
+        columns = [f"${first + n}" for n in range(charges)]
+        of_call = _METERED if charges == CHARGE_COLUMNS else _UNMETERED
+        used = {name: part.format(*columns) for name, part in of_call.items()}
+        text += _CHARGES.format(*columns) + _USED.format(*columns, of=_OF, **used)
+        first += charges
     if holds:
         text += _HOLDS.format(*(f"${first + n}" for n in range(_HOLD_COLUMNS)))
     return text + "\nSELECT place, balance, held FROM spent"
@@ -106,7 +123,7 @@ class SwiftConnection:
 
     async def post(self, wallets: Columns, charges: Columns, holds: Columns, *, at: datetime) -> Sequence[Any]:
         """(place, balance, held) of each wallet that was moved; `place` counts from 1. Raises IdTaken, WalletsBusy."""
-        key = (len(wallets[0]) > 1, bool(charges), bool(holds))
+        key = (len(wallets[0]) > 1, len(charges), bool(holds))
         prepared = self._prepared.get(key)
         with translated():
             if prepared is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from services.billing.domain.ledger.items import Call, Charge, Hold, Progress, Result, Verdict
 from services.billing.domain.ledger.transfer import IdSpan
+from services.billing.store.swift_postings import UNMETERED_COLUMNS
 from services.billing.use_cases.posting.asks import Ask, Groups
 
 _POSTED = Verdict.POSTED
@@ -35,10 +36,11 @@ class SwiftBatch:
     """Columns for the statement. `place` of a wallet counts from 1; `through` and `number` of a charge are the sum and
     the count of its account's charges up to it."""
 
-    __slots__ = ("_charges", "_holds", "_progress", "_sums", "groups", "telling")
+    __slots__ = ("_charges", "_holds", "_is_metered", "_progress", "_sums", "groups", "telling")
 
     def __init__(self, groups: Groups) -> None:
         self.groups: list[tuple[str, Sequence[Ask]]] = []
+        self._is_metered = False
         self.telling: list[Ask] = []
         self._sums: list[tuple[int, int, int]] = []
         self._charges: list[tuple[Any, ...]] = []
@@ -54,7 +56,8 @@ class SwiftBatch:
 
     @property
     def charges(self) -> Sequence[Sequence[Any]]:
-        return list(zip(*self._charges, strict=True))
+        columns = list(zip(*self._charges, strict=True))
+        return columns if self._is_metered else columns[:UNMETERED_COLUMNS]
 
     @property
     def holds(self) -> Sequence[Sequence[Any]]:
@@ -80,23 +83,29 @@ class SwiftBatch:
         posted = []
         for ask in asks:
             item = ask.item
+            call = item.call  # type: ignore[union-attr]
             if isinstance(item, Charge):
                 spend += item.amount
                 number += 1
-                self._charges.append((place, item.id, item.amount, spend, number, *_columns_of(item.call)))
+                self._charges.append((place, item.id, item.amount, spend, number, *_columns_of(call)))
+                self._is_metered = self._is_metered or _is_metered(call)
                 posted.append(ask)
             elif isinstance(item, Hold):
                 hold += item.amount
-                columns = _columns_of(item.call)[:_OF_A_HOLD]
+                columns = _columns_of(call)[:_OF_A_HOLD]
                 self._holds.append((place, item.id, item.amount, item.expires_in_ms, *columns))
                 posted.append(ask)
             elif isinstance(item, Progress):
-                call = item.call
                 self._progress.append((account_id, item.hold_id, item.amount, call.calls, call.tokens, call.units))
                 self.telling.append(ask)
         if posted:
             self.groups.append((account_id, posted))
             self._sums.append((spend, hold, number))
+
+
+def _is_metered(call: Call) -> bool:
+    """Whether more is known of the call than that it is one, and begun."""
+    return bool(call.tokens or call.units) or call.calls != 1 or call.flagged is not False or call.outcome != "unknown"
 
 
 def _columns_of(call: Call) -> tuple[Any, ...]:
