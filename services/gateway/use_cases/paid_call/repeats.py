@@ -108,6 +108,9 @@ class Repeats:
             await body.aclose()
             await ticket.end_unanswered()
             raise
+        except asyncio.CancelledError:
+            ticket.later()
+            raise
         finally:
             await body.aclose()
             self._let_go(ticket)
