@@ -9,12 +9,11 @@ with its first verdict.
 import asyncio
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 
 from services.gateway.clients import http1
+from services.gateway.clients.billing_door import BillingDoor
 from services.gateway.domain.fair_queue import FairQueue
 from shared.contracts import ledger as contract
 from shared.http_client import SiblingUnavailable
@@ -25,7 +24,6 @@ _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
 _LONGEST_ATTEMPT_SECONDS = 2.0
 _SWEEP_SECONDS = 0.1
-_MOST_ANSWERED = 8 * 1024 * 1024
 _OK = 200
 _BEGINNINGS = frozenset({"charge", "hold"})
 _SHARE = 4
@@ -73,7 +71,7 @@ class BillingLedger:
         most_waiting: int,
         longest_wait_ms: int = 1_000,
     ) -> None:
-        self._door = _Door(base_url, minter, most_connections=batches_in_flight + 2)
+        self._door = BillingDoor(base_url, minter, most_connections=batches_in_flight + 2)
         self._deadline_seconds = deadline_ms / 1_000
         self._batches_in_flight = batches_in_flight
         self._most_waiting = most_waiting
@@ -205,50 +203,6 @@ class BillingLedger:
         except (http1.ExchangeFailed, TimeoutError):
             return None
         return _results(status, answer, len(batch))
-
-
-class _Door:
-    """Billing's inner HTTP, JSON both ways."""
-
-    def __init__(self, base_url: str, minter: Minter, *, most_connections: int) -> None:
-        self._origin = http1.origin_of(base_url)
-        parts = urlsplit(base_url)
-        self._host = parts.netloc.encode("ascii")
-        self._prefix = parts.path.rstrip("/")
-        self._minter = minter
-        self._pool = http1.Pool(
-            most_connections=most_connections, most_per_origin=most_connections, most_waiting=most_connections
-        )
-
-    async def post(self, path: str, document: Any) -> tuple[int, bytes]:
-        """The answer's status and body. Raises ExchangeFailed."""
-        body = orjson.dumps(document)
-        headers = [
-            (b"host", self._host),
-            (b"authorization", b"Bearer " + self._minter.for_service("billing").encode("ascii")),
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-        ]
-        target = (self._prefix + path).encode("ascii")
-        answer = await self._pool.open(self._origin, "POST", target, headers, body)
-        if answer.whole is not None:
-            return answer.status, answer.whole
-        try:
-            return answer.status, await _read(answer)
-        finally:
-            await answer.close()
-
-    async def close(self) -> None:
-        await self._pool.close()
-
-
-async def _read(answer: http1.Answer) -> bytes:
-    body = bytearray()
-    async for piece in answer.body():
-        body += piece
-        if len(body) > _MOST_ANSWERED:
-            raise http1.ExchangeFailed("too long an answer")
-    return bytes(body)
 
 
 def _mark(batch: Sequence[_Waiting], were_sent: Sequence[bool]) -> None:
