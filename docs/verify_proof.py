@@ -12,6 +12,7 @@ from pathlib import Path
 from struct import pack
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+ADDING = ("purchase", "grant", "reversal", "dispute_won")
 
 
 def bits(name):  # the 128 bits of an id such as txn_01J...
@@ -21,8 +22,11 @@ def bits(name):  # the 128 bits of an id such as txn_01J...
 
 def leaf(entry):  # SHA-256 of 0x00 and eleven fields, each as type, length (-1: null) and value
     since = datetime.fromisoformat(entry["created_at"]) - datetime(2000, 1, 1, tzinfo=UTC)
-    numbers = [abs(entry["credits"]) * 1000, entry["balance_after"] * 1000, entry["position"]]
-    reference = None if entry["request_id"] else entry["reference"]
+    amount = entry["credits"] if entry["type"] in ADDING else -entry["credits"]
+    numbers = [amount * 1000, entry["balance_after"] * 1000, entry["position"]]
+    if any(number != int(number) for number in numbers):
+        sys.exit("BROKEN: credits have three decimals")
+    reference = None if entry["reference"] == entry["request_id"] else entry["reference"]
     fields = [(25, entry["account_id"].encode()), (2950, bits(entry["id"])), (25, entry["type"].encode())]
     fields += [(20, pack(">q", int(number))) for number in numbers]
     fields += [(2950, entry[name] and bits(entry[name])) for name in ("refers_to", "request_id")]

@@ -89,13 +89,15 @@ async def test_every_entry_has_a_proof_that_the_verifier_confirms(http: httpx.As
 
 
 async def test_no_changed_proof_is_confirmed(http: httpx.AsyncClient, story: str) -> None:
-    proof = await proof_of(http, story, (await entries(http, story))[2])
+    proof = await proof_of(http, story, (await entries(http, story))[4])
     changes = {
         "credits": -1.235, "balance_after": 0, "type": "debit", "description": "other", "position": 3,
         "created_at": "2026-01-01T00:00:00.000001Z", "account_id": "acct_other", "refers_to": proof["entry"]["id"],
         "id": proof["entry"]["request_id"],
     }  # fmt: skip
-    for name, value in changes.items():
+    signed = proof["entry"]["credits"]
+    changed_numbers = [("credits", -signed), ("credits", signed - 0.0001), ("balance_after", 0.5)]
+    for name, value in [*changes.items(), *changed_numbers, ("reference", "pay_1"), ("request_id", None)]:
         changed = copy.deepcopy(proof)
         assert changed["entry"][name] != value
         changed["entry"][name] = value
