@@ -180,6 +180,7 @@ async def test_running_statements_are_not_waited_for(billing: Any, owner: Owner,
 async def test_the_role_drops_no_month_that_is_kept_and_none_early(billing: Any, owner: Owner, account_id: str) -> None:
     await record(owner, account_id, OLD, 3)
     pool = await billing.database.asyncpg_pool()
+    await pool.execute("INSERT INTO usage_months (month) VALUES ($1)", OLD)
     assert not await pool.fetchval("SELECT drop_usage_month($1, $2)", OLD, KEEP), "it is not summed up yet"
     await roll_up_all(billing)
     for month, keep in ((NEWER, KEEP), (OLD, KEEP + 1), (OLD, 2), (months_ago(0), 0)):
