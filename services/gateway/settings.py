@@ -65,7 +65,13 @@ class Settings(ServiceSettings):
     )
 
     gateway_processes: int = Field(
-        1, ge=1, le=256, description="Gateway processes in all: while Redis is away, each takes its share of a limit."
+        1, ge=1, le=64, description="Processes that `serve` runs on its port; each takes a core."
+    )
+    gateway_machines: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Machines that run so many each: while Redis is away, every process takes its share of a limit.",
     )
     redis_deadline_ms: int = Field(
         1_000, ge=10, le=5_000, description="How long a paid call waits for Redis before it counts by itself."

@@ -63,7 +63,10 @@ class PaidApi:
         rule = AbuseRule(settings.ban_refused_calls, settings.ban_window_seconds * 1_000)
         self.buckets = Buckets(redis, rule)
         limiter = Limiter(
-            self.buckets, rule, deadline_ms=settings.redis_deadline_ms, processes=settings.gateway_processes
+            self.buckets,
+            rule,
+            deadline_ms=settings.redis_deadline_ms,
+            processes=settings.gateway_processes * settings.gateway_machines,
         )
         abuse = Abuse(
             database,
