@@ -28,11 +28,11 @@ def _shorter_ledger(stack: Stack, options: Options) -> Measured:
 
 BENCHES: dict[str, Bench] = {
     "memory": Bench(memory.measure, memory.tables, lambda measured, _: memory.asked(measured)),
+    "many_keys": Bench(many_keys.measure, many_keys.tables, lambda measured, _: many_keys.asked(measured)),
     "paid_calls": Bench(paid_calls.measure, paid_calls_shown.tables, paid_calls_shown.asked),
     "ledger": Bench(_shorter_ledger, ledger.tables, lambda measured, _: ledger.asked(measured)),
     "refusals": Bench(refusals.measure, refusals.tables, lambda measured, _: refusals.asked(measured)),
     "streams": Bench(streams.measure, streams.tables, lambda measured, _: streams.asked(measured)),
-    "many_keys": Bench(many_keys.measure, many_keys.tables, lambda measured, _: many_keys.asked(measured)),
 }
 
 
