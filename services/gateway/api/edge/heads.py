@@ -35,7 +35,7 @@ def header_lines(headers: Sequence[Header]) -> bytes:
         return b""
     lines.append(b"")
     block = b"\r\n".join(lines)
-    assert block.count(b"\n") == block.count(b"\r") == len(lines) - 1 and b"\0" not in block, "a header is one line"
+    assert len(block.splitlines()) == len(lines) - 1 and b"\0" not in block, "a header is one line"
     return block
 
 
