@@ -166,6 +166,8 @@ async def make_platform(settings_for: Callable[..., Any], billing_db: Database) 
                 "password_passes": 1,
                 "hang_up_read_ms": 500,
                 "billing_deadline_ms": 20_000,
+                "billing_queue_ms": 20_000,
+                "paid_wait_ms": 20_000,
             }
             gateway = create_gateway(settings_for("gateway", billing_url=billing_url, **{**quick, **overrides}))
             url = await stack.enter_async_context(running(gateway))
