@@ -177,10 +177,10 @@ async def test_a_caller_who_hangs_up_is_noticed_behind_waiting_requests_too(make
         raise CallerLeft
 
     house.stub.handler = handler
-    for more in (b"", head().encode() * 3):
+    for sent, more in ((head(), b""), (head(), head().encode() * 3), (post(bytes(100_000)), b"")):
         left.clear()
         house.stub.seen.clear()
-        wire = await house.one(head())
+        wire = await house.one(sent)
         await eventually(lambda: house.stub.seen)
         await wire.send(more)
         wire.writer.close()

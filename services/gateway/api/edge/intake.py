@@ -47,7 +47,9 @@ class Intake:
         self.wake()
 
     def end(self) -> None:
+        """All of it has come. The connection is read on, or nobody would notice that its caller hangs up."""
         self.is_whole = True
+        self._connection.flow.resume_reading()
         self.wake()
 
     def spoil(self, fault: Exception) -> None:
