@@ -391,21 +391,42 @@ async def test_only_so_many_wait_and_only_so_long(monkeypatch: pytest.MonkeyPatc
         await asyncio.gather(holder, return_exceptions=True)
 
 
-async def test_a_turn_whose_waiter_was_cancelled_is_not_lost() -> None:
+class _Cancelling:
+    """An owner that cancels a call at the moment when that call gets its turn."""
+
+    def __init__(self, lane: Any, call: asyncio.Task[Any]) -> None:
+        self.lane = lane
+        self.call = call
+
+    def free(self, connection: Any) -> None:
+        connection.owner = self.lane
+        self.lane.free(connection)
+        self.call.cancel()
+
+    def lost(self, connection: Any) -> None:
+        self.lane.lost(connection)
+        self.call.cancel()
+
+
+@pytest.mark.parametrize("last", [b"", b"connection: close\r\n"], ids=["a connection", "a place"])
+async def test_a_turn_whose_waiter_was_cancelled_is_not_lost(last: bytes) -> None:
     async def act(made: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await read_head(reader):
             await made.go_on.wait()
-            writer.write(OK)
+            writer.write(OK.replace(b"content", last + b"content"))
 
     async with peer(act) as made, pool_of(most_connections=1) as pool:
         first = asyncio.create_task(get(pool, made))
         await eventually(lambda: made.connections)
         given_up, patient = asyncio.create_task(get(pool, made)), asyncio.create_task(get(pool, made))
         await eventually(lambda: pool._waiting == 2)
-        first.add_done_callback(lambda _: given_up.cancel())
+        connection = next(iter(pool._made))
+        connection.owner = _Cancelling(connection.owner, given_up)
         made.go_on.set()
-        assert (await patient).whole == b"ok"
-        await asyncio.gather(first, given_up, return_exceptions=True)
+        async with asyncio.timeout(2):
+            assert (await patient).whole == (await first).whole == b"ok"
+        await asyncio.gather(given_up, return_exceptions=True)
+        assert given_up.cancelled()
 
 
 async def test_cancelling_ends_the_connection_and_frees_its_place() -> None:
@@ -425,19 +446,14 @@ async def test_who_is_cancelled_when_his_answer_is_complete_leaves_the_connectio
         call = asyncio.create_task(get(pool, made))
         following = get(pool, made)
 
-        class Owner:
-            """Gives the freed connection to the next before the cancelled task has had its turn."""
+        class Owner(_Cancelling):
+            """Gives the connection to the next, too, before the cancelled task has had its turn."""
 
             def free(self, freed: Any) -> None:
-                lane.free(freed)
-                freed.owner = lane
-                call.cancel()
+                super().free(freed)
                 following.send(None)
 
-            def lost(self, lost: Any) -> None:
-                lane.lost(lost)
-
-        lane, connection.owner = connection.owner, Owner()
+        connection.owner = Owner(connection.owner, call)
         with pytest.raises(asyncio.CancelledError):
             await call
         assert not connection.is_closed
