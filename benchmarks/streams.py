@@ -93,7 +93,7 @@ async def _many(stack: Stack, upstream: Upstream, customer: Customer, sold: str,
         "at_once": at_once,
         "events_per_second": options.events_per_second,
         "complete": streams.complete,
-        "statuses": {str(status): count for status, count in streams.statuses.items()},
+        "statuses": _statuses(callers),
         "charged_exactly": spent == streams.complete * MILLICREDITS_A_STREAM,
         "gateway_kib_before": watch.first_kib,
         "gateway_kib_most": watch.most_kib,
@@ -113,10 +113,15 @@ async def _slow(stack: Stack, customer: Customer, sold: str, options: Options) -
     return {
         "readers": options.slow_readers,
         "stalled": stalled,
+        "statuses": _statuses(callers),
         "mib_each": FLOOD_MIB,
         "gateway_kib_before": watch.first_kib,
         "gateway_kib_most": watch.most_kib,
     }
+
+
+def _statuses(callers: Callers) -> dict[str, int]:
+    return {str(status): count for status, count in callers.streams.statuses.items()}
 
 
 def _open_now(callers: Callers) -> int:
@@ -133,7 +138,7 @@ def tables(measured: dict[str, Any]) -> list[Table]:
         ["cores used meanwhile", cores],
         ["gateway's memory before and at most, MiB", _memory(many)],
         ["for each stream, KiB", f"{_growth_kib(many) / max(1, many['at_once']):.0f}"],
-        [f"readers that stopped, of {slow['mib_each']} MiB each", f"{slow['stalled']}"],
+        [f"readers that stopped, of {slow['mib_each']} MiB each", f"{slow['stalled']} of {slow['readers']}"],
         ["gateway's memory before and at most, MiB", _memory(slow)],
         ["for each of them, KiB", f"{_growth_kib(slow) / slow['readers']:.0f}"],
     ]
