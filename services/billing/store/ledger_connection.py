@@ -34,10 +34,14 @@ async def ledger_transaction(database: Database, *, lock_ms: int | None = None) 
     pool = await database.asyncpg_pool()
     async with pool.acquire(timeout=POOL_WAIT_SECONDS) as connection:
         with translated():
-            async with connection.transaction():
-                if lock_ms is not None:
-                    await connection.execute(f"SET LOCAL lock_timeout = {lock_ms:d}")
+            await connection.execute("BEGIN" if lock_ms is None else f"BEGIN; SET LOCAL lock_timeout = {lock_ms:d}")
+            try:
                 yield connection
+            except BaseException:
+                if not connection.is_closed():
+                    await connection.execute("ROLLBACK")
+                raise
+            await connection.execute("COMMIT")
 
 
 @contextlib.asynccontextmanager

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -11,14 +12,18 @@ import pytest
 
 from services.billing.domain.ledger.items import Capture, Charge, Hold, Item, Result, Reverse, Verdict
 from services.billing.store.swift_postings import SwiftConnection
+from services.billing.use_cases.post_credit import post_grant
+from services.billing.use_cases.posting import exactly, lane
 from services.billing.use_cases.posting import poster as poster_module
 from services.billing.use_cases.posting.poster import Poster
 from services.billing.use_cases.verify_ledger import verify_ledger
+from shared.clock import SystemClock
 from shared.db import Database
 from shared.errors import DomainError
-from tests.integration.billing_ledger.asking import capture, charge, hold, progress, release, reverse
+from tests.integration.billing_ledger.asking import capture, charge, fresh, hold, progress, release, reverse
 from tests.integration.billing_ledger.conftest import CLOCK, Fund, ReadWallet
 from tests.support.databases import TestDatabase
+from tests.support.http import eventually
 
 P = Verdict.POSTED
 
@@ -126,22 +131,30 @@ async def test_what_waits_together_is_one_statement_and_the_tenth_is_refused_whe
 
 
 async def test_plain_batches_of_many_accounts_lock_in_one_order(
-    *, poster: Poster, other: Poster, billing_db: Database, fund: Fund
+    *, poster: Poster, other: Poster, database: TestDatabase, fund: Fund, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    accounts = [f"acct_{n:02}" for n in range(40)]
+    """Two batches meet in the middle, each from its own end: in the order of ids one is behind the other."""
+    monkeypatch.setattr(lane, "_LOCK_MS", 8_000)  # what would tell a ring is PostgreSQL, after a second
+    monkeypatch.setattr(exactly, "post_each", None)  # nothing is to be undone
+    accounts = [f"acct_{n:02}" for n in range(9)]
     for account_id in accounts:
-        await fund(account_id, 100_000)
-    pool = await billing_db.asyncpg_pool()
-    before = await pool.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-    for n in range(40):
-        ordered = accounts if n % 2 else accounts[::-1]
-        await asyncio.gather(
-            poster.post([charge(account_id, 10) for account_id in ordered]),
-            other.post([charge(account_id, 10) for account_id in reversed(ordered)]),
+        await fund(account_id, 1_000)
+    holder, watcher = [await asyncpg.connect(database.url_of("billing")) for _ in range(2)]
+    async with holder.transaction():
+        await holder.execute("SELECT 1 FROM wallets WHERE account_id = $1 FOR UPDATE", accounts[4])
+        both = asyncio.gather(
+            poster.post([charge(account_id, 10) for account_id in accounts]),
+            other.post([charge(account_id, 10) for account_id in reversed(accounts)]),
         )
-    await pool.execute("SELECT pg_stat_force_next_flush()")
-    assert await pool.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == before
-    assert await pool.fetchval("SELECT sum(balance) FROM wallets") == 40 * 100_000 - 40 * 40 * 2 * 10
+
+        async def both_wait() -> bool:
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'WITH%'"
+            return bool(await watcher.fetchval(waiting) == 2)
+
+        await eventually(both_wait)
+    await holder.close()
+    await watcher.close()
+    assert {result.verdict for answer in await both for result in answer} == {P}
 
 
 async def test_items_of_one_account_are_decided_in_order_of_arrival(
@@ -245,3 +258,50 @@ async def test_closing_answers_what_waits_and_takes_nothing_more(
     assert {result.verdict for answer in await waiting for result in answer} == {P, Verdict.NOT_FOUND}
     with pytest.raises(DomainError, match="service_unavailable"):
         await poster.post([charge(account_id, 1)])
+
+
+async def test_a_holds_progress_is_taken_while_it_is_open_and_only_grows(
+    poster: Poster, billing_db: Database, account_id: str, fund: Fund
+) -> None:
+    await fund(account_id, 10_000)
+    lasting, short = hold(account_id, 4_000), hold(account_id, 4_000, lasts_ms=1)
+    await poster.post([lasting, short])
+    told = [progress(lasting, 700, tokens=7), progress(lasting, 500, tokens=5), progress(short, 700)]
+    answers = [(await poster.post([item]))[0] for item in told]
+    assert [answer.verdict for answer in answers] == [P, P, Verdict.HOLD_LAPSED]
+    assert (answers[0].balance, answers[0].available) == (10_000, 2_000)
+    both = await poster.post([progress(lasting, 9_000, tokens=9), progress(lasting, 800)])
+    assert [answer.verdict for answer in both] == [P, P]
+    pool = await billing_db.asyncpg_pool()
+    assert await pool.fetch("SELECT spent, tokens FROM holds ORDER BY spent") == [(0, 0), (4_000, 9)]
+
+
+async def test_credits_that_have_expired_are_not_spent_by_the_single_statement(
+    billing_db: Database, account_id: str, statements: list[int], wallet_of: ReadWallet
+) -> None:
+    async with billing_db.transaction() as connection:
+        await post_grant(
+            connection,
+            account_id=account_id,
+            transfer_id=fresh(),
+            millicredits=1_000,
+            description="Welcome",
+            expires_at=CLOCK.now() + timedelta(hours=1),
+            at=CLOCK.now(),
+            real_now=CLOCK.real_now(),
+        )
+    poster, later = Poster(billing_db, CLOCK), Poster(billing_db, _Later())
+    try:
+        assert (await poster.post([charge(account_id, 100)]))[0].verdict is P
+        assert (await later.post([charge(account_id, 100)]))[0].verdict is Verdict.INSUFFICIENT_CREDITS
+    finally:
+        await poster.close()
+        await later.close()
+    assert (await wallet_of(account_id)).balance == 0 and statements == [1, 1]
+
+
+class _Later(SystemClock):
+    """Business time two hours on."""
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(hours=2)
