@@ -27,8 +27,8 @@ class Conversation:
         self._call = call
         self._presence = call.request.presence
         self._loop = asyncio.get_running_loop()
-        self._deadline = self._loop.time() + call.route.timeout_ms / 1_000
-        self._timer: asyncio.TimerHandle | None = None
+        self.deadline = self._loop.time() + call.route.timeout_ms / 1_000
+        desk.deadlines.watch(self)
         self._waiting: asyncio.Task[object] | None = None
         self._is_late = False
         self._is_cutting = False
@@ -69,23 +69,20 @@ class Conversation:
     async def close(self) -> None:
         """End the exchange; a connection whose answer was not read to its end is closed. Safe to call twice."""
         self._presence.when_leaving(None)
-        if self._timer is not None:
-            self._timer.cancel()
+        self._desk.deadlines.forget(self)
         if self._body is not None:
             await self._body.aclose()
         if self._answer is not None:
             await self._answer.close()
 
     async def _within(self, waiting: Awaitable[T]) -> T:
-        """As `asyncio.timeout_at`, with one timer for all waits of the exchange."""
+        """As `asyncio.timeout_at`, without a timer of its own."""
         task = asyncio.current_task()
         assert task is not None
         cancelled_before = task.cancelling()
         self._waiting = task
-        if self._timer is None:
-            self._timer = self._loop.call_at(self._deadline, self._expire)
-        elif self._is_late:
-            self._loop.call_soon(self._expire)
+        if self._is_late:
+            self._loop.call_soon(self.expire)
         try:
             return await waiting
         except asyncio.CancelledError as error:
@@ -96,7 +93,8 @@ class Conversation:
             self._waiting = None
             self._was_cut(task, cancelled_before)
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """The deadline has passed: whoever waits, waits no more."""
         self._is_late = True
         if self._waiting is not None and not self._is_cutting:
             self._is_cutting = True
@@ -108,10 +106,7 @@ class Conversation:
         return was_cutting and task.uncancel() <= cancelled_before
 
     def _shorten(self) -> None:
-        self._deadline = min(self._deadline, self._loop.time() + self._desk.hang_up_read_ms / 1_000)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = self._loop.call_at(self._deadline, self._expire)
+        self.deadline = min(self.deadline, self._loop.time() + self._desk.hang_up_read_ms / 1_000)
 
 
 def _framing(headers: Sequence[Header], body: bytes | AsyncIterable[bytes]) -> Header:

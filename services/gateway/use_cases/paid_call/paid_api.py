@@ -23,6 +23,7 @@ from services.gateway.store.paid_repeats import PaidRepeats
 from services.gateway.use_cases.paid_call import crash_points
 from services.gateway.use_cases.paid_call.abuse import Abuse
 from services.gateway.use_cases.paid_call.crowd import Crowd
+from services.gateway.use_cases.paid_call.deadlines import Deadlines
 from services.gateway.use_cases.paid_call.desk import Call, Desk, overloaded
 from services.gateway.use_cases.paid_call.gate import Caller, Gate, as_text
 from services.gateway.use_cases.paid_call.known_price import call_at_known_price
@@ -100,6 +101,7 @@ class PaidApi:
             outcomes=self._outcomes,
             progress=self._progress,
             upstreams=self._upstreams,
+            deadlines=Deadlines(),
             clock=clock,
             hold_margin_ms=settings.hold_margin_ms,
             hang_up_read_ms=settings.hang_up_read_ms,

@@ -1,0 +1,42 @@
+"""Exchanges with upstreams that must end in time, looked over together twenty times a second.
+
+A timer for each call costs several times what its place here does; an exchange ends up to 50 ms late instead.
+"""
+
+import asyncio
+from typing import Protocol
+
+_SWEEP_SECONDS = 0.05
+
+
+class Timed(Protocol):
+    """`deadline` is the loop's time, and may change."""
+
+    deadline: float
+
+    def expire(self) -> None: ...
+
+
+class Deadlines:
+    """One a process. Nothing runs while nothing is watched."""
+
+    def __init__(self) -> None:
+        self._watched: dict[Timed, None] = {}
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def watch(self, timed: Timed) -> None:
+        """Expire it, once, when its deadline has passed, unless it is forgotten before."""
+        self._watched[timed] = None
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
+
+    def forget(self, timed: Timed) -> None:
+        self._watched.pop(timed, None)
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for timed in [one for one in self._watched if one.deadline <= now]:
+            del self._watched[timed]
+            timed.expire()
+        self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep) if self._watched else None
