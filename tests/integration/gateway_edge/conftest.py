@@ -97,6 +97,7 @@ class House:
     port: int
     stub: Stub
     edge: Edge
+    app: FastAPI
     stack: contextlib.AsyncExitStack
 
     async def wire(self) -> Wire:
@@ -136,7 +137,7 @@ async def make_house() -> AsyncIterator[MakeHouse]:
             app.state.http_protocol = EdgeProtocol
             app.add_api_route("/ping", lambda: {"status": "ok"})
             url = await stack.enter_async_context(running(app))
-            return House(int(url.rpartition(":")[2]), stub, app.state.edge, stack)
+            return House(int(url.rpartition(":")[2]), stub, app.state.edge, app, stack)
 
         yield make
 

@@ -102,14 +102,14 @@ async def test_a_cut_answer_can_be_told_from_a_whole_one(house: House, query: st
         await old.rest()
 
 
-@pytest.mark.parametrize("length", [b"3", b"5"])
-async def test_an_answer_that_is_not_as_long_as_it_says_is_cut(house: House, length: bytes) -> None:
+@pytest.mark.parametrize(("length", "sent"), [(b"3", b""), (b"5", b"four")])
+async def test_an_answer_that_is_not_as_long_as_it_says_is_cut(house: House, length: bytes, sent: bytes) -> None:
     async def handler(_request: PaidRequest) -> PaidAnswer:
         return PaidAnswer(200, [(b"content-length", length)], pieces(b"four"))
 
     house.stub.handler = handler
     wire = await house.one(head())
-    assert (await wire.rest()).partition(b"\r\n\r\n")[2] in (b"", b"four")
+    assert (await wire.rest()).partition(b"\r\n\r\n")[2] == sent
 
 
 async def test_a_header_of_two_lines_never_leaves(house: House) -> None:

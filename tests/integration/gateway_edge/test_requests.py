@@ -11,7 +11,7 @@ from services.gateway.api.edge import EdgeProtocol
 from services.gateway.use_cases.paid_call.request import CallerLeft, PaidAnswer, PaidRequest
 from shared.doors import protocol
 from shared.errors import DomainError
-from tests.integration.gateway_edge.conftest import House, MakeHouse, head, post, whole_body
+from tests.integration.gateway_edge.conftest import House, MakeHouse, Wire, head, post, whole_body
 from tests.support.http import eventually
 
 CHUNKED = head("POST /proxy/a HTTP/1.1", "Transfer-Encoding: chunked")
@@ -64,6 +64,39 @@ async def test_a_chunked_body_is_read_as_it_comes_and_its_trailer_dropped(house:
     assert all(name != b"x-forwarded-for" for one in house.stub.seen for name, _ in one.headers)
 
 
+async def stuck_at(wire: Wire) -> int:
+    """How much of what was written nobody takes."""
+    before = -1
+    while (left := wire.writer.transport.get_write_buffer_size()) != before:
+        before = left
+        await asyncio.sleep(0.05)
+    return left
+
+
+@pytest.mark.parametrize("path", ["/proxy/a", "/wait"])
+@pytest.mark.parametrize("nonsense", [b"", b"nonsense"])
+async def test_what_comes_behind_a_request_waits_for_its_answer(house: House, path: str, nonsense: bytes) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        begun.set()
+        await go_on.wait()
+
+    async def handler(_request: PaidRequest) -> PaidAnswer:
+        await wait()
+        return PaidAnswer(200, [], b"done")
+
+    house.stub.handler = handler
+    house.app.add_api_route("/wait", wait)
+    wire = await house.one(head(f"GET {path} HTTP/1.1"), nonsense)
+    await begun.wait()
+    wire.writer.write(bytes(32 * 1024 * 1024))
+    assert await stuck_at(wire) > 16 * 1024 * 1024
+    go_on.set()
+    if not nonsense:
+        assert (await wire.answer())[0] == 200
+
+
 async def test_a_large_upload_waits_for_who_reads_it(make_house: MakeHouse) -> None:
     house, go_on, size = await make_house(slow_seconds=10), asyncio.Event(), 32 * 1024 * 1024
 
@@ -77,14 +110,7 @@ async def test_a_large_upload_waits_for_who_reads_it(make_house: MakeHouse) -> N
     wire.writer.write(post(body))
     sending = asyncio.create_task(wire.writer.drain())
     await eventually(lambda: house.edge.calls == 1)
-    stuck_at = -1
-    for _ in range(200):
-        left = wire.writer.transport.get_write_buffer_size()
-        if left == stuck_at:
-            break
-        stuck_at = left
-        await asyncio.sleep(0.02)
-    assert stuck_at > size // 2, "most of it is still here"
+    assert await stuck_at(wire) > size // 2, "most of it is still here"
     go_on.set()
     await sending
     assert (await wire.answer())[2] == b"%d" % zlib.crc32(body)
@@ -264,8 +290,9 @@ async def test_a_body_that_breaks_off_into_nonsense_is_refused(house: House) -> 
         assert await wire.is_over()
 
 
-async def test_an_upgrade_is_not_taken_up(house: House) -> None:
-    wire = await house.one(head("GET /proxy/a HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket"), b"\x81\x01a")
+@pytest.mark.parametrize("path", ["/proxy/a", "/ping"])
+async def test_an_upgrade_is_not_taken_up(house: House, path: str) -> None:
+    wire = await house.one(head(f"GET {path} HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket"), b"\x81\x01a")
     assert (await wire.answer())[1]["connection"] == "close"
     assert await wire.is_over()
 

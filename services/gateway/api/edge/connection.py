@@ -49,7 +49,8 @@ class EdgeProtocol(ProblemProtocol):
         self._pending: Exchange | None = None
         self._gathering: Exchange | None = None
         self._held = b""
-        self._lingered = -1
+        self._dropped = 0
+        self._is_lingering = False
         self._is_deaf = False
         self._is_proceeding = False
         self._until = math.inf
@@ -210,13 +211,13 @@ class EdgeProtocol(ProblemProtocol):
     def ended(self, exchange: Exchange) -> None:
         """An exchange is over: end the connection if it says so, or go on with what waits."""
         if not exchange.keep_alive and not self.transport.is_closing():
-            self._finish(more_comes=exchange.more_body or bool(self._held or self.pipeline))
+            self._finish(more_comes=exchange.more_body or bool(self._held or self.pipeline or self._dropped))
         self.on_response_complete()
 
     def on_response_complete(self) -> None:
         """Of either kind: uvicorn's cycles call it too."""
         self.server_state.total_requests += 1
-        if self._lingered >= 0:
+        if self._is_lingering:
             return
         self._until = self.loop.time() + self._patience()
         if self.transport.is_closing():
@@ -242,7 +243,7 @@ class EdgeProtocol(ProblemProtocol):
         self._is_proceeding = False
 
     def _is_free(self) -> bool:
-        return self._lingered < 0 and (self._active is None or self._active.response_complete)
+        return not self._is_lingering and (self._active is None or self._active.response_complete)
 
     def _take_turn(self, cycle: Any, app: Any) -> None:
         self._active = cycle
@@ -301,16 +302,18 @@ class EdgeProtocol(ProblemProtocol):
         if not more_comes:
             self.transport.close()
             return
-        self._lingered = 0
+        self._is_lingering = True
         self._until = self.loop.time() + self.edge.bounds.linger_seconds
         self.transport.write_eof()
         self.flow.resume_reading()
 
     def _drop(self, received: int) -> None:
-        if self._lingered >= 0:
-            self._lingered += received
-            if self._lingered > self.edge.bounds.most_lingered:
+        self._dropped += received
+        if self._dropped > self.edge.bounds.most_lingered:
+            if self._is_lingering:
                 self.transport.close()
+            else:
+                self.flow.pause_reading()
 
     def reset(self) -> None:
         """End the connection so that its other side can't take it for a clean end."""

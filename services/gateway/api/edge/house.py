@@ -54,7 +54,8 @@ class Bounds:
     most_dropped: int = 256 * 1024
     """Bytes of a refused body that are read on, so that its caller may go on with the connection."""
     most_lingered: int = 1024 * 1024
-    """Bytes that are read after a last answer, so that it is not lost to a reset."""
+    """Bytes that are read and dropped once nothing more is served: after a last answer, so that it is not lost to a
+    reset; before it, so that a caller who hangs up is noticed."""
     most_pipelined: int = 32
     most_held: int = 64 * 1024
     """Bytes of further requests that are kept unread while one is answered."""
