@@ -79,6 +79,7 @@ class Database:
         return await asyncpg.connect(
             self._raw_url(),
             timeout=CONNECT_TIMEOUT_SECONDS,
+            command_timeout=STATEMENT_TIMEOUT_MS / 1_000 + CONNECT_TIMEOUT_SECONDS,
             server_settings={
                 **self._settings,
                 "lock_timeout": str(lock_timeout_ms),

@@ -12,6 +12,7 @@ import pytest
 
 from services.billing.domain.ledger.items import Capture, Charge, Hold, Item, Result, Reverse, Verdict
 from services.billing.store.swift_postings import SwiftConnection
+from services.billing.use_cases import post_items
 from services.billing.use_cases.post_credit import post_grant
 from services.billing.use_cases.posting import exactly, lane
 from services.billing.use_cases.posting import poster as poster_module
@@ -130,25 +131,27 @@ async def test_what_waits_together_is_one_statement_and_the_tenth_is_refused_whe
     assert (await wallet_of(account_id)).balance == 0
 
 
-async def test_plain_batches_of_many_accounts_lock_in_one_order(
-    *, poster: Poster, other: Poster, database: TestDatabase, fund: Fund, monkeypatch: pytest.MonkeyPatch
+async def test_both_ways_lock_several_accounts_in_one_order(
+    *, poster: Poster, billing_db: Database, database: TestDatabase, fund: Fund, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two batches meet in the middle, each from its own end: in the order of ids one is behind the other."""
     monkeypatch.setattr(lane, "_LOCK_MS", 8_000)  # what would tell a ring is PostgreSQL, after a second
+    monkeypatch.setattr(post_items, "_SHARED_LOCK_MS", 8_000)
     monkeypatch.setattr(exactly, "post_each", None)  # nothing is to be undone
+    monkeypatch.setattr(post_items, "_post_apart", None)
     accounts = [f"acct_{n:02}" for n in range(9)]
-    for account_id in accounts:
+    for account_id in reversed(accounts):
         await fund(account_id, 1_000)
     holder, watcher = [await asyncpg.connect(database.url_of("billing")) for _ in range(2)]
     async with holder.transaction():
         await holder.execute("SELECT 1 FROM wallets WHERE account_id = $1 FOR UPDATE", accounts[4])
         both = asyncio.gather(
-            poster.post([charge(account_id, 10) for account_id in accounts]),
-            other.post([charge(account_id, 10) for account_id in reversed(accounts)]),
+            poster.post([charge(account_id, 10) for account_id in reversed(accounts)]),
+            post_items.post_items(billing_db, CLOCK, [charge(account_id, 10) for account_id in accounts]),
         )
 
         async def both_wait() -> bool:
-            waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'WITH%'"
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
             return bool(await watcher.fetchval(waiting) == 2)
 
         await eventually(both_wait)
