@@ -58,7 +58,7 @@ async def test_credentials(platform: Platform) -> None:
     for bad in (swapped, customer.key[:-3], "tg_live_x", customer.session, "imported-key"):
         status, answer = await raw(platform, path, f"X-API-Key: {bad}")
         assert status == 401 and "invalid_api_key" in answer
-    for none in ([], ["Authorization: Basic eDp5"], [f"Cookie: key={customer.key}"]):
+    for none in ([], ["X-API-Key: "], ["Authorization: Basic eDp5"], [f"Cookie: key={customer.key}"]):
         status, answer = await raw(platform, path, *none)
         assert status == 401 and '"unauthenticated"' in answer
     assert (await raw(platform, f"{path}?key={customer.key}"))[0] == 401
