@@ -203,7 +203,8 @@ async def test_a_caller_who_hangs_up_is_noticed_behind_waiting_requests_too(make
         raise CallerLeft
 
     house.stub.handler = handler
-    for sent, more in ((head(), b""), (head(), head().encode() * 3), (post(bytes(100_000)), b"")):
+    long = CHUNKED.encode() + (b"c350\r\n" + bytes(50_000) + b"\r\n") * 2 + b"0\r\n\r\n"
+    for sent, more in ((head(), b""), (head(), head().encode() * 3), (long, b"")):
         left.clear()
         house.stub.seen.clear()
         wire = await house.one(sent)

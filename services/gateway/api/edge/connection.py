@@ -309,11 +309,11 @@ class EdgeProtocol(ProblemProtocol):
 
     def _drop(self, received: int) -> None:
         self._dropped += received
-        if self._dropped > self.edge.bounds.most_lingered:
-            if self._is_lingering:
-                self.transport.close()
-            else:
+        if not self._is_lingering:
+            if self._dropped > self.edge.bounds.most_held:
                 self.flow.pause_reading()
+        elif self._dropped > self.edge.bounds.most_lingered:
+            self.transport.close()
 
     def reset(self) -> None:
         """End the connection so that its other side can't take it for a clean end."""

@@ -45,7 +45,7 @@ class Bounds:
     max_calls: int
     slow_seconds: float
     head_seconds: float = protocol.HEAD_SECONDS
-    linger_seconds: float = 2.0
+    linger_seconds: float = 5.0
     sweep_seconds: float = 1.0
     most_gathered: int = 64 * 1024
     """Bytes of a body that are awaited before its call begins."""
@@ -53,9 +53,8 @@ class Bounds:
     """Connections for which that is done at a time."""
     most_dropped: int = 256 * 1024
     """Bytes of a refused body that are read on, so that its caller may go on with the connection."""
-    most_lingered: int = 1024 * 1024
-    """Bytes that are read and dropped once nothing more is served: after a last answer, so that it is not lost to a
-    reset; before it, so that a caller who hangs up is noticed."""
+    most_lingered: int = 16 * 1024 * 1024
+    """Bytes that are read and dropped after a last answer: many callers read it only when they have sent all."""
     most_pipelined: int = 32
     most_held: int = 64 * 1024
     """Bytes of further requests that are kept unread while one is answered."""
