@@ -34,7 +34,6 @@ _OWN = {
 """The deadline is the question's; answers are one string each, which the older protocol reads fastest."""
 
 
-
 class LinesDown(Exception):
     """Redis did not answer, or not in time. `may_have_run` where commands were sent, so that they may count."""
 
