@@ -25,7 +25,6 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
-import psutil
 import uvloop
 from asyncpg.pgproto.pgproto import UUID as FastUUID
 
@@ -145,7 +144,7 @@ async def _opened(server: PostgresServer) -> AsyncIterator[tuple[Book, Database]
     database = Database(service_url, application="bench")
     poster = Poster(database, SystemClock())
     async with asyncpg.create_pool(server.owner_url, min_size=NAIVE_POOL, max_size=NAIVE_POOL) as pool:
-        meter = Meter(lambda: {"postgres": [postmaster], "client": [psutil.Process().pid]})
+        meter = Meter(lambda: {"postgres": [postmaster]})
         yield Book(server, meter, {"tollgate": _by_poster(poster), "naive": _by_pool(pool)}), database
     await poster.close()
     await database.close()
@@ -199,7 +198,7 @@ def _by_pool(pool: asyncpg.Pool) -> Charging:
 
 async def _turn(book: Book, way: str, load: str, in_flight: int, seconds: float) -> tuple[int, Figures]:
     accounts, charge, counted = LOADS[load](), book.ways[way], 0
-    before, began = book.meter.cpu_seconds(), time.perf_counter()
+    before, own, began = book.meter.cpu_seconds(), time.process_time(), time.perf_counter()
 
     async def caller() -> None:
         nonlocal counted
@@ -208,9 +207,13 @@ async def _turn(book: Book, way: str, load: str, in_flight: int, seconds: float)
             counted += 1
 
     await asyncio.gather(*(caller() for _ in range(in_flight)))
-    took, after = time.perf_counter() - began, book.meter.cpu_seconds()
-    used = {name: (after[name] - before[name]) / counted * 1e6 for name in after}
-    return counted, {"per_second": counted / took, "postgres_us": used["postgres"], "client_us": used["client"]}
+    took, own = time.perf_counter() - began, time.process_time() - own
+    server = book.meter.cpu_seconds()["postgres"] - before["postgres"]
+    return counted, {
+        "per_second": counted / took,
+        "postgres_us": server / counted * 1e6,
+        "client_us": own / counted * 1e6,
+    }
 
 
 def _medians(rounds: list[Figures]) -> Figures:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from asyncpg.pgproto.pgproto import UUID as _FastUUID
+
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 _SHIFTS = tuple(range(120, -1, -10))
@@ -42,6 +44,12 @@ def new_id_at(prefix: str, unix_ms: int) -> str:
 def new_uuid_text_at(unix_ms: int) -> str:
     """A fresh id as a UUID's text, without the object."""
     return _dashed((unix_ms << 80) | int.from_bytes(_drawn(), "big"))
+
+
+def uuid_from(text: str) -> UUID:
+    """The id of a text of 32 hexadecimal digits, dashes aside; ValueError where it is none. A tenth of what the
+    standard library's own takes, and a UUID like any other."""
+    return _FastUUID(text)  # type: ignore[no-any-return]
 
 
 def encode(prefix: str, value: UUID) -> str:

@@ -9,7 +9,6 @@ from typing import Any, cast
 from uuid import UUID
 
 import orjson
-from asyncpg.pgproto.pgproto import UUID as FastUUID
 
 from services.billing.domain.ledger.items import (
     Call,
@@ -25,6 +24,7 @@ from services.billing.domain.ledger.items import (
 )
 from services.billing.domain.ledger.usage import Ending
 from shared.contracts import ledger as contract
+from shared.ids import uuid_from
 from shared.money import MAX_MILLICREDITS
 
 LONGEST_HOLD_MS = 24 * 60 * 60 * 1_000
@@ -178,7 +178,7 @@ def _ending(wire: Wire) -> Ending:
 def _id(text: str) -> UUID:
     """With its dashes in their places: what is left is 32 hexadecimal digits, or no id."""
     _check(len(text) == 36 and text[8] == text[13] == text[18] == text[23] == "-")
-    return cast(UUID, FastUUID(text))
+    return uuid_from(text)
 
 
 def _account(wire: Wire) -> str:

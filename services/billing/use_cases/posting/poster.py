@@ -26,8 +26,9 @@ MOST_WAITING = 8_192
 MOST_WAITING_OF_ACCOUNT = 2_048
 """More charges and holds of one account are `busy`, so that its flood does not fill the queue for others."""
 _LANES = 2
-_WORTH_SPLITTING = 64
-"""Accounts, each with something to post."""
+_WORTH_SPLITTING = 256
+"""Accounts, each with something to post. Two transactions of 64 did a sixth more a second than one of 128, for a
+quarter more of PostgreSQL's CPU time."""
 _PATIENCE_SECONDS = 10.0
 
 
@@ -102,6 +103,7 @@ class Poster:
                     await self._commit(lane, groups)
                 finally:
                     self._committing -= 1
+                await asyncio.sleep(0)  # who was just answered and asks again comes along, instead of in a batch behind
         finally:
             self._idle.append(lane)
 
