@@ -121,6 +121,32 @@ async def test_a_call_cancelled_at_any_suspension_leaves_nothing(
     await eventually(lambda: not [task for task in asyncio.all_tasks() - before if _is_the_gateways(task)])
 
 
+@pytest.mark.parametrize("with_key", [False, True])
+async def test_who_breaks_off_with_the_last_byte_in_hand_has_had_his_answer(platform: Platform, with_key: bool) -> None:
+    """Where the length is known nothing comes after it: what was delivered stays charged."""
+    await platform.route("echo", price=PriceParts(per_call=CREDIT))
+    customer = await platform.customer()
+    request = request_of(customer, "/proxy/echo/halves", None, "key" if with_key else None)
+    answer = await platform.gateway.paid.call(request)
+    assert not isinstance(answer.body, bytes)
+    assert await anext(answer.body) == b"half"
+    platform.upstream.go_on.set()
+    assert await anext(answer.body) == b"half"
+    await answer.body.aclose()
+    assert not platform.gateway.paid._desk.undo._waiting
+    await platform.settled(customer.account_id, FULL - CREDIT)
+
+
+async def test_who_breaks_off_before_the_last_byte_gets_his_credits_back(platform: Platform) -> None:
+    await platform.route("echo", price=PriceParts(per_call=CREDIT))
+    customer = await platform.customer()
+    answer = await platform.gateway.paid.call(request_of(customer, "/proxy/echo/halves", None, None))
+    assert not isinstance(answer.body, bytes)
+    assert await anext(answer.body) == b"half"
+    await answer.body.aclose()
+    await platform.settled(customer.account_id, FULL)
+
+
 def _is_the_gateways(task: asyncio.Task[Any]) -> bool:
     """The test's own, and those of its servers' connections, are not."""
     coroutine = task.get_coro()

@@ -87,6 +87,12 @@ class Upstream:
         await self.go_on.wait()
         writer.write(answer_of(CHAT, content_type="application/json"))
 
+    async def _halves(self, _request: Received, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nhalf")
+        await writer.drain()
+        await self.go_on.wait()
+        writer.write(b"half")
+
     async def _cut(self, _request: Received, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf of it")
 

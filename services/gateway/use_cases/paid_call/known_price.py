@@ -1,9 +1,10 @@
 """A call whose price is known beforehand: charged durably before it is forwarded, reversed durably where the upstream
 fails, or answers 4xx or 5xx, before the answer's head leaves; and where it is cut, before the answer ends."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from services.gateway.clients.upstream import UpstreamFailed
+from services.gateway.domain.forwarding import Header, first
 from services.gateway.use_cases.paid_call.bodies import begun, head_of, uncharged
 from services.gateway.use_cases.paid_call.conversation import (
     Conversation,
@@ -66,7 +67,9 @@ class _Receipt:
         return self._reversal
 
     def stands(self) -> None:
-        """The charge was for something."""
+        """The charge was for something. Said again, it changes nothing."""
+        if self._is_settled:
+            return
         self._is_settled = True
         tell_outcome(self._desk, self._call, "disconnected" if self._call.request.presence.has_left else "delivered")
 
@@ -116,11 +119,15 @@ async def _answer(call: Call, conversation: Conversation, receipt: _Receipt, cha
 
 
 async def _charged_body(conversation: Conversation, receipt: _Receipt, call: Call) -> AsyncGenerator[bytes]:
-    """The answer that was paid for. An end before its end takes the charge back."""
-    presence = call.request.presence
+    """The answer that was paid for. An end before its end takes the charge back; where its length is known, whoever
+    has been handed its last byte has it all, and may break off then."""
+    presence, left = call.request.presence, _length(conversation.answer.headers)
     try:
         yield b""
         while (piece := await conversation.next_piece()) is not None and not presence.has_left:
+            left -= len(piece)
+            if left == 0:
+                receipt.stands()
             yield piece
         receipt.stands()
     except UpstreamFailed as error:
@@ -132,6 +139,12 @@ async def _charged_body(conversation: Conversation, receipt: _Receipt, call: Cal
     finally:
         receipt.abandon()
         await conversation.close()
+
+
+def _length(headers: Sequence[Header]) -> int:
+    """How long the body is; -1 where only its end tells."""
+    length = first(headers, b"content-length")
+    return int(length) if length is not None and length.isdigit() else -1
 
 
 async def _take_back_from_cut(receipt: _Receipt) -> None:
