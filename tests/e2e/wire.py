@@ -97,6 +97,15 @@ class Line:
                 raise incoming.lost("cut")
             incoming.feed(piece)
 
+    async def ask_unread(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, seconds: float
+    ) -> None:
+        """Ask, take next to nothing of the answer for so long, and hang up."""
+        _, writer = await asyncio.open_connection(self._host, self._port, limit=1_024)
+        writer.write(_request(method, path, self._host, headers, body))
+        await asyncio.sleep(seconds)
+        writer.transport.abort()
+
     def close(self) -> None:
         if self._streams is not None:
             self._streams[1].transport.abort()
