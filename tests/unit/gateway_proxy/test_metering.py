@@ -105,6 +105,23 @@ def test_usage_that_is_said_twice_differently_is_flagged_and_the_larger() -> Non
     assert meter.tokens == (12, "doubled")
 
 
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b'{"usage":{"total_tokens":12},"usage":{"total_tokens":5}}', (12, "doubled")),
+        (b'{"usage":{"total_tokens":12},"usage":{"total_tokens":12}}', (12, None)),
+        (b'{"response":{"usage":{"total_tokens":12},"usage":{"total_tokens":-5}}}', (12, "negative")),
+        (b'{"usage":{"total_tokens":12},"choices":[{"usage":{"total_tokens":5}}]}', (12, None)),
+    ],
+)
+def test_usage_twice_in_one_event_counts_as_in_a_document(
+    data: bytes, expected: tuple[int | None, Fault | None]
+) -> None:
+    meter = StreamMeter(hides_usage_event=False)
+    assert meter.see(Event(b"", data))
+    assert meter.tokens == expected
+
+
 def test_anthropics_running_totals_are_one_report() -> None:
     meter, _ = _stream(
         {"type": "message_start", "message": {"usage": {"input_tokens": 20, "output_tokens": 1}}},

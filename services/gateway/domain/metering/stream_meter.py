@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from services.gateway.domain.metering.documents import tokens_in_document
 from services.gateway.domain.metering.event_stream import Event
 from services.gateway.domain.metering.usage import Fault, tokens_of
 
@@ -15,6 +16,8 @@ _ANTHROPIC_PARTS = ("input_tokens", "output_tokens", "cache_creation_input_token
 
 
 _OPENAI_DONE = b"[DONE]"
+_USAGE = b'"usage"'
+"""As a name: inside a text its quotes would be escaped."""
 _LAST_TYPES = frozenset({"message_stop", "response.completed", "response.incomplete", "response.failed", "error"})
 
 
@@ -43,7 +46,11 @@ class StreamMeter:
         if not isinstance(document, dict):
             return True
         self._text_bytes += _text_length(document)
-        self._read_usage(document)
+        is_twice = event.data.count(_USAGE) > 1
+        if is_twice and (said := tokens_in_document(event.data))[1] not in (None, "missing"):
+            self._count(*said)
+        else:
+            self._read_usage(document)
         self.is_ending = self.is_ending or _says_the_end(document)
         return not (self._hides_usage_event and _is_extra_usage_event(document))
 
