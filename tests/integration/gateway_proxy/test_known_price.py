@@ -148,6 +148,21 @@ async def test_an_upstreams_own_error_is_passed_on_and_not_charged(platform: Pla
     await platform.settled(customer.account_id, FULL - CREDIT)
 
 
+async def test_an_error_whose_charge_can_not_be_given_back_yet_is_not_passed_on(make_platform: MakePlatform) -> None:
+    """Its head would say that nothing is charged before that is so."""
+    platform = await make_platform(billing_deadline_ms=1_000)
+    await platform.route("echo", price=PER_CALL)
+    customer = await platform.customer()
+    call = asyncio.create_task(customer.http.get("/proxy/echo/held/500"))
+    await eventually(lambda: platform.upstream.received)
+    platform.send_postings_to(NOWHERE)
+    platform.upstream.go_on.set()
+    answer = await call
+    assert (answer.status_code, code_of(answer)) == (503, "billing_unavailable")
+    platform.send_postings_to(platform.billing_url)
+    await platform.settled(customer.account_id, FULL)
+
+
 async def test_an_answer_cut_in_its_middle_is_cut_here_too_and_given_back(platform: Platform) -> None:
     await platform.route("echo", price=PER_CALL)
     customer = await platform.customer()

@@ -261,10 +261,19 @@ async def test_without_a_capture_no_answer_ends_well(make_platform: MakePlatform
 
 
 async def test_a_capture_after_its_hold_has_lapsed_cuts_the_answer(platform: Platform) -> None:
+    """What has streamed is out; the last words that make it whole never leave."""
     await platform.route("demo", price=BY_TOKEN)
     customer = await platform.customer()
-    call = asyncio.create_task(customer.http.post("/proxy/demo/slow/chat/completions", json=asking(stream=True)))
-    await eventually(lambda: platform.upstream.received)
+    came = bytearray()
+
+    async def read() -> None:
+        path = "/proxy/demo/slow/chat/completions"
+        async with customer.http.stream("POST", path, json=asking(stream=True)) as answer:
+            async for piece in answer.aiter_raw():
+                came.extend(piece)
+
+    call = asyncio.create_task(read())
+    await eventually(lambda: came)
     request_id = platform.upstream.received[0].header("x-request-id")
     assert request_id is not None
     release = {
@@ -277,6 +286,7 @@ async def test_a_capture_after_its_hold_has_lapsed_cuts_the_answer(platform: Pla
     platform.upstream.go_on.set()
     with pytest.raises(httpx.RemoteProtocolError):
         await call
+    assert b"xxxx" in came and b"[DONE]" not in came
     await platform.settled(customer.account_id, FULL)
 
 

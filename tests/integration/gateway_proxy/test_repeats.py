@@ -10,7 +10,7 @@ import pytest
 from services.gateway.use_cases.admin_routes import PriceParts
 from shared.db import Database
 from shared.ids import decode
-from tests.integration.gateway_proxy.conftest import CREDIT, Customer, MakePlatform, Platform, code_of
+from tests.integration.gateway_proxy.conftest import CREDIT, NOWHERE, Customer, MakePlatform, Platform, code_of
 from tests.integration.gateway_proxy.upstream import answer_of
 from tests.support.http import eventually
 
@@ -301,6 +301,45 @@ async def test_a_hold_that_was_charged_at_its_expiry_is_given_back_before_a_new_
     assert again.headers["x-credits-charged"] == "0.01"
     (row,) = await rows(gateway_db)
     assert row["charge_id"] == decode("req", again.headers["x-request-id"])
+
+
+@pytest.mark.parametrize("was_meant", [True, False])
+async def test_what_a_hold_was_charged_at_its_expiry_is_not_paid_beside_the_repeat(
+    *, make_platform: MakePlatform, billing_db: Database, gateway_db: Database, was_meant: bool
+) -> None:
+    """Billing was away when the stream ended: it was cut, and the sweep charged what billing had been told of it.
+    `was_meant`: that its capture was noted before; else its process had died by then."""
+    platform = await make_platform(billing_deadline_ms=500, hold_margin_ms=500)
+    await platform.route("demo", price=BY_TOKEN, timeout_ms=2_000)
+    customer = await platform.customer()
+    books, stream = await billing_db.asyncpg_pool(), {**CHAT, "stream": True}
+    call = asyncio.create_task(customer.http.post("/proxy/demo/slow/chat/completions", json=stream, headers=KEY))
+
+    async def is_told_of() -> bool:
+        return bool(await books.fetchval("SELECT max(spent) FROM holds"))
+
+    await eventually(is_told_of)
+    platform.send_postings_to(NOWHERE)
+    platform.upstream.go_on.set()
+    assert await status_or_cut(call) == "cut"
+    await platform.settled(customer.account_id, FULL - 100)
+    if not was_meant:
+        pool = await gateway_db.asyncpg_pool()
+        await pool.execute("UPDATE paid_repeats SET capture_id = NULL, capture_amount = NULL")
+    platform.send_postings_to(platform.billing_url)
+    again = await customer.http.post("/proxy/demo/slow/chat/completions", json=stream, headers=KEY)
+    assert again.text.endswith("data: [DONE]\n\n")
+    await platform.settled(customer.account_id, FULL - 100)
+    moved = (
+        "SELECT kind, amount FROM transfers WHERE account_id = $1 AND kind IN ('charge', 'reversal') ORDER BY position"
+    )
+    assert [tuple(row) for row in await books.fetch(moved, customer.account_id)] == [
+        ("charge", 100), ("reversal", 100), ("charge", 100),
+    ]  # fmt: skip
+    assert_already_charged(
+        await customer.http.post("/proxy/demo/slow/chat/completions", json=stream, headers=KEY),
+        again.headers["x-request-id"],
+    )
 
 
 async def test_a_price_of_another_kind_runs_anew_after_the_first_charge_is_back(

@@ -87,6 +87,10 @@ class Upstream:
         await self.go_on.wait()
         writer.write(answer_of(CHAT, content_type="application/json"))
 
+    async def _held_500(self, _request: Received, writer: asyncio.StreamWriter) -> None:
+        await self.go_on.wait()
+        writer.write(answer_of(b"broken", status="500 Internal Server Error"))
+
     async def _halves(self, _request: Received, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nhalf")
         await writer.drain()
