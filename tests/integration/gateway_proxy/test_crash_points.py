@@ -105,8 +105,7 @@ async def records(billing_db: Database, customer: Customer) -> list[Any]:
 def assert_charged_at_most_once_and_unknown(found: list[Any], story: Story, point: str) -> None:
     charged = [row for row in found if row["credits"] and row["route"] != "spent"]
     assert len(charged) <= 1, point
-    if not point.startswith("after_capture") and "answered" not in point:
-        assert all(row["outcome"] == "unknown" for row in charged), point
+    assert all(row["outcome"] == "unknown" for row in charged), point
 
 
 def test_every_place_has_its_story() -> None:
@@ -189,6 +188,7 @@ async def test_a_dead_gateways_lease_lapses_by_itself(
     assert code_of(first) == "idempotency_in_progress"
 
     async def is_answered() -> bool:
+        await asyncio.sleep(0.2)  # the key is limited, and who goes on past a limit is banned
         return (await customer.http.post(story.path, json=story.body, headers=KEY)).status_code == 200
 
     await eventually(is_answered, within_seconds=8)

@@ -71,7 +71,7 @@ class Tab:
         self._seen_tokens, self._told = tokens, max(cost, self._told)
 
     async def capture(self, usage: Usage, outcome: contract.Outcome) -> contract.Result:
-        """Charge what was used, durably, and free the rest. Raises CannotCapture."""
+        """Charge what was used, durably, and free the rest; how it ended is told behind it. Raises CannotCapture."""
         cost = self._call.route.price.cost(usage)
         if usage.fault is not None:
             METERING_FAULTS.labels(self._call.route.name, usage.fault).inc()
@@ -79,7 +79,7 @@ class Tab:
         self._desk.progress.forget(self)
         reach("before_capture")
         try:
-            result = await self._desk.ledger.post(self._capture(cost, usage, outcome))
+            result = await self._desk.ledger.post(self._capture(cost, usage))
         except (BillingUnavailable, BillingOverloaded) as error:
             raise CannotCapture from error
         reach("after_capture")
@@ -142,14 +142,15 @@ class Tab:
             "usage": self._call.usage("unknown", usage),
         }
 
-    def _capture(self, cost: int, usage: Usage, outcome: contract.Outcome) -> contract.Capture:
+    def _capture(self, cost: int, usage: Usage) -> contract.Capture:
+        """Its record says `unknown`: should we die before the answer leaves, nothing was delivered."""
         return {
             "op": "capture",
             "id": self._capture_id,
             "hold_id": str(self._call.id),
             "account_id": self._call.record.account_id,
             "amount": cost,
-            "usage": self._call.usage(outcome, usage),
+            "usage": self._call.usage("unknown", usage),
         }
 
     def _reversal(self) -> contract.Reverse:

@@ -42,6 +42,7 @@ class Ticket:
         self._is_resumed = False
         self._may_be_charged = False
         self._stands = False
+        self._delivered: contract.OutcomeItem | None = None
         self.is_running = False
         """Whether the row's lease is to be renewed."""
         self.is_answered = False
@@ -241,7 +242,12 @@ class Ticket:
         await self._give_back(forget=True)
 
     def tell(self, item: contract.OutcomeItem, /) -> None:
-        self._desk.outcomes.tell({**item, "request_id": str(self._id)})
+        """That it was delivered is told once the answer may end."""
+        named: contract.OutcomeItem = {**item, "request_id": str(self._id)}
+        if item["outcome"] == "delivered" and not self.is_answered:
+            self._delivered = named
+        else:
+            self._desk.outcomes.tell(named)
 
     # The row's end
 
@@ -260,6 +266,8 @@ class Ticket:
             self.later()
             raise in_progress()
         self.is_answered, self.is_running = True, False
+        if self._delivered is not None:
+            self._desk.outcomes.tell(self._delivered)
         reach("after_answered")
 
     async def end_unanswered(self) -> None:
