@@ -8,7 +8,7 @@ with_env = @exec $(PYTHON) -m deploy.local.bootstrap --
 tasks = $(with_env) -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-long lint bench profile verify clean
+.PHONY: help setup run demo test test-long mutate lint bench profile verify clean
 
 help:  ## show this list
 	@exec $(PYTHON) -m deploy.local.make_help Makefile
@@ -27,6 +27,9 @@ test:  ## all tests but the long ones; ARGS="-k ledger" picks
 
 test-long:  ## the tests that take minutes
 	$(tasks) test --long $(ARGS)
+
+mutate:  ## take each guard away in a copy, and see the test that misses it fail; ARGS="-k hold" picks
+	$(tasks) mutate $(ARGS)
 
 lint:  ## ruff, types and the walls between the rooms
 	$(tasks) lint

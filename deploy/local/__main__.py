@@ -1,4 +1,4 @@
-"""`python -m deploy.local run | demo | test | lint | bench | profile`: what stands behind the Makefile."""
+"""`python -m deploy.local run | demo | test | mutate | lint | bench | profile`: what stands behind the Makefile."""
 
 import runpy
 import sys
@@ -6,7 +6,7 @@ import sys
 from deploy.local import tasks
 from deploy.local.runner import main as runner
 
-USAGE = "usage: python -m deploy.local run|demo|test|lint|bench|profile [arguments]"
+USAGE = "usage: python -m deploy.local run|demo|test|mutate|lint|bench|profile [arguments]"
 
 
 def main() -> int:

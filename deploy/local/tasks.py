@@ -7,7 +7,12 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = {"demo": "deploy.local.demo", "bench": "benchmarks", "profile": "benchmarks.profile"}
+MODULES = {
+    "demo": "deploy.local.demo",
+    "bench": "benchmarks",
+    "profile": "benchmarks.profile",
+    "mutate": "tests.mutations",
+}
 CHECKED = ("services", "shared", "deploy", "tests", "benchmarks")
 NOTHING_COLLECTED = 5
 WORKERS = 4

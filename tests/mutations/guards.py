@@ -1,0 +1,308 @@
+"""The guards that money and access hang on, in the order of a paid call's way: each one's tests know it by name.
+
+`without` takes the guard away and nothing else, so that the test fails for the guard's own reason. Tests are the
+quickest that miss it; others may too.
+"""
+
+from tests.mutations.guard import Guard
+
+_LEDGER = "services/billing/domain/ledger"
+_PAID_CALL = "services/gateway/use_cases/paid_call"
+_POSTINGS = "tests/integration/billing_ledger/test_postings.py"
+_GROUP_COMMIT = "tests/integration/billing_ledger/test_group_commit.py"
+_HOLDS = "tests/integration/billing_ledger/test_holds.py"
+_KNOWN_PRICE = "tests/integration/gateway_proxy/test_known_price.py"
+_METERED_PRICE = "tests/integration/gateway_proxy/test_metered_price.py"
+_REPEATS = "tests/integration/gateway_proxy/test_repeats.py"
+_ONE_KEY = "tests/properties/gateway_proxy/test_paid_repeats.py"
+_LEAKS = "tests/integration/gateway_proxy/test_leaks.py"
+
+_ACCESS = (
+    Guard(
+        "the limiter counts down what it admits",
+        "services/gateway/store/buckets.lua",
+        "      units[i] = units[i] - admitted * windows[i]\n",
+        "",
+        ("tests/properties/gateway_proxy/test_buckets_script.py::test_burst_passes_the_capacity_and_then_the_rate",),
+    ),
+    Guard(
+        "what is remembered of a key is forgotten when the key changes",
+        "services/gateway/store/record_cache.py",
+        "        for digest in tuple(self._by_ref.get((kind, ref), ())):\n            self._drop(digest)\n",
+        "",
+        ("tests/integration/gateway_identity/test_change_feed.py::test_late_revocation_reaches_a_warm_cache",),
+    ),
+    Guard(
+        "what was read before a change is not remembered after it",
+        "services/gateway/store/record_cache.py",
+        "if epoch == self._epoch and self._feed.is_current:",
+        "if self._feed.is_current:",
+        (
+            "tests/integration/gateway_identity/test_change_feed.py"
+            "::test_record_read_before_a_change_is_not_remembered_after_it",
+        ),
+    ),
+    Guard(
+        "a payment is its own account's only",
+        "services/billing/store/payments.py",
+        'FROM payments WHERE id = :id AND account_id = :account_id"',
+        'FROM payments WHERE id = :id AND (account_id = :account_id OR true)"',
+        ("tests/integration/billing_payments/test_leaving.py::test_another_accounts_payment_is_not_found_like_none",),
+    ),
+)
+
+_LEDGER_GUARDS = (
+    Guard(
+        "a charge is posted only where the wallet covers it",
+        f"{_LEDGER}/decide/desk.py",
+        "if purse.available < needed:",
+        "if purse.balance < 0:",
+        ("tests/properties/billing_ledger/test_decide.py::test_the_book_holds_after_every_item",),
+    ),
+    Guard(
+        "the single statement moves only wallets that cover it",
+        "services/billing/store/swift_postings.py",
+        " AND balance - wallets.held >= asked.spend + asked.hold\n",
+        "\n",
+        (f"{_GROUP_COMMIT}::test_what_waits_together_is_one_statement_and_the_tenth_is_refused_when_nine_are_covered",),
+    ),
+    Guard(
+        "a batch that meets a known id is decided again with it",
+        "services/billing/use_cases/post_items.py",
+        "    except (IdTaken, _NeedsLookUps):\n",
+        "    except _NeedsLookUps:\n",
+        (f"{_POSTINGS}::test_a_batch_that_meets_a_known_id_is_undone_and_decided_again",),
+    ),
+    Guard(
+        "a known charge keeps its verdict on a wallet that ran dry",
+        "services/billing/use_cases/post_items.py",
+        "    if refused and await ledger_batches.any_is_known(ledger, refused):\n        raise _NeedsLookUps\n",
+        "",
+        (f"{_POSTINGS}::test_a_known_charge_is_posted_again_on_a_wallet_that_ran_dry",),
+    ),
+    Guard(
+        "wallets are locked in one order",
+        "services/billing/store/swift_postings.py",
+        " ORDER BY account_id FOR NO KEY UPDATE",
+        " FOR NO KEY UPDATE",
+        (f"{_GROUP_COMMIT}::test_both_ways_lock_several_accounts_in_one_order",),
+    ),
+    Guard(
+        "an account is in one batch at a time",
+        "services/billing/use_cases/posting/waiting.py",
+        "            if account_id not in self._busy:\n                self._turns.append(account_id)\n",
+        "            self._turns.append(account_id)\n",
+        (
+            "tests/unit/billing_ledger/test_waiting.py"
+            "::test_an_account_whose_items_are_being_posted_waits_for_their_verdicts",
+        ),
+    ),
+    Guard(
+        "a charge is reversed once",
+        f"{_LEDGER}/decide/charges.py",
+        "    if done is not None:\n",
+        "    if done is not None and done.reversal_id == item.id:\n",
+        (f"{_POSTINGS}::test_a_charge_is_reversed_once",),
+    ),
+    Guard(
+        "a capture never exceeds its hold",
+        f"{_LEDGER}/decide/holds.py",
+        "charged = min(item.amount, known.amount, max(",
+        "charged = min(item.amount, max(",
+        (f"{_POSTINGS}::test_a_hold_keeps_and_a_capture_takes_what_it_did_cost",),
+    ),
+    Guard(
+        "a hold past its expiry can't be captured",
+        f"{_LEDGER}/decide/holds.py",
+        '    if known.state != "open" or _has_lapsed(known):\n',
+        '    if known.state != "open":\n',
+        (f"{_HOLDS}::test_a_lapsed_hold_is_refused_before_the_sweep_has_been_there",),
+    ),
+    Guard(
+        "an expired hold charges what its call had cost",
+        f"{_LEDGER}/lapse.py",
+        "charged = min(hold.spent, max(desk.purses[account_id].balance, 0)) if may_charge else 0",
+        "charged = 0",
+        (f"{_HOLDS}::test_an_expired_hold_is_charged_what_its_call_had_cost_by_the_last_word_of_it",),
+    ),
+    Guard(
+        "credits expire at their instant",
+        "services/billing/use_cases/grant_expiry.py",
+        "    return wallet.next_expiry_at is not None and wallet.next_expiry_at <= at\n",
+        "    return wallet.next_expiry_at is not None and wallet.next_expiry_at < at\n",
+        (
+            "tests/integration/billing_ledger/test_grant_expiry.py"
+            "::test_from_its_end_on_a_lot_can_not_be_spent_though_no_loop_ran",
+        ),
+    ),
+    Guard(
+        "the seal passes no commit over",
+        "services/billing/store/seals.py",
+        "WHERE {_AFTER} AND xid < pg_snapshot_xmin(pg_current_snapshot())\n",
+        "WHERE {_AFTER}\n",
+        (
+            "tests/integration/billing_seal/test_sealing.py"
+            "::test_what_commits_late_holds_back_what_began_after_it_and_is_sealed_with_it",
+        ),
+    ),
+)
+
+_PAYMENTS = (
+    Guard(
+        "an event of Stripe's is believed only with its signature",
+        "services/billing/use_cases/webhooks.py",
+        "    if not is_signed(body, signature, secrets=secrets, now=billing.clock.real_now()):\n",
+        "    if False:\n",
+        (
+            "tests/integration/billing_payments/test_webhooks.py"
+            "::test_forged_stale_and_odd_signatures_are_refused_and_store_nothing",
+        ),
+    ),
+    Guard(
+        "an event of Stripe's is stored once",
+        "services/billing/store/webhook_events.py",
+        " ON CONFLICT (stripe_event_id) DO NOTHING",
+        "",
+        ("tests/integration/billing_payments/test_webhooks.py::test_same_event_ten_times_at_once_credits_once",),
+    ),
+    Guard(
+        "a payment's credits come once",
+        "services/billing/use_cases/settlement.py",
+        "    if not may_become(payment.status, Status.SUCCEEDED):\n        return\n",
+        "",
+        ("tests/integration/billing_payments/test_buying.py::test_all_events_of_a_payment_credit_it_once",),
+    ),
+    Guard(
+        "the limit's sum is taken under the wallet's lock",
+        "services/billing/use_cases/checkout.py",
+        "        await lock_wallet(connection, buyer.account_id, at=billing.clock.now())\n",
+        "",
+        (
+            "tests/integration/billing_payments/test_buying.py::test_new_accounts_four_checkouts_at_once_are_two_and_two",
+        ),
+    ),
+)
+
+_CALLS = (
+    Guard(
+        "a charge is durable before its call is forwarded",
+        f"{_PAID_CALL}/known_price.py",
+        """\
+    charged = await authorise(desk, _charge(call, amount), receipt.reversal, required=amount)
+    reach("after_charge")
+    conversation = Conversation(desk, call)
+    try:
+        await _open(call, conversation, receipt)
+""",
+        """\
+    reach("after_charge")
+    conversation = Conversation(desk, call)
+    try:
+        await _open(call, conversation, receipt)
+        charged = await authorise(desk, _charge(call, amount), receipt.reversal, required=amount)
+""",
+        (f"{_KNOWN_PRICE}::test_billing_away_is_503_and_nothing_is_forwarded",),
+    ),
+    Guard(
+        "a charge is given back before the error's head leaves",
+        f"{_PAID_CALL}/known_price.py",
+        """\
+        undone = await receipt.take_back()
+        headers += credits_headers(0, undone["available"])
+""",
+        """\
+        receipt.abandon()
+        headers += credits_headers(0, charged["available"] + charged["charged"])
+""",
+        (f"{_KNOWN_PRICE}::test_an_error_whose_charge_can_not_be_given_back_yet_is_not_passed_on",),
+    ),
+    Guard(
+        "an answer that was cut is given back",
+        f"{_PAID_CALL}/known_price.py",
+        "        await _take_back_from_cut(receipt)\n",
+        "        receipt.stands()\n",
+        (f"{_KNOWN_PRICE}::test_an_answer_cut_in_its_middle_is_cut_here_too_and_given_back",),
+    ),
+    Guard(
+        "a delivered answer stays charged",
+        f"{_PAID_CALL}/known_price.py",
+        "            if left == 0:\n                receipt.stands()\n",
+        "",
+        (f"{_LEAKS}::test_who_breaks_off_with_the_last_byte_in_hand_has_had_his_answer",),
+    ),
+    Guard(
+        "a call that fails lets its hold go",
+        f"{_PAID_CALL}/metered_price.py",
+        "    except BaseException:\n        tab.abandon()\n",
+        "    except BaseException:\n",
+        (f"{_LEAKS}::test_a_call_cancelled_at_any_suspension_leaves_nothing[metered-False]",),
+    ),
+    Guard(
+        "a stream's last event waits for the capture",
+        f"{_PAID_CALL}/metered_answer.py",
+        """\
+            await self._pay(self._usage(self._meter.tokens))
+            for raw in last_words:
+                yield raw
+""",
+        """\
+            for raw in last_words:
+                yield raw
+            await self._pay(self._usage(self._meter.tokens))
+""",
+        (f"{_METERED_PRICE}::test_a_capture_after_its_hold_has_lapsed_cuts_the_answer",),
+    ),
+)
+
+_REPEATED = (
+    Guard(
+        "a key whose call runs is not run beside it",
+        "services/gateway/domain/paid_repeat.py",
+        "    if kept.lease_is_live:\n        raise in_progress()\n",
+        "",
+        (f"{_REPEATS}::test_fifty_at_once_are_forwarded_once",),
+    ),
+    Guard(
+        "an answer's last byte leaves after it is noted",
+        f"{_PAID_CALL}/repeats.py",
+        "            await ticket.say_answered()\n            self._let_go(ticket)\n",
+        "            asyncio.ensure_future(ticket.say_answered())\n            self._let_go(ticket)\n",
+        (f"{_REPEATS}::test_an_answer_that_cannot_be_noted_does_not_end",),
+    ),
+    Guard(
+        "who lost its lease ends nothing well",
+        "services/gateway/store/paid_repeats.py",
+        '_MINE = "account_id = $1 AND key_hash = $2 AND owner = $3"',
+        '_MINE = "account_id = $1 AND key_hash = $2 AND (owner = $3 OR true)"',
+        (f"{_REPEATS}::test_who_lost_its_lease_neither_ends_well_nor_gives_back",),
+    ),
+    Guard(
+        "which capture comes is durable before it is sent",
+        f"{_PAID_CALL}/ticket.py",
+        """\
+        try:
+            is_mine = await self._repeats.intend(self.place, intent)
+        except RepeatsUnavailable as error:
+            raise BillingUnavailable(may_have_been_posted=False) from error
+        if not is_mine:
+            return _lost()
+        self._intent = intent
+        reach("after_intent")
+        result = await self._desk.ledger.post(renamed)
+""",
+        """\
+        self._intent = intent
+        result = await self._desk.ledger.post(renamed)
+        try:
+            is_mine = await self._repeats.intend(self.place, intent)
+        except RepeatsUnavailable as error:
+            raise BillingUnavailable(may_have_been_posted=False) from error
+        if not is_mine:
+            return _lost()
+        reach("after_intent")
+""",
+        (f"{_ONE_KEY}::test_one_key_is_answered_at_most_once_and_then_charged_exactly_once[hold]",),
+    ),
+)
+
+GUARDS: tuple[Guard, ...] = (*_ACCESS, *_CALLS, *_REPEATED, *_LEDGER_GUARDS, *_PAYMENTS)
