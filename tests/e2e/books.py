@@ -1,5 +1,6 @@
 """Do the books agree? What must hold after every test, whatever happened in it."""
 
+from collections import defaultdict
 from typing import Any
 
 from tests.e2e.callers import Customer, Operator
@@ -19,6 +20,14 @@ def assert_whole(operator: Operator, *customers: Customer, holds_end_within: flo
     assert verdict["balanced"] is True, verdict
     assert verdict["trial_balance"] == 0, verdict
     assert verdict["differences"] == [], verdict
+
+
+def net_by_reference(customer: Customer) -> dict[str, int]:
+    """What each call cost in the end: its charges less its reversals, in millicredits."""
+    cost: dict[str, int] = defaultdict(int)
+    for entry in customer.transactions():
+        cost[entry["reference"]] -= entry["credits"]
+    return cost
 
 
 def _assert_history(customer: Customer) -> None:

@@ -15,7 +15,7 @@ from typing import Self
 from tests.e2e.callers import CREDIT, FIRST_KEY, Customer, Operator, bearer, register, side_by_side
 from tests.e2e.crowd_calls import LEAVE_WITHIN, MAX_HOLD, TOKEN_PRICE, Ask, Menu, Once, Purse, told
 from tests.e2e.waiting import eventually
-from tests.e2e.wire import Left, Line, Lost, Reply
+from tests.e2e.wire import Left, Line, Lost, Reply, Unreached
 
 _TOP_UP_EVERY = 0.15
 _STOPS_WITHIN = 90.0
@@ -131,8 +131,8 @@ class Crowd:
     async def _plain(self, line: Line, purse: Purse, dice: random.Random) -> None:
         try:
             reply = await send(line, purse.plain_key, self._menu.plain(dice))
-        except Lost:
-            purse.lost += 1
+        except Lost as lost:
+            purse.lost += not isinstance(lost, Unreached)
             await asyncio.sleep(dice.uniform(0.05, 0.3))
             return
         purse.told.append(told(reply))
@@ -145,8 +145,8 @@ class Crowd:
             purse.told.append(told(await send(line, purse.plain_key, self._menu.slow(dice), leave_after=wait)))
         except Left:
             purse.left += 1
-        except Lost:
-            purse.lost += 1
+        except Lost as lost:
+            purse.lost += not isinstance(lost, Unreached)
 
     async def _once(self, line: Line, purse: Purse, dice: random.Random) -> None:
         """Up to three times the same, one after the other or at once; the first may hang up."""
@@ -167,8 +167,8 @@ class Crowd:
     ) -> None:
         try:
             reply = await send(line, purse.once_key, once.ask, name=once.name, leave_after=leave_after)
-        except Lost:
-            once.was_lost = True
+        except Lost as lost:
+            once.was_lost |= not isinstance(lost, Unreached)
             await asyncio.sleep(dice.uniform(0.05, 0.3))
             return
         except Left:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from tests.e2e import books
 from tests.e2e.callers import CREDIT, Customer, Operator, bearer, millicredits
 from tests.e2e.crowd import Crowd, note, send
 from tests.e2e.crowd_calls import MAX_HOLD, TOKEN_PRICE, Once, Purse, Told
@@ -37,14 +38,6 @@ class Found:
     left: int = 0
     spent: int = 0
     outcomes: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-
-
-def net_by_reference(customer: Customer) -> dict[str, int]:
-    """What each call cost in the end: its charges less its reversals, in millicredits."""
-    cost: dict[str, int] = defaultdict(int)
-    for entry in customer.transactions():
-        cost[entry["reference"]] -= entry["credits"]
-    return cost
 
 
 def settle_keys(crowd: Crowd, operator: Operator, gateway: str) -> None:
@@ -170,7 +163,7 @@ class _Comparison:
 
 
 def _calls_alone(customer: Customer) -> dict[str, int]:
-    return {name: cost for name, cost in net_by_reference(customer).items() if str(name).startswith("req_")}
+    return {name: cost for name, cost in books.net_by_reference(customer).items() if str(name).startswith("req_")}
 
 
 def _add(total: Found, one: Found) -> None:

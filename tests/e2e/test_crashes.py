@@ -1,4 +1,5 @@
-"""`kill -9` in the middle of a run of calls: what was answered is charged exactly once, the rest at most once.
+"""Stores and services that die or stand still in a run of calls: what was answered is charged once, the rest at most.
+`kill -9` of the gateway and of billing is in `test_crowd.py`.
 
 A model outside keeps what was acknowledged: each complete answer with its `X-Request-Id` and `X-Credits-Charged`.
 Afterwards the ledger must say the same, and hold nothing back.
@@ -8,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -25,7 +26,6 @@ BUDGET = 100_000
 CALLERS = 8
 HEALED_WITHIN = 10.0
 HOLDS_END_WITHIN = 20.0
-CHAT = {"model": "m", "messages": [{"role": "user", "content": "words=40 pause_ms=2"}], "max_tokens": 64}
 Ask = Callable[[httpx.Client, Key, int], httpx.Response]
 
 
@@ -93,19 +93,6 @@ def echo(http: httpx.Client, key: Key, number: int) -> httpx.Response:
     return http.get(f"/proxy/echo/run/{number}", headers={"X-API-Key": key.text})
 
 
-def chat_on(route: str) -> Ask:
-    """A token-priced call that takes some 80 ms, streamed every other time."""
-
-    def ask(http: httpx.Client, key: Key, number: int) -> httpx.Response:
-        body = {**CHAT, "stream": number % 2 == 0}
-        answer = http.post(f"/proxy/{route}/v1/chat/completions", json=body, headers={"X-API-Key": key.text})
-        if body["stream"] and answer.status_code == 200 and "data: [DONE]" not in answer.text:
-            raise httpx.RemoteProtocolError("the stream ended before its end")
-        return answer
-
-    return ask
-
-
 @pytest.fixture
 def spender(customer: Customer, operator: Operator) -> tuple[Customer, Key]:
     """A customer with plenty of credits and a key without limits."""
@@ -118,17 +105,9 @@ def spender(customer: Customer, operator: Operator) -> tuple[Customer, Key]:
     return customer, key
 
 
-def net_by_reference(customer: Customer) -> dict[str, int]:
-    """What each call cost in the end: its charges less its reversals, in millicredits."""
-    cost: dict[str, int] = defaultdict(int)
-    for entry in customer.transactions():
-        cost[entry["reference"]] -= entry["credits"]
-    return cost
-
-
 def assert_each_charged_as_answered(customer: Customer, run: Run) -> None:
     """Every complete 200 is charged exactly what it said; a refusal costs nothing; a lost call at most once."""
-    cost = net_by_reference(customer)
+    cost = books.net_by_reference(customer)
     known = set()
     for answer in run.answers:
         reference = answer.headers["x-request-id"]
@@ -145,47 +124,11 @@ def assert_each_charged_as_answered(customer: Customer, run: Run) -> None:
 def unknown_costs(customer: Customer, run: Run, *, beside: int) -> list[int]:
     """What was charged for calls that nobody got an answer to; `beside` calls were made outside of the run."""
     known = {answer.headers["x-request-id"] for answer in run.answers}
-    costs = [cost for reference, cost in net_by_reference(customer).items() if reference not in known and cost > 0]
+    costs = [
+        cost for reference, cost in books.net_by_reference(customer).items() if reference not in known and cost > 0
+    ]
     assert len(costs) <= run.lost + beside, f"{len(costs)} lost calls are charged, {run.lost} were lost"
     return costs
-
-
-@pytest.mark.parametrize("victim", ["billing", "gateway"])
-def test_killed_service_in_a_run_of_calls_charges_each_answer_once(
-    running: Running, spender: tuple[Customer, Key], operator: Operator, victim: str
-) -> None:
-    customer, key = spender
-    with Callers(customer, key, echo) as callers:
-        callers.wait_for_more_paid(60, seconds=20)
-        gone = running.pids(victim)
-        running.kill(victim)
-        running.wait_until_replaced(victim, gone, seconds=HEALED_WITHIN)
-        callers.wait_for_more_paid(60, seconds=HEALED_WITHIN)
-    allowed = {200, 502, 503, 504} if victim == "gateway" else {200, 503}
-    assert set(callers.run.statuses()) <= allowed, callers.run.statuses()
-    running.wait_until_well(seconds=HEALED_WITHIN)
-    assert_each_charged_as_answered(customer, callers.run)
-    assert set(unknown_costs(customer, callers.run, beside=10)) <= {CREDIT}
-    books.assert_whole(operator, customer, holds_end_within=HOLDS_END_WITHIN)
-
-
-@pytest.mark.parametrize("victim", ["billing", "gateway"])
-def test_killed_service_amid_token_priced_calls_leaves_no_hold_behind(
-    running: Running, spender: tuple[Customer, Key], operator: Operator, victim: str
-) -> None:
-    customer, key = spender
-    route = operator.route("/demo", price={"per_1000_tokens": 1_000}, format="openai", max_hold=500, timeout_ms=3_000)
-    with Callers(customer, key, chat_on(route)) as callers:
-        callers.wait_for_more_paid(30, seconds=20)
-        gone = running.pids(victim)
-        running.kill(victim)
-        running.wait_until_replaced(victim, gone, seconds=HEALED_WITHIN)
-        callers.wait_for_more_paid(30, seconds=HEALED_WITHIN)
-    running.wait_until_well(seconds=HEALED_WITHIN)
-    eventually(lambda: customer.wallet()["held"] == 0, seconds=HOLDS_END_WITHIN, what="all holds have ended")
-    assert_each_charged_as_answered(customer, callers.run)
-    assert all(cost <= 500 * CREDIT for cost in unknown_costs(customer, callers.run, beside=10))
-    books.assert_whole(operator, customer)
 
 
 def test_killed_postgres_loses_no_acknowledged_charge(
@@ -261,22 +204,3 @@ def test_killed_billing_credits_a_payment_once_it_is_back(running: Running, cust
     running.wait_until_well(seconds=HEALED_WITHIN)
     eventually(lambda: customer.credits() == FIRST_KEY, seconds=15, what="the webhook's retry brings the credits")
     assert len(customer.transactions()) == 1
-
-
-@pytest.mark.long
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("victim", ["billing", "gateway"])
-def test_service_killed_again_and_again_charges_each_answer_once(
-    running: Running, spender: tuple[Customer, Key], operator: Operator, victim: str
-) -> None:
-    customer, key = spender
-    with Callers(customer, key, echo) as callers:
-        for _ in range(20):
-            callers.wait_for_more_paid(20, seconds=30)
-            gone = running.pids(victim)
-            running.kill(victim)
-            running.wait_until_replaced(victim, gone, seconds=30)
-    running.wait_until_well(seconds=30)
-    assert_each_charged_as_answered(customer, callers.run)
-    unknown_costs(customer, callers.run, beside=10)
-    books.assert_whole(operator, customer, holds_end_within=HOLDS_END_WITHIN)

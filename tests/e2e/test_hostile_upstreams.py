@@ -15,7 +15,6 @@ import pytest
 
 from tests.e2e import books
 from tests.e2e.callers import CREDIT, Customer, Operator, bearer, exact, millicredits, register
-from tests.e2e.crowd_books import net_by_reference
 from tests.e2e.hostile import Hostile
 from tests.e2e.running import Running
 from tests.e2e.waiting import eventually
@@ -52,7 +51,7 @@ class Shop:
             line.close()
 
     def cost(self, request_id: str) -> int:
-        return net_by_reference(self.customer).get(request_id, 0)
+        return books.net_by_reference(self.customer).get(request_id, 0)
 
     def record(self, request_id: str) -> dict[str, Any]:
         found = self.customer.get(f"/api/v1/usage/requests/{request_id}")

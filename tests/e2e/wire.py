@@ -27,6 +27,10 @@ class Lost(Exception):
         self.received = received
 
 
+class Unreached(Lost):
+    """There was no connection to be had: nothing was sent."""
+
+
 class Left(Exception):
     """The caller hung up, as was asked."""
 
@@ -88,7 +92,10 @@ class Line:
 
     async def _exchange(self, request: bytes, incoming: "_Incoming") -> None:
         if self._streams is None:
-            self._streams = await asyncio.open_connection(self._host, self._port)
+            try:
+                self._streams = await asyncio.open_connection(self._host, self._port)
+            except OSError as error:
+                raise Unreached(repr(error), status=0, request_id=None, received=0) from error
         reader, writer = self._streams
         writer.write(request)
         while not incoming.is_complete:
