@@ -67,6 +67,13 @@ _LEDGER_GUARDS = (
         (f"{_GROUP_COMMIT}::test_what_waits_together_is_one_statement_and_the_tenth_is_refused_when_nine_are_covered",),
     ),
     Guard(
+        "a posting is flushed before it is answered",
+        "shared/db.py",
+        '"on" if durable else "off"',
+        '"off"',
+        (f"{_GROUP_COMMIT}::test_postings_are_flushed_before_they_are_answered_and_news_of_endings_later",),
+    ),
+    Guard(
         "a batch that meets a known id is decided again with it",
         "services/billing/use_cases/post_items.py",
         "    except (IdTaken, _NeedsLookUps):\n",

@@ -248,6 +248,12 @@ async def test_a_poster_goes_on_after_its_connections_were_cut(
     assert posted.verdict is P and (await wallet_of(account_id)).balance == 998
 
 
+async def test_postings_are_flushed_before_they_are_answered_and_news_of_endings_later(poster: Poster) -> None:
+    for each, flushes in (*((one, "on") for one in poster._idle), (poster._telling, "off")):
+        connection = (await each.connection())._connection
+        assert await connection.fetchval("SHOW synchronous_commit") == flushes
+
+
 async def test_closing_answers_what_waits_and_takes_nothing_more(
     billing_db: Database, account_id: str, fund: Fund
 ) -> None:
