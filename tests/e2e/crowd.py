@@ -107,7 +107,7 @@ class Crowd:
         while not self._is_over.is_set():
             await asyncio.sleep(_TOP_UP_EVERY)
             purse = dice.choice(self.purses)
-            body = json.dumps({"credits": dice.randint(2, 25), "reason": "a test"}).encode()
+            body = json.dumps({"credits": dice.randint(5, 80), "reason": "a test"}).encode()
             headers = {**bearer(self._operator.token), "Content-Type": "application/json"}
             path = f"/api/v1/admin/accounts/{purse.customer.account_id}/grants"
             try:
@@ -169,10 +169,11 @@ class Crowd:
             reply = await send(line, purse.once_key, once.ask, name=once.name, leave_after=leave_after)
         except Lost as lost:
             once.was_lost |= not isinstance(lost, Unreached)
+            once.may_be_paid |= once.was_lost
             await asyncio.sleep(dice.uniform(0.05, 0.3))
             return
         except Left:
-            once.was_left = True
+            once.was_left = once.may_be_paid = True
             return
         note(purse, once, reply)
         await self._take_in(reply, dice)
@@ -181,7 +182,7 @@ class Crowd:
         self.statuses[reply.status, reply.code if reply.status >= 400 else ""] += 1
         self.paid += reply.status == 200
         if reply.status in (402, 503):
-            await asyncio.sleep(dice.uniform(0.02, 0.2))
+            await asyncio.sleep(dice.uniform(0.05, 0.5))
 
 
 async def send(line: Line, key: str, ask: Ask, *, name: str | None = None, leave_after: float | None = None) -> Reply:
@@ -196,9 +197,12 @@ def note(purse: Purse, once: Once, reply: Reply) -> None:
     if reply.code == "already_charged":
         assert reply.headers["x-should-retry"] == "false"
         once.original = str(reply.json()["original_request_id"])
+        once.may_be_paid = True
     elif reply.status == 200:
+        once.may_be_paid = True
         once.paid.append(told(reply))
     else:
+        once.may_be_paid |= reply.status != 402
         purse.told.append(told(reply))
 
 

@@ -41,8 +41,10 @@ class Found:
 
 
 def settle_keys(crowd: Crowd, operator: Operator, gateway: str) -> None:
-    """Send each Idempotency-Key until it is known to be paid; everybody has enough for that."""
+    """Send each Idempotency-Key until it is known to be paid; everybody has enough for that. What was refused alone is
+    forgotten: a charge for it would be one that nobody can explain."""
     for purse in crowd.purses:
+        purse.onces = [once for once in purse.onces if once.may_be_paid]
         operator.grant(purse.customer, MAX_HOLD * len(purse.onces) + 10 * MAX_HOLD)
     work = [(purse, once) for purse in crowd.purses for once in purse.onces]
     _each(gateway, work, lambda line, one: _settle_key(line, *one))

@@ -40,7 +40,8 @@ class Told:
 
 @dataclass
 class Once:
-    """A call that is sent with one Idempotency-Key until it is known to be paid. `original` is the ledger's word."""
+    """A call that is sent with one Idempotency-Key, in the end until it is known to be paid, unless it never can have
+    been. `original` is the ledger's word."""
 
     name: str
     ask: Ask
@@ -48,6 +49,7 @@ class Once:
     original: str | None = None
     was_lost: bool = False
     was_left: bool = False
+    may_be_paid: bool = False
 
 
 @dataclass

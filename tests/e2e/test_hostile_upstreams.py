@@ -21,7 +21,7 @@ from tests.e2e.waiting import eventually
 from tests.e2e.wire import Line, Lost, Reply
 
 MOST_HELD, MINIMUM = 50, 2
-PATIENT_MS, HASTY_MS = 20_000, 1_000
+PATIENT_MS, HASTY_MS = 20_000, 700
 ENDS_WITHIN = 10.0
 MEGABYTE = 1024
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "x"}], "max_tokens": 1_000}
@@ -249,7 +249,7 @@ def test_lies_are_counted(shop: Shop, operator: Operator) -> None:
         ("hasty tokens", "flood-events", 8, 40),
         ("hasty tokens", "flood-one-event", 8, 60),
         ("hasty tokens", "flood-last-words", 8, 40),
-        ("hasty tokens", "flood", 3, 120),
+        ("hasty tokens", "flood", 3, 160),
         ("tokens", "bomb", 3, 120),
     ],
 )
