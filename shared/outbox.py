@@ -47,7 +47,12 @@ async def publish(
 
 
 async def number_committed(database: Database) -> int:
-    """Give up to `PAGE` committed events their positions, oldest first; how many. Another dispatcher at work: 0."""
+    """Give up to `PAGE` committed events their positions, oldest first; how many. Another dispatcher at work: 0.
+
+    Most often there is nothing to do: a glance on the raw pool costs a tenth of a transaction."""
+    pool = await database.asyncpg_pool()
+    if not await pool.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE position IS NULL)"):
+        return 0
     async with database.transaction() as connection:
         mine = await connection.scalar(
             text("SELECT pg_try_advisory_xact_lock(hashtext(current_schema()), :key)"),

@@ -91,7 +91,11 @@ class Settings(ServiceSettings):
         5_000, ge=100, le=60_000, description="How long a charge, hold, capture or reversal is tried."
     )
     billing_batches_in_flight: int = Field(
-        2, ge=1, le=64, description="Requests of postings to billing that one process has under way."
+        2,
+        ge=1,
+        le=64,
+        description="Requests of postings to billing that one process may have under way. One is, so that batches are"
+        " full; more where that one is stuck, or can't carry what waits.",
     )
     billing_queue: int = Field(
         5_000, ge=1, description="Postings that may wait in one process; the rest is told 503 overloaded."

@@ -7,6 +7,7 @@ from typing import Any
 from services.billing.domain.ledger.book import HoldRow, Key
 from services.billing.domain.ledger.items import Call
 from services.billing.store.ledger_connection import Ledger
+from shared.db import Database
 
 _COLUMNS = (
     "account_id, id, amount, asked, state, expires_at <= clock_timestamp() AS lapsed, request_id, route, key_id,"
@@ -114,6 +115,15 @@ async def tell_progress(ledger: Ledger, holds: Sequence[HoldRow]) -> None:
         [call.tokens for call in calls],
         [call.units for call in calls],
     )
+
+
+async def any_lapsed(database: Database) -> bool:
+    """Whether a transaction is worth its while: a glance at the index of open holds, on the raw pool."""
+    pool = await database.asyncpg_pool()
+    found: bool = await pool.fetchval(
+        "SELECT EXISTS (SELECT FROM holds WHERE state = 'open' AND expires_at <= clock_timestamp())"
+    )
+    return found
 
 
 async def accounts_with_lapsed(ledger: Ledger, *, limit: int) -> list[str]:

@@ -17,6 +17,8 @@ _BATCH = 500
 
 async def sweep(service: Billing) -> bool:
     """Expire up to a batch of lapsed holds; whether there may be more. Commits before it returns."""
+    if not await holds.any_lapsed(service.database):
+        return False
     async with ledger_transaction(service.database) as ledger:
         accounts = await holds.accounts_with_lapsed(ledger, limit=_BATCH)
         if not accounts:

@@ -24,6 +24,8 @@ _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
 _LONGEST_ATTEMPT_SECONDS = 2.0
 _SWEEP_SECONDS = 0.1
+_STUCK_SECONDS = 0.05
+"""A request under way for so long is waited for by nobody else."""
 _OK = 200
 _BEGINNINGS = frozenset({"charge", "hold"})
 _SHARE = 4
@@ -57,9 +59,20 @@ class _Waiting:
         self.was_sent = False
 
 
+class _Batch:
+    """A request under way, since when."""
+
+    __slots__ = ("items", "sent_at")
+
+    def __init__(self, items: list[_Waiting], sent_at: float) -> None:
+        self.items = items
+        self.sent_at = sent_at
+
+
 class BillingLedger:
-    """One a process. `most_waiting` bounds the queue, `batches_in_flight` the requests under way; charges and holds
-    are refused at once while the queue moves so slowly that a turn takes `longest_wait_ms`."""
+    """One a process. `most_waiting` bounds the queue; charges and holds are refused at once while the queue moves so
+    slowly that a turn takes `longest_wait_ms`. One request is under way at a time, for the fullest batches; up to
+    `batches_in_flight` where that one is stuck, or more wait than it could carry."""
 
     def __init__(
         self,
@@ -77,20 +90,24 @@ class BillingLedger:
         self._most_waiting = most_waiting
         self._longest_wait = longest_wait_ms / 1_000
         self._queue: FairQueue[_Waiting] = FairQueue()
-        self._under_way: dict[int, list[_Waiting]] = {}
+        self._under_way: dict[int, _Batch] = {}
+        self._pausing = 0
         self._senders: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._sweeper: asyncio.TimerHandle | None = None
 
     async def post(self, item: contract.Item) -> contract.Result:
         """The verdict on one item. Raises BillingUnavailable past the deadline, BillingOverloaded at once."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None:  # asking for it is a system call each time
+            loop = self._loop = asyncio.get_running_loop()
         now = loop.time()
         if len(self._queue) and not self._has_room_for(item, now):
             raise BillingOverloaded
         verdict: asyncio.Future[contract.Result] = loop.create_future()
         self._queue.add(item["account_id"], _Waiting(item, verdict, now, now + self._deadline_seconds), at=now)
         if len(self._senders) < self._batches_in_flight:
-            self._send()
+            self._send_if_needed(now)
         if self._sweeper is None:
             self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep)
         return await verdict
@@ -135,16 +152,29 @@ class BillingLedger:
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
-        self._expire(loop.time())
+        now = loop.time()
+        self._expire(now)
+        self._send_if_needed(now)
         is_needed = len(self._queue) or self._under_way
         self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep) if is_needed else None
 
     def _expire(self, now: float) -> None:
-        for waiting in chain(self._queue, *self._under_way.values()):
+        for waiting in chain(self._queue, *(batch.items for batch in self._under_way.values())):
             if waiting.until <= now and not waiting.verdict.done():
                 waiting.verdict.set_exception(BillingUnavailable(may_have_been_posted=waiting.was_sent))
 
     # Sending
+
+    def _send_if_needed(self, now: float) -> None:
+        if not len(self._queue) or len(self._senders) >= self._batches_in_flight:
+            return
+        if not self._senders or self._needs_another(now):
+            self._send()
+
+    def _needs_another(self, now: float) -> bool:
+        """Whether what waits would wait for a request that is stuck, or for one that can't carry it all."""
+        is_stuck = self._pausing or any(batch.sent_at < now - _STUCK_SECONDS for batch in self._under_way.values())
+        return bool(is_stuck) or len(self._queue) > contract.MAX_ITEMS
 
     def _send(self) -> None:
         sender = asyncio.create_task(self._work_off())
@@ -153,22 +183,32 @@ class BillingLedger:
 
     def _sender_ended(self, sender: asyncio.Task[None]) -> None:
         self._senders.discard(sender)
-        if len(self._queue) and not sender.cancelled():
-            self._send()
+        if not sender.cancelled():
+            self._send_if_needed(asyncio.get_running_loop().time())
 
     async def _work_off(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
+        loop = asyncio.get_running_loop()
         while batch := self._next_batch():
-            self._under_way[id(batch)] = batch
+            self._under_way[id(batch)] = _Batch(batch, loop.time())
             results = await self._asked(batch)
             del self._under_way[id(batch)]
-            if results is not None:
-                pause = _FIRST_PAUSE_SECONDS
-                _deliver(batch, results)
+            if results is None:
+                self._put_back(batch)
+                await self._pause(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
                 continue
-            self._put_back(batch)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            pause = _FIRST_PAUSE_SECONDS
+            _deliver(batch, results)
+            if len(self._senders) > 1 and not self._needs_another(loop.time()):
+                return
+
+    async def _pause(self, seconds: float) -> None:
+        self._pausing += 1
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._pausing -= 1
 
     def _next_batch(self) -> list[_Waiting]:
         """Those who still wait, one of each account in turn; who gave up is not sent."""

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from services.gateway.clients import billing_ledger
 from services.gateway.clients.billing_ledger import BillingLedger, BillingOverloaded, BillingUnavailable, _Waiting
 from services.gateway.use_cases.paid_call.undo import Undo
 from shared.contracts.ledger import MAX_ITEMS, PATH, Release
@@ -92,6 +93,20 @@ async def test_what_waits_while_a_batch_is_under_way_makes_the_next() -> None:
         await asyncio.gather(first, second, *rest)
     assert sorted(len(batch) for batch in billing.batches) == [1, 1, 400 - MAX_ITEMS, MAX_ITEMS]
     assert billing.most_under_way == 2
+
+
+async def test_a_second_request_goes_only_where_the_first_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(billing_ledger, "_STUCK_SECONDS", 60.0)
+    billing = Billing()
+    async with ledger_of(billing) as ledger:
+        calls = [asyncio.create_task(ledger.post(item(0)))]
+        await eventually(lambda: billing.under_way == 1)
+        for number in range(1, 20):
+            calls.append(asyncio.create_task(ledger.post(item(number))))
+            await asyncio.sleep(0)
+        billing.open.set()
+        await asyncio.gather(*calls)
+    assert [len(batch) for batch in billing.batches] == [1, 19]
 
 
 @pytest.mark.parametrize("fault", ["hangs", "fails"])

@@ -33,6 +33,7 @@ class Answer:
 
     __slots__ = (
         "_failure",
+        "_loop",
         "_pieces",
         "_source",
         "_waiter",
@@ -43,13 +44,14 @@ class Answer:
         "whole",
     )
 
-    def __init__(self, source: _Source) -> None:
+    def __init__(self, source: _Source, loop: asyncio.AbstractEventLoop) -> None:
         self.status = 0
         self.headers: list[Header] = []
         self.whole: bytes | None = None
         self.is_complete = False
         self.size_waiting = 0
         self._source: _Source | None = source
+        self._loop = loop
         self._pieces: list[bytes] = []
         self._failure: BaseException | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -84,7 +86,7 @@ class Answer:
 
     async def news(self) -> None:
         """Wait for the head, a piece, or the end. Raises what `fail` is given before the head."""
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:

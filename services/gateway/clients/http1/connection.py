@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
         """Send a request and wait for its answer's head. Raises ExchangeFailed; what `body` raises goes through."""
         if self.is_closed:
             raise DiedUnanswered("closed before it was asked")
-        answer = self._answer = Answer(self)
+        answer = self._answer = Answer(self, self.loop)
         self._headers, self._silent, self._is_head = [], 0, is_head
         sender = None
         if body is None or isinstance(body, bytes):
@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
                 answer.fail(error)
 
     async def _room(self) -> None:
-        self._writable = asyncio.get_running_loop().create_future()
+        self._writable = self.loop.create_future()
         await self._writable
 
     def close(self) -> None:
@@ -120,6 +120,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self.loop = asyncio.get_running_loop()
         self._poll = select.poll()
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 

@@ -186,11 +186,10 @@ class Pool:
         elif self._waiting and self._size >= self._most:
             connection.close()
         else:
-            loop = asyncio.get_running_loop()
-            connection.idle_since = loop.time()
+            connection.idle_since = connection.loop.time()
             lane.kept[connection] = None
             if self._sweeper is None:
-                self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep)
+                self._sweeper = connection.loop.call_later(_SWEEP_SECONDS, self._sweep)
 
     def lost(self, lane: _Lane, connection: Connection) -> None:
         """A connection ended."""

@@ -26,7 +26,7 @@ class Conversation:
         self._desk = desk
         self._call = call
         self._presence = call.request.presence
-        self._loop = asyncio.get_running_loop()
+        self._loop = desk.deadlines.loop
         self.deadline = self._loop.time() + call.route.timeout_ms / 1_000
         desk.deadlines.watch(self)
         self._waiting: asyncio.Task[object] | None = None
@@ -77,7 +77,7 @@ class Conversation:
 
     async def _within(self, waiting: Awaitable[T]) -> T:
         """As `asyncio.timeout_at`, without a timer of its own."""
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         assert task is not None
         cancelled_before = task.cancelling()
         self._waiting = task
