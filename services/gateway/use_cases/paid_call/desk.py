@@ -74,9 +74,20 @@ class Call:
         }
 
 
+def count_outcome(outcome: contract.Outcome) -> None:
+    """In the metric alone. What undoes a call says its outcome in the same transaction; said before, it would stand
+    beside the charge if we died in between."""
+    _CALLS[outcome].inc()
+
+
 def tell_outcome(desk: Desk, call: Call, outcome: contract.Outcome) -> None:
     """Say how the call ended, behind its answer."""
-    _CALLS[outcome].inc()
+    count_outcome(outcome)
+    tell_record(desk, call, outcome)
+
+
+def tell_record(desk: Desk, call: Call, outcome: contract.Outcome) -> None:
+    """Outcome and latency, for the call's record."""
     latency_ms = (time.monotonic_ns() - call.began_ns) // 1_000_000
     desk.outcomes.tell(
         {

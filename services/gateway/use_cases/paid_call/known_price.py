@@ -17,8 +17,10 @@ from services.gateway.use_cases.paid_call.desk import (
     Call,
     Desk,
     authorise,
+    count_outcome,
     credits_headers,
     tell_outcome,
+    tell_record,
     undo_now,
 )
 from services.gateway.use_cases.paid_call.request import AnswerCut, CallerLeft, PaidAnswer
@@ -76,9 +78,10 @@ class _Receipt:
     async def take_back(self) -> contract.Result:
         """Reverse durably. Where billing does not answer: later, and `billing_unavailable`."""
         self._is_settled = True
-        tell_outcome(self._desk, self._call, "upstream_failed")
+        count_outcome("upstream_failed")
         reach("before_reversal")
         undone = await undo_now(self._desk, self.reversal())
+        tell_record(self._desk, self._call, "upstream_failed")
         reach("after_reversal")
         return undone
 
@@ -86,7 +89,7 @@ class _Receipt:
         """Reverse later, unless it is settled."""
         if not self._is_settled:
             self._is_settled = True
-            tell_outcome(self._desk, self._call, "upstream_failed")
+            count_outcome("upstream_failed")
             self._desk.undo.later(self.reversal())
 
 

@@ -5,7 +5,15 @@ from collections.abc import Callable
 from services.gateway.clients.billing_ledger import BillingOverloaded, BillingUnavailable
 from services.gateway.domain.metering.usage import Usage
 from services.gateway.use_cases.paid_call.crash_points import reach
-from services.gateway.use_cases.paid_call.desk import Call, Desk, billing_unavailable, tell_outcome, undo_now
+from services.gateway.use_cases.paid_call.desk import (
+    Call,
+    Desk,
+    billing_unavailable,
+    count_outcome,
+    tell_outcome,
+    tell_record,
+    undo_now,
+)
 from services.gateway.use_cases.paid_call.metrics import METERING_FAULTS, WRITTEN_OFF
 from shared.contracts import ledger as contract
 from shared.telemetry import logger
@@ -103,9 +111,10 @@ class Tab:
     async def release(self) -> contract.Result:
         """Charge nothing, durably; where billing does not answer: later, and `billing_unavailable`."""
         self._close()
-        tell_outcome(self._desk, self._call, "upstream_failed")
+        count_outcome("upstream_failed")
         reach("before_release")
         released = await undo_now(self._desk, self.release_item)
+        tell_record(self._desk, self._call, "upstream_failed")
         reach("after_release")
         return released
 
@@ -122,7 +131,7 @@ class Tab:
         if self._capture_was_tried:
             self._desk.undo.later(self._reversal())
         self._desk.undo.later(self.release_item)
-        tell_outcome(self._desk, self._call, "upstream_failed")
+        count_outcome("upstream_failed")
 
     def refuse_unanswered(self) -> Exception:
         """The refusal of a call whose capture failed before any of its answer left."""
