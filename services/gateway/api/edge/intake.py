@@ -22,8 +22,9 @@ class Read(Protocol):
     """The connection that it comes from."""
 
     loop: asyncio.AbstractEventLoop
-    transport: asyncio.Transport
     flow: FlowControl
+
+    def write(self, data: bytes) -> None: ...
 
 
 class Intake:
@@ -84,7 +85,7 @@ class Intake:
     async def _arrival(self) -> None:
         if self._request.expects_100:
             self._request.expects_100 = False
-            self._connection.transport.write(CONTINUE)
+            self._connection.write(CONTINUE)
         self._connection.flow.resume_reading()
         self._waiter = self._connection.loop.create_future()
         try:
