@@ -122,11 +122,15 @@ class _Comparison:
 
     async def _by_tokens(self, each: Told, reference: str) -> int:
         """What usage says: no more than was held, and all of it where that was enough."""
+        if reference in self._purse.agreed:
+            return self._purse.agreed[reference]
         record = await self._record(reference)
         assert each.tokens is not None
         credits, held = millicredits(record["credits"]), millicredits(record["held"])
         if credits != min(held, each.tokens * TOKEN_PRICE) or held > MAX_HOLD * CREDIT:
             self._wrong.append(f"{reference}: {each.tokens} tokens, {record}")
+        elif credits == self._cost.get(reference):
+            self._purse.agreed[reference] = credits
         return credits
 
     async def _paid_once(self, once: Once) -> None:

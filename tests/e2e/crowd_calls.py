@@ -56,7 +56,8 @@ class Once:
 class Purse:
     """An account of the crowd, the keys that spend from it, and what its callers were told.
 
-    `once_key` is used by calls with an Idempotency-Key alone, so that usage tells whose a charge is.
+    `once_key` is used by calls with an Idempotency-Key alone, so that usage tells whose a charge is. `agreed` are costs
+    on which ledger and usage were seen to agree, by request id.
     """
 
     customer: Customer
@@ -67,6 +68,7 @@ class Purse:
     onces: list[Once] = field(default_factory=list)
     lost: int = 0
     left: int = 0
+    agreed: dict[str, int] = field(default_factory=dict)
 
 
 class Menu:
