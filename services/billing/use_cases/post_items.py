@@ -9,14 +9,13 @@ before. An asker who does not know what became of a batch sends it again with th
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from services.billing.domain.ledger.book import Book, Decision
 from services.billing.domain.ledger.decide import decide
 from services.billing.domain.ledger.items import Charge, Hold, Item, Result, Verdict
 from services.billing.store import ledger_batches
 from services.billing.store.ledger_connection import IdTaken, Ledger, WalletsBusy, ledger_transaction
-from services.billing.use_cases.grant_expiry import expire_due, is_due
+from services.billing.use_cases.grant_expiry import expire_due
 from shared.clock import Clock
 from shared.db import Database
 from shared.errors import DomainError
@@ -125,13 +124,6 @@ async def _post_unseen(books: _Books, items: Sequence[Item]) -> Sequence[Result]
 async def _expire(ledger: Ledger, book: Book, clock: Clock) -> Book:
     """What is due of the locked wallets expires before anything is decided."""
     return replace(book, wallets=await expire_due(ledger, book.wallets, at=clock.now(), real_now=clock.real_now()))
-
-
-async def _after_expiry(books: _Books, ledger: Ledger, book: Book, *, at: datetime) -> Book:
-    """The book once credits that have expired by now (business time) are gone."""
-    if not any(is_due(wallet, at=at) for wallet in book.wallets.values()):
-        return book
-    return replace(book, wallets=await expire_due(ledger, book.wallets, at=at, real_now=books.clock.real_now()))
 
 
 async def _check_refused(ledger: Ledger, items: Sequence[Item], decision: Decision) -> None:
