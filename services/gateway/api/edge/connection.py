@@ -54,7 +54,6 @@ class EdgeProtocol(ProblemProtocol):
         self._is_deaf = False
         self._is_proceeding = False
         self._until = math.inf
-        self._unsent = b""
 
     # The transport
 
@@ -189,25 +188,6 @@ class EdgeProtocol(ProblemProtocol):
         elif cycle.response_complete:
             self._until = self.loop.time() + self.timeout_keep_alive
 
-    # Writing
-
-    def write(self, data: bytes) -> None:
-        """Send it, behind what still waits for the turn's end."""
-        if self._unsent:
-            self.send_now()
-        self.transport.write(data)
-
-    def write_soon(self, data: bytes) -> None:
-        """Send it when the loop's turn ends, together with other connections' answers."""
-        if not self._unsent:
-            self.edge.flush(self.loop).add(self)
-        self._unsent += data
-
-    def send_now(self) -> None:
-        unsent, self._unsent = self._unsent, b""
-        if unsent and not self.transport.is_closing():
-            self.transport.write(unsent)
-
     # Order
 
     def _await_body(self, exchange: Exchange) -> None:
@@ -310,7 +290,7 @@ class EdgeProtocol(ProblemProtocol):
 
     def send_400_response(self, msg: str) -> None:
         del msg
-        self.write(protocol.malformed_request())
+        self.transport.write(protocol.malformed_request())
         self._finish(more_comes=True)
 
     def _finish(self, more_comes: bool) -> None:
@@ -319,7 +299,6 @@ class EdgeProtocol(ProblemProtocol):
         self._is_deaf = True
         self._held = b""
         self.pipeline.clear()
-        self.send_now()
         if not more_comes:
             self.transport.close()
             return
@@ -359,7 +338,6 @@ class EdgeProtocol(ProblemProtocol):
         """The server stops: what is being answered is the last."""
         active = self._active
         if active is None or active.response_complete:
-            self.send_now()
             self.transport.close()
         else:
             active.keep_alive = False

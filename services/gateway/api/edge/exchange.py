@@ -191,10 +191,10 @@ class Exchange:
         if self.presence.has_left:
             return
         if len(body) > _LARGEST_JOINED:
-            self._connection.write(head)
-            self._connection.write(body)
+            self._transport.write(head)
+            self._transport.write(body)
         else:
-            self._connection.write_soon(head + body)
+            self._transport.write(head + body)
 
     def _send_head(self, status: int, headers: Sequence[Header]) -> None:
         """Of an answer whose end is not known yet: it has the length that it claims, or is chunked, or (HTTP/1.0)
@@ -211,7 +211,7 @@ class Exchange:
             self._chunked, framing = True, CHUNKED
         head = self._head(status, lines, framing)
         if not self.presence.has_left:
-            self._connection.write(head)
+            self._transport.write(head)
 
     def _head(self, status: int, lines: bytes, framing: bytes) -> bytes:
         if self.more_body and not self._will_drop_rest():
@@ -237,13 +237,13 @@ class Exchange:
         if not piece or self.presence.has_left:
             return
         if self._chunked:
-            self._connection.write(chunk(piece))
+            self._transport.write(chunk(piece))
         elif self._left is not None:
             self._left -= len(piece)
             assert self._left >= 0, "an answer is as long as it says"
-            self._connection.write(piece)
+            self._transport.write(piece)
         elif self._ends_with_connection:
-            self._connection.write(piece)
+            self._transport.write(piece)
         if self._flow.write_paused:
             await self._drained()
 
@@ -256,7 +256,7 @@ class Exchange:
             return
         assert not self._left, "an answer is as long as it says"
         if self._chunked:
-            self._connection.write(LAST_CHUNK)
+            self._transport.write(LAST_CHUNK)
 
     async def _drained(self) -> None:
         """Wait while the caller takes what was written; one who takes nothing for too long has left."""

@@ -16,7 +16,6 @@ from services.gateway.settings import Settings
 from services.gateway.use_cases.paid_call.request import Header, PaidAnswer, PaidRequest
 from shared.doors import protocol
 from shared.errors import DomainError
-from shared.flushing import Flush
 
 MOST_HOSTS_REMEMBERED = 256
 LONGEST_HOST_REMEMBERED = 255
@@ -78,7 +77,6 @@ class Edge:
         self._dated: object = None
         self._date_line = b""
         self._is_sweeping = False
-        self._flush: Flush | None = None
 
     @property
     def paid(self) -> PaidCalls:
@@ -105,12 +103,6 @@ class Edge:
             self._dated = default_headers
             self._date_line = b"".join(b"%b: %b\r\n" % header for header in default_headers)
         return self._date_line
-
-    def flush(self, loop: asyncio.AbstractEventLoop) -> Flush:
-        """Where answers are gathered until the loop's turn ends."""
-        if self._flush is None:
-            self._flush = Flush(loop)
-        return self._flush
 
     def sweep(self, loop: asyncio.AbstractEventLoop, connections: Collection[Any]) -> None:
         """Have `connections` (the server's own set, which changes) looked at every second until there are none."""

@@ -22,9 +22,8 @@ class Read(Protocol):
     """The connection that it comes from."""
 
     loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
     flow: FlowControl
-
-    def write(self, data: bytes) -> None: ...
 
 
 class Intake:
@@ -85,7 +84,7 @@ class Intake:
     async def _arrival(self) -> None:
         if self._request.expects_100:
             self._request.expects_100 = False
-            self._connection.write(CONTINUE)
+            self._connection.transport.write(CONTINUE)
         self._connection.flow.resume_reading()
         self._waiter = self._connection.loop.create_future()
         try:

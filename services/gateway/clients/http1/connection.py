@@ -10,7 +10,6 @@ import httptools
 
 from services.gateway.clients.http1.answer import MARK, Answer, DiedUnanswered, ExchangeFailed, Header
 from services.gateway.clients.http1.framing import framed
-from shared.flushing import Flush
 
 MOST_HEADERS = 250
 MOST_SILENT = 100 * 1024
@@ -29,12 +28,10 @@ class Owner(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """`owner` and `flush` are set once it is made; `has_answered` and `idle_since` (loop time) are for the owner to
-    judge by."""
+    """`owner` is set once it is made; `has_answered` and `idle_since` (loop time) are for the owner to judge by."""
 
     def __init__(self) -> None:
         self.owner: Owner | None = None
-        self.flush: Flush | None = None
         self.is_closed = False
         self.has_answered = False
         self.idle_since = 0.0
@@ -42,7 +39,6 @@ class Connection(asyncio.Protocol):
         self._headers: list[Header] = []
         self._silent = 0
         self._is_head = False
-        self._unsent = b""
         self._is_sent = True
         self._is_interim = False
         self._keeps_alive = False
@@ -63,9 +59,7 @@ class Connection(asyncio.Protocol):
         self._headers, self._silent, self._is_head = [], 0, is_head
         sender = None
         if body is None or isinstance(body, bytes):
-            assert self.flush is not None, "it was made before it was asked"
-            self._unsent = head + body if body else head
-            self.flush.add(self)
+            self._transport.write(head + body if body else head)
         else:
             self._is_sent = False
             sender = asyncio.create_task(self._send(head, body, answer))
@@ -81,12 +75,6 @@ class Connection(asyncio.Protocol):
                 await asyncio.wait((sender,))
         answer.settle()
         return answer
-
-    def send_now(self) -> None:
-        """The turn of the loop in which it was asked is over."""
-        if not self.is_closed:
-            self._transport.write(self._unsent)
-        self._unsent = b""
 
     async def _send(self, head: bytes, body: AsyncIterable[bytes], answer: Answer) -> None:
         try:

@@ -11,7 +11,6 @@ from services.gateway.clients.http1.answer import Answer, DiedUnanswered, Header
 from services.gateway.clients.http1.connection import Connection
 from services.gateway.clients.http1.dialing import Addresses, Origin, as_named, dial
 from services.gateway.clients.http1.framing import request_head
-from shared.flushing import Flush
 
 KEPT_SECONDS = 15.0
 WAIT_SECONDS = 5.0
@@ -62,7 +61,6 @@ class Pool:
         self._size = 0
         self._waiting = 0
         self._sweeper: asyncio.TimerHandle | None = None
-        self._flush: Flush | None = None
 
     async def open(
         self,
@@ -144,9 +142,7 @@ class Pool:
         except BaseException:
             self._uncount(lane)
             raise
-        if self._flush is None:
-            self._flush = Flush(connection.loop)
-        connection.owner, connection.flush = lane, self._flush
+        connection.owner = lane
         self._made.add(connection)
         return connection
 
