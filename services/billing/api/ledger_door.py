@@ -53,7 +53,7 @@ class LedgerDoor:
         if door is None or not _is_a_services(scope):
             await self._app(scope, receive, send)
             return
-        began, messages = time.perf_counter_ns(), await _read(receive)
+        began, messages = time.perf_counter(), await _read(receive)
         body = b"".join(message.get("body", b"") for message in messages)
         try:
             status, content = await door(scope["app"].state.service, body)
@@ -64,7 +64,7 @@ class LedgerDoor:
             status = await _refuse(scope, receive, send, error)
         else:
             await _answer(send, status, content)
-        _count(scope["path"], status, time.perf_counter_ns() - began)
+        _count(scope["path"], status, time.perf_counter() - began)
 
 
 def _is_a_services(scope: Scope) -> bool:
@@ -129,10 +129,10 @@ def _unforeseen(error: Exception) -> DomainError:
 _metrics: dict[tuple[str, int], tuple[Any, Any]] = {}
 
 
-def _count(path: str, status: int, elapsed_ns: int) -> None:
+def _count(path: str, status: int, elapsed_seconds: float) -> None:
     counted = _metrics.get((path, status))
     if counted is None:
         counted = (REQUESTS.labels("POST", path, str(status)), LATENCY.labels("POST", path))
         _metrics[path, status] = counted
     counted[0].inc()
-    counted[1].observe(elapsed_ns / 1e9)
+    counted[1].observe(elapsed_seconds)

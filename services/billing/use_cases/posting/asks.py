@@ -38,11 +38,11 @@ class Request:
 
 
 class Ask:
-    """One item. A charge or hold that was not begun by `begin_by` (the loop's time) is given up."""
+    """One item. A charge or hold that was not begun by `begin_by` (monotonic, ns) is given up."""
 
     __slots__ = ("begin_by", "item", "place", "request")
 
-    def __init__(self, item: Item, request: Request, place: int, begin_by: float) -> None:
+    def __init__(self, item: Item, request: Request, place: int, begin_by: int) -> None:
         self.item = item
         self.request = request
         self.place = place
