@@ -26,6 +26,7 @@ CREDITS = 5_000
 DEAR_PRICE = 1_000
 PROMPT = "What does the keeper of a toll bridge count?"
 SECONDS_TO_CREDIT = 2.0
+SECONDS_TO_END = 2.0
 SECONDS_TO_KNOW_A_ROUTE = 2.0
 POLL_SECONDS = 0.03
 SURPRISED, NO_STACK = 1, 2
@@ -230,12 +231,23 @@ def _chat_by_stream(story: Story) -> None:
     expect(stream.status_code == 200, f"the stream answered {stream.status_code}")
     expect(events[-1] == "data: [DONE]", "the stream ended before its end")
     request_id = stream.headers["x-request-id"]
-    record = exact(story.ask("GET", f"/api/v1/usage/requests/{request_id}", wanted=200, credential=story.token))
+    record = _ended_call(story, request_id)
     story.say("usage says", f"{record['units']['tokens']} tokens, {record['credits']} credits, {record['outcome']}")
     expect(record["outcome"] == "delivered", f"its outcome is {record['outcome']}")
     story.balance -= millicredits(record["credits"])
     expect(millicredits(record["credits"]) == record["units"]["tokens"], "a token is not a millicredit")
     story.show_balance()
+
+
+def _ended_call(story: Story, request_id: str) -> Any:
+    """A call's record once it says how the call ended, which is told behind the answer."""
+    path, headers = f"/api/v1/usage/requests/{request_id}", {"Authorization": f"Bearer {story.token}"}
+
+    def has_ended() -> bool:
+        return bool(story.http.get(path, headers=headers).json().get("outcome") != "unknown")
+
+    _wait(has_ended, time.monotonic(), SECONDS_TO_END, "the call's outcome")
+    return exact(story.ask("GET", path, wanted=200, credential=story.token))
 
 
 def _spend_the_rest(story: Story) -> None:

@@ -58,8 +58,13 @@ def test_streamed_chat_is_completed_and_charged_as_the_unstreamed_one(
     assert [usage.total_tokens for usage in usages] == ([tokens] if asked_for_usage else [])
     assert all(chunk.choices for chunk in chunks) or asked_for_usage, "what was not asked for is taken out again"
     assert customer.credits() == FULL - 2 * tokens, "charged before the stream's end"
-    record = exact(customer.get(f"/api/v1/usage/requests/{raw.headers['x-request-id']}"))
-    assert millicredits(record["credits"]) == tokens
+    path = f"/api/v1/usage/requests/{raw.headers['x-request-id']}"
+    assert millicredits(exact(customer.get(path))["credits"]) == tokens
+    record = eventually(
+        lambda: next((seen for seen in [exact(customer.get(path))] if seen["outcome"] != "unknown"), None),
+        seconds=2,
+        what="how the call ended is told behind its answer",
+    )
     assert record["outcome"] == "delivered"
     assert record["route"] == "demo"
     assert record["units"]["tokens"] == tokens
