@@ -29,7 +29,7 @@ def test(arguments: list[str]) -> int:
     if own or is_long:
         return _pytest([*marked, *own], "tests")
     whole = ROOT / "tests" / "e2e"
-    side_by_side = ["-n", str(min(WORKERS, os.cpu_count() or 1)), "--dist", "loadfile"]
+    side_by_side = ["-n", str(min(WORKERS, (os.cpu_count() or 1) + 1)), "--dist", "loadfile"]  # much of it is waiting
     first = _pytest([*marked, *side_by_side, f"--ignore={whole}", "tests"], "tests beside each other")
     if first != 0:
         return first

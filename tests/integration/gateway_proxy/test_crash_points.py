@@ -71,6 +71,12 @@ STORIES = {
 }  # fmt: skip
 
 
+EACH_STORY = pytest.mark.parametrize(
+    "name", ["metered", *(pytest.param(name, marks=pytest.mark.long) for name in STORIES if name != "metered")]
+)
+"""Each place of each story is a process that starts and dies: all of them take minutes."""
+
+
 @pytest.fixture
 async def priced(platform: Platform) -> Platform:
     await platform.route("echo", price=PriceParts(per_call=CREDIT), timeout_ms=3_000)
@@ -114,7 +120,7 @@ def test_every_place_has_its_story() -> None:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("name", STORIES)
+@EACH_STORY
 async def test_a_repeat_of_a_call_whose_gateway_died_is_charged_once(
     priced: Platform, settings: dict[str, str], gateway_db: Database, billing_db: Database, name: str
 ) -> None:
@@ -144,7 +150,7 @@ async def test_a_repeat_of_a_call_whose_gateway_died_is_charged_once(
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("name", STORIES)
+@EACH_STORY
 async def test_a_call_whose_gateway_died_is_charged_at_most_once_and_holds_nothing(
     priced: Platform, settings: dict[str, str], billing_db: Database, name: str
 ) -> None:
