@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.running import ROOT, Running
 
 SHORT = ("--rounds=1", "--seconds=0.3", "--load=python")
@@ -48,6 +50,7 @@ def test_a_peer_that_cannot_be_had_is_left_out_and_said(running: Running, tmp_pa
     assert "not measured" in said
 
 
+@pytest.mark.long
 def test_streams_refusals_and_many_keys_leave_figures_that_add_up(running: Running, tmp_path: Path) -> None:
     small = ("--streams=8", "--events=16", "--slow-readers=2", "--flood=50", "--keys=20", "--calls=60")
     figures, _ = figures_of(running, tmp_path, "streams", "refusals", "many_keys", *small)

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
+import pytest
 
 from deploy.docker.entrypoint import SERVICES, migrate_all
 from deploy.docker.make_secrets import DATABASE as ROLE_PREFIX
@@ -28,6 +29,7 @@ def point_at(folder: Path, servers: Servers, owner_url: str) -> None:
     owner.write_text(owner_url)
 
 
+@pytest.mark.long
 async def test_every_schema_is_made_and_a_second_run_changes_nothing(servers: Servers, tmp_path: Path) -> None:
     server = await asyncpg.connect(servers.postgres.owner_url)
     await server.execute(f'CREATE DATABASE "{DATABASE}"')
