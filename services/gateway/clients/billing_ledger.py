@@ -7,6 +7,7 @@ with its first verdict.
 """
 
 import asyncio
+import math
 from collections.abc import Sequence
 from itertools import chain
 
@@ -127,7 +128,7 @@ class BillingLedger:
         for sender in self._senders:
             sender.cancel()
         await asyncio.gather(*self._senders, return_exceptions=True)
-        self._expire(float("inf"))
+        self._expire(math.inf)
         if self._sweeper is not None:
             self._sweeper.cancel()
         await self._door.close()

@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 PROXY_PREFIX = b"/proxy/"
 
+_BODILESS = frozenset({204, 304})
 _HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -73,6 +74,16 @@ class ProxyPath:
 
     route: str
     rest: bytes
+
+
+def is_bodiless(status: int) -> bool:
+    """Whether answers with the status never have a body, nor a length of one (RFC 9110, section 6.4.1)."""
+    return status in _BODILESS
+
+
+def may_have_body(method: str, status: int) -> bool:
+    """Whether anything follows an answer's head (RFC 9110, section 6.4.1)."""
+    return method != "HEAD" and status not in _BODILESS
 
 
 def parse_proxy_path(raw_path: bytes) -> ProxyPath:

@@ -7,9 +7,9 @@ from services.gateway.api.edge.heads import (
     claimed_length,
     header_lines,
     length_line,
-    may_have_body,
     status_line,
 )
+from services.gateway.domain.forwarding import may_have_body
 
 
 def test_headers_are_lines_but_those_that_are_the_edges_own() -> None:

@@ -20,10 +20,10 @@ from services.gateway.api.edge.heads import (
     claimed_length,
     header_lines,
     length_line,
-    may_have_body,
     status_line,
 )
 from services.gateway.api.edge.intake import Intake
+from services.gateway.domain.forwarding import may_have_body
 from services.gateway.use_cases.paid_call.request import (
     AnswerCut,
     CallerLeft,

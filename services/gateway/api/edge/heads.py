@@ -16,12 +16,6 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _OURS = frozenset({b"content-length", b"connection", b"transfer-encoding", b"keep-alive", b"date", b"x-request-id"})
 NO_CONTENT = 204
-_BODILESS = frozenset({NO_CONTENT, 304})
-
-
-def may_have_body(method: str, status: int) -> bool:
-    """Whether anything follows the head (RFC 9110, section 6.4.1)."""
-    return method != "HEAD" and status not in _BODILESS
 
 
 def status_line(status: int) -> bytes:

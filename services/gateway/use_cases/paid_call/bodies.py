@@ -3,13 +3,12 @@
 from collections.abc import AsyncGenerator, Sequence
 
 from services.gateway.clients.upstream import UpstreamFailed
-from services.gateway.domain.forwarding import Header, first, response_headers, without
+from services.gateway.domain.forwarding import Header, first, is_bodiless, response_headers, without
 from services.gateway.use_cases.paid_call.conversation import Conversation
 from services.gateway.use_cases.paid_call.request import AnswerCut, PaidRequest
 from shared.errors import DomainError
 
 MOST_METERED_BODY = 16 * 1024 * 1024
-_BODILESS = (204, 304)
 
 
 async def begun(body: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
@@ -22,7 +21,7 @@ async def begun(body: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
 def head_of(status: int, headers: Sequence[Header]) -> list[Header]:
     """The upstream's head for the caller. Statuses that have no body have no length either."""
     kept = response_headers(headers)
-    return without(kept, b"content-length") if status in _BODILESS else kept
+    return without(kept, b"content-length") if is_bodiless(status) else kept
 
 
 async def uncharged(conversation: Conversation) -> bytes | AsyncGenerator[bytes]:

@@ -7,7 +7,7 @@ Events flow as they come, and the format's last words wait for the capture. What
 from collections.abc import AsyncGenerator
 
 from services.gateway.clients.upstream import UpstreamFailed
-from services.gateway.domain.forwarding import every, first, without
+from services.gateway.domain.forwarding import every, first, is_bodiless, without
 from services.gateway.domain.metering.decoding import CannotDecode, Decoder, decoded_within, is_decodable
 from services.gateway.domain.metering.documents import tokens_in_document, tokens_in_tail
 from services.gateway.domain.metering.event_stream import Event, EventCutter
@@ -217,4 +217,4 @@ class MeteredAnswer:
 
 def _with_length(status: int, headers: list[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:
     kept = without(headers, b"content-length")
-    return kept if status in (204, 304) else [*kept, (b"content-length", b"%d" % length)]
+    return kept if is_bodiless(status) else [*kept, (b"content-length", b"%d" % length)]

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from services.gateway.domain.forwarding import Header, every, first
+from services.gateway.domain.forwarding import Header, every, first, may_have_body
 from services.gateway.domain.paid_repeat import Asked
 from services.gateway.store.paid_repeats import LEASE_SECONDS, PaidRepeats, Place, RepeatsUnavailable
 from services.gateway.use_cases.paid_call.bodies import begun
@@ -21,7 +21,6 @@ from shared.idempotency import checked_key, digest
 from shared.telemetry import logger
 
 RENEW_SECONDS = LEASE_SECONDS * 0.3
-_BODILESS = (204, 304)
 
 Pay = Callable[[Desk, Call], Awaitable[PaidAnswer]]
 
@@ -133,7 +132,7 @@ async def _closing_on_refusal(ticket: Ticket, body: AsyncGenerator[bytes]) -> No
 
 def _length(answer: PaidAnswer, request: PaidRequest) -> int | None:
     """How long the answer's body is; None where only its end tells."""
-    if request.method == "HEAD" or answer.status in _BODILESS:
+    if not may_have_body(request.method, answer.status):
         return 0
     length = first(answer.headers, b"content-length")
     return int(length) if length is not None and length.isdigit() else None

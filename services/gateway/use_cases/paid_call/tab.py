@@ -39,7 +39,7 @@ class Tab:
         self._told = 0
         self.release_item: contract.Release = {
             "op": "release",
-            "hold_id": str(call.id),
+            "hold_id": call.id,
             "account_id": call.record.account_id,
             "outcome": "upstream_failed",
         }
@@ -48,7 +48,7 @@ class Tab:
         """The item that opens it."""
         return {
             "op": "hold",
-            "id": str(self._call.id),
+            "id": self._call.id,
             "account_id": self._call.record.account_id,
             "amount": amount,
             "at_least": at_least,
@@ -145,7 +145,7 @@ class Tab:
     def _progress(self, cost: int, usage: Usage) -> contract.Progress:
         return {
             "op": "progress",
-            "hold_id": str(self._call.id),
+            "hold_id": self._call.id,
             "account_id": self._call.record.account_id,
             "amount": cost,
             "usage": self._call.usage("unknown", usage),
@@ -156,7 +156,7 @@ class Tab:
         return {
             "op": "capture",
             "id": self._capture_id,
-            "hold_id": str(self._call.id),
+            "hold_id": self._call.id,
             "account_id": self._call.record.account_id,
             "amount": cost,
             "usage": self._call.usage("unknown", usage),
