@@ -74,6 +74,23 @@ async def billing_db(database: TestDatabase) -> AsyncIterator[Database]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    """One event loop for all examples of a module's property tests, which are not async themselves."""
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def kept_billing_db(servers: Servers, runner: asyncio.Runner) -> Iterator[Database]:
+    """One database for all of them, as billing sees it."""
+    made = runner.run(databases.clone(servers.postgres))
+    database = made.open("billing")
+    yield database
+    runner.run(database.close())
+    runner.run(databases.drop(servers.postgres, made))
+
+
 @pytest.fixture
 async def licensing_db(database: TestDatabase) -> AsyncIterator[Database]:
     async for opened in _opened(database, "licensing"):

@@ -18,9 +18,9 @@ from services.billing.use_cases import usage
 from shared.contracts import ledger as contract
 from shared.db import is_unavailable
 from shared.doors import problem_response
+from shared.doors.application import new_request_id
 from shared.doors.routing import MAX_BODY_BYTES
 from shared.errors import DomainError
-from shared.ids import new_id
 from shared.telemetry import LATENCY, REQUESTS, logger
 
 _PLAIN_HEADERS_ONLY = frozenset({b"content-encoding", b"transfer-encoding"})
@@ -113,7 +113,7 @@ async def _answer(send: Send, status: int, content: bytes) -> None:
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, error: Exception) -> int:
     refusal = error if isinstance(error, DomainError) else _unforeseen(error)
-    scope.setdefault("state", {})["request_id"] = new_id("req", at=scope["app"].state.service.clock.real_now())
+    scope.setdefault("state", {})["request_id"] = new_request_id()
     response = problem_response(Request(scope), refusal)
     await response(scope, receive, send)
     return response.status_code

@@ -1,7 +1,7 @@
 """The store does to PostgreSQL what the decider's model does in memory, batch for batch, duplicates and all."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from itertools import count, pairwise
 
@@ -18,28 +18,11 @@ from services.billing.use_cases.posting.poster import Poster
 from services.billing.use_cases.verify_ledger import verify_ledger
 from shared.clock import FixedClock
 from shared.db import Database
-from tests.conftest import Servers
 from tests.properties.billing_ledger.model import ACCOUNTS, NOW, Model, funded, funds, items, uuid_of
-from tests.support import databases
 
 CLOCK = FixedClock(NOW)
 _examples = count()
 Post = Callable[[Database, Sequence[Item]], Awaitable[Sequence[Result]]]
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture(scope="module")
-def opened(servers: Servers, runner: asyncio.Runner) -> Iterator[Database]:
-    made = runner.run(databases.clone(servers.postgres))
-    database = made.open("billing")
-    yield database
-    runner.run(database.close())
-    runner.run(databases.drop(servers.postgres, made))
 
 
 async def fund(database: Database, account_id: str, millicredits: int, number: int) -> None:
@@ -121,7 +104,12 @@ async def post_exactly(database: Database, batch: Sequence[Item]) -> Sequence[Re
 @given(amounts=funds, batch=items, cuts=st.lists(st.integers(0, 40), max_size=3))
 @settings(max_examples=60, deadline=None)
 def test_postgres_becomes_what_the_model_becomes(  # noqa: PLR0917 - Hypothesis and fixtures
-    runner: asyncio.Runner, opened: Database, post: Post, amounts: dict[str, int], batch: list[Item], cuts: list[int]
+    runner: asyncio.Runner,
+    kept_billing_db: Database,
+    post: Post,
+    amounts: dict[str, int],
+    batch: list[Item],
+    cuts: list[int],
 ) -> None:
     model = funded(amounts)
     own = {f"acct_{next(_examples):06}_{name}": name for name in ACCOUNTS}
@@ -130,22 +118,22 @@ def test_postgres_becomes_what_the_model_becomes(  # noqa: PLR0917 - Hypothesis 
 
     async def story() -> None:
         for number, (name, millicredits) in enumerate(amounts.items()):
-            async with opened.transaction() as connection:
+            async with kept_billing_db.transaction() as connection:
                 await connection.exec_driver_sql(
                     "INSERT INTO wallets (account_id, opened_at) VALUES ($1, now())", (names[name],)
                 )
             if millicredits:
-                await fund(opened, names[name], millicredits, 9_000 + number)
+                await fund(kept_billing_db, names[name], millicredits, 9_000 + number)
         for start, end in pairwise(edges):
             decision = decide(model.book(), batch[start:end], now=NOW)
             model.take(decision)
             mine = [replace(item, account_id=names[item.account_id]) for item in batch[start:end]]
-            assert list(await post(opened, mine)) == list(decision.results)
-        assert await rows_of(opened, own) == rows_in(model)
+            assert list(await post(kept_billing_db, mine)) == list(decision.results)
+        assert await rows_of(kept_billing_db, own) == rows_in(model)
 
     runner.run(story())
 
 
-def test_the_book_of_all_examples_is_balanced(runner: asyncio.Runner, opened: Database) -> None:
-    proof = runner.run(verify_ledger(opened))
+def test_the_book_of_all_examples_is_balanced(runner: asyncio.Runner, kept_billing_db: Database) -> None:
+    proof = runner.run(verify_ledger(kept_billing_db))
     assert proof.balanced, proof

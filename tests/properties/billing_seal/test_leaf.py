@@ -1,10 +1,8 @@
 """The leaf has two implementations, one in the database and one here: they agree on whatever a transfer may hold."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,8 +12,6 @@ from services.billing.domain.seal.leaf import canonical, leaf_of
 from services.billing.store import seals
 from services.billing.store.ledger_connection import ledger_snapshot
 from shared.db import Database
-from tests.conftest import Servers
-from tests.support import databases
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
 bigints = st.integers(-(2**63), 2**63 - 1)
@@ -38,26 +34,13 @@ transfers = st.builds(
 )
 
 
-@pytest.fixture(scope="module")
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture(scope="module")
-def opened(servers: Servers, runner: asyncio.Runner) -> Iterator[Database]:
-    made = runner.run(databases.clone(servers.postgres))
-    database = made.open("billing")
-    yield database
-    runner.run(database.close())
-    runner.run(databases.drop(servers.postgres, made))
-
-
 @given(batch=st.lists(transfers, min_size=1, max_size=10))
 @settings(max_examples=60, deadline=None)
-def test_the_database_hashes_what_we_hash(runner: asyncio.Runner, opened: Database, batch: list[Posted]) -> None:
+def test_the_database_hashes_what_we_hash(
+    runner: asyncio.Runner, kept_billing_db: Database, batch: list[Posted]
+) -> None:
     async def hashed() -> list[bytes]:
-        async with ledger_snapshot(opened) as ledger:
+        async with ledger_snapshot(kept_billing_db) as ledger:
             rows = await ledger.fetch(
                 f"""
                 SELECT {seals.LEAF} AS leaf FROM unnest(
