@@ -7,7 +7,7 @@ A statement that moved a wallet covered all that the batch asked of it, so each 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from services.billing.domain.ledger.items import Call, Charge, Hold, Progress, Result, Verdict
+from services.billing.domain.ledger.items import Call, Charge, Hold, Item, Progress, Result, Verdict
 from services.billing.domain.ledger.transfer import IdSpan
 from services.billing.store.swift_postings import UNMETERED_COLUMNS
 from services.billing.use_cases.posting.asks import Ask, Groups
@@ -18,18 +18,18 @@ _OF_A_HOLD = 7
 
 
 def is_plain(asks: Sequence[Ask], span: IdSpan) -> bool:
-    """Whether the whole of an account's items may go the swift way."""
-    for ask in asks:
-        item = ask.item
-        if isinstance(item, Charge):
-            if not (span.takes(item.id) and span.takes(item.call.request_id)):
-                return False
-        elif isinstance(item, Hold):
-            if item.at_least > item.amount or not (span.takes(item.id) and span.takes(item.call.request_id)):
-                return False
-        elif not isinstance(item, Progress) or not span.takes(item.hold_id):
-            return False
-    return True
+    """Whether the whole of an account's items may go the swift way. Progress is told by a statement of its own, which
+    comes after: beside what moves the wallet it would not be answered at its place."""
+    kinds = {isinstance(ask.item, Progress) for ask in asks}
+    return len(kinds) == 1 and all(_is_plain(ask.item, span) for ask in asks)
+
+
+def _is_plain(item: Item, span: IdSpan) -> bool:
+    if isinstance(item, Charge):
+        return span.takes(item.id) and span.takes(item.call.request_id)
+    if isinstance(item, Hold):
+        return item.at_least <= item.amount and span.takes(item.id) and span.takes(item.call.request_id)
+    return isinstance(item, Progress) and span.takes(item.hold_id)
 
 
 class SwiftBatch:
