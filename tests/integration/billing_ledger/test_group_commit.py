@@ -314,3 +314,10 @@ class _Later(SystemClock):
 
     def now(self) -> datetime:
         return super().now() + timedelta(hours=2)
+
+
+async def test_progress_beside_a_charge_is_answered_at_its_place(poster: Poster, fund: Fund) -> None:
+    await fund("acct_1", 10)
+    told, charged = await poster.post([progress(hold("acct_1", 5), 1), charge("acct_1", 4)])
+    assert (told.verdict, told.available) == (Verdict.NOT_FOUND, 10)
+    assert (charged.verdict, charged.available) == (Verdict.POSTED, 6)
