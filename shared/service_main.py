@@ -16,6 +16,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
+from shared import garbage
 from shared.doors.protocol import ProblemProtocol
 from shared.loops import Loop, running
 from shared.processes import Processes, bound_with_others
@@ -143,6 +144,7 @@ def lifespan(
     async def live(app: FastAPI) -> AsyncIterator[None]:
         async with open_service(settings) as service:
             app.state.service = service
+            garbage.settle()
             async with running(loops(service) if settings.run_workers else ()):
                 yield
 
