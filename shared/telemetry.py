@@ -9,9 +9,11 @@ import sys
 from contextvars import ContextVar
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from structlog.contextvars import bind_contextvars, clear_contextvars, merge_contextvars
 from structlog.typing import EventDict, WrappedLogger
+
+from shared.traffic import Traffic
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 """What log lines are given as `request_id` where no other is bound: setting it costs less than binding."""
@@ -36,19 +38,7 @@ _SECRET_NAMES = frozenset(
 
 REGISTRY = CollectorRegistry()
 
-REQUESTS = Counter(
-    "tollgate_http_requests_total",
-    "Requests answered, by method, route template and status.",
-    ["method", "route", "status"],
-    registry=REGISTRY,
-)
-LATENCY = Histogram(
-    "tollgate_http_request_seconds",
-    "Time from a request's head to the end of its answer.",
-    ["method", "route"],
-    registry=REGISTRY,
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-)
+TRAFFIC = Traffic(REGISTRY)
 
 
 def add_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

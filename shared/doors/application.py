@@ -19,7 +19,7 @@ from shared.errors import DomainError
 from shared.http_client import SiblingUnavailable
 from shared.ids import new_id_at
 from shared.siblings import Siblings
-from shared.telemetry import LATENCY, REQUESTS, logger, metrics_text
+from shared.telemetry import TRAFFIC, logger, metrics_text
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Those that metrics and log name; any other is `OTHER` there."""
@@ -155,8 +155,7 @@ def _set_header(message: Message, name: bytes, value: bytes) -> None:
 def _tell(scope: MutableMapping[str, Any], status: int, elapsed_ns: int) -> None:
     route = getattr(scope.get("route"), "path", "unrouted")
     method = scope["method"] if scope["method"] in METHODS else "OTHER"
-    REQUESTS.labels(method, route, str(status)).inc()
-    LATENCY.labels(method, route).observe(elapsed_ns / 1e9)
+    TRAFFIC.of(method, route).count(status, elapsed_ns)
     if route != "/ping":
         logger.info("request", method=method, route=route, status=status, elapsed_us=elapsed_ns // 1000)
 

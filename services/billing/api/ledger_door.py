@@ -7,7 +7,6 @@ logged by request: the metrics count them.
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,7 +20,7 @@ from shared.doors import problem_response
 from shared.doors.application import new_request_id
 from shared.doors.routing import MAX_BODY_BYTES
 from shared.errors import DomainError
-from shared.telemetry import LATENCY, REQUESTS, logger
+from shared.telemetry import TRAFFIC, logger
 
 _PLAIN_HEADERS_ONLY = frozenset({b"content-encoding", b"transfer-encoding"})
 """With one of these the body is read elsewhere."""
@@ -53,7 +52,7 @@ class LedgerDoor:
         if door is None or not _is_a_services(scope):
             await self._app(scope, receive, send)
             return
-        began, messages = time.perf_counter(), await _read(receive)
+        began, messages = time.perf_counter_ns(), await _read(receive)
         body = b"".join(message.get("body", b"") for message in messages)
         try:
             status, content = await door(scope["app"].state.service, body)
@@ -64,7 +63,7 @@ class LedgerDoor:
             status = await _refuse(scope, receive, send, error)
         else:
             await _answer(send, status, content)
-        _count(scope["path"], status, time.perf_counter() - began)
+        TRAFFIC.of("POST", scope["path"]).count(status, time.perf_counter_ns() - began)
 
 
 def _is_a_services(scope: Scope) -> bool:
@@ -124,15 +123,3 @@ def _unforeseen(error: Exception) -> DomainError:
         return DomainError("service_unavailable", "The ledger is away; try again.", headers={"Retry-After": "1"})
     logger.error("internal_error", error=type(error).__name__, exc_info=error)
     return DomainError("internal_error", "Something went wrong on our side.")
-
-
-_metrics: dict[tuple[str, int], tuple[Any, Any]] = {}
-
-
-def _count(path: str, status: int, elapsed_seconds: float) -> None:
-    counted = _metrics.get((path, status))
-    if counted is None:
-        counted = (REQUESTS.labels("POST", path, str(status)), LATENCY.labels("POST", path))
-        _metrics[path, status] = counted
-    counted[0].inc()
-    counted[1].observe(elapsed_seconds)

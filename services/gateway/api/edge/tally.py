@@ -1,11 +1,9 @@
-"""Paid requests in metrics and log: counters resolved once, a line only for what is our fault."""
+"""Paid requests in metrics and log: a line only for what is our fault."""
 
 import time
 
-from prometheus_client import Counter, Histogram
-
 from shared.doors.application import METHODS
-from shared.telemetry import LATENCY, REQUESTS, logger
+from shared.telemetry import TRAFFIC, logger
 
 ROUTE = "/proxy/{route}/{path}"
 _FIRST_FAULT = 500
@@ -15,20 +13,11 @@ class Tally:
     """One a process. A caller chooses neither how many series there are nor how many lines a second."""
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[str, int], Counter] = {}
-        self._latencies: dict[str, Histogram] = {}
         self._flood_told_at = 0.0
 
     def count(self, method: str, status: int, elapsed_ns: int) -> None:
         """A request has ended."""
-        if method not in METHODS:
-            method = "OTHER"
-        counter = self._counts.get((method, status))
-        if counter is None:
-            counter = self._counts[method, status] = REQUESTS.labels(method, ROUTE, str(status))
-            self._latencies[method] = LATENCY.labels(method, ROUTE)
-        counter.inc()
-        self._latencies[method].observe(elapsed_ns / 1e9)
+        TRAFFIC.of(method if method in METHODS else "OTHER", ROUTE).count(status, elapsed_ns)
 
     def refused(self, request_id: str, code: str, status: int) -> None:
         """One line for a refusal that is ours to mend; of a flood that is turned away one line a second."""

@@ -1,10 +1,14 @@
 """What is counted of paid calls (C9, S5)."""
 
+from typing import get_args
+
 from prometheus_client import Counter, Gauge
 
+from shared.contracts.ledger import Outcome
 from shared.telemetry import REGISTRY
+from shared.traffic import Tally
 
-CALLS = Counter("tollgate_paid_calls_total", "Paid calls, by how they ended.", ["outcome"], registry=REGISTRY)
+CALLS = Tally("tollgate_paid_calls", "Paid calls, by how they ended.", "outcome", get_args(Outcome), registry=REGISTRY)
 REFUSED = Counter(
     "tollgate_paid_calls_refused_total", "Paid calls refused before forwarding, by code.", ["code"], registry=REGISTRY
 )
