@@ -5,20 +5,27 @@ sort by time as text. The same bits as a `UUID` are a transfer's or a hold's id.
 """
 
 import os
-import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import AnyStr, Generic, TypeVar
 from uuid import UUID
 
 from asyncpg.pgproto.pgproto import UUID as _FastUUID
 
+T = TypeVar("T")
+
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 _SHIFTS = tuple(range(120, -1, -10))
+_TIME_SHIFTS = tuple(range(40, -1, -10))
 _AS_PYTHON_READS = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 _TEXT_LENGTH = 26
 _ENTROPY_BYTES = 10
-_BLOCK_BYTES = 4_090
+_RANDOM_LENGTH = 16
+_BLOCK_BYTES = 4_080
+"""A multiple of both lengths."""
+_CHARACTER_OF_BYTE = bytes(ord(_ALPHABET[byte % 32]) for byte in range(256))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _MAX = 1 << 128
@@ -37,8 +44,9 @@ def new_id(prefix: str, *, at: datetime, entropy: bytes | None = None) -> str:
 
 
 def new_id_at(prefix: str, unix_ms: int) -> str:
-    """The same of unix milliseconds, where microseconds count."""
-    return f"{prefix}_{_characters((unix_ms << 80) | int.from_bytes(_drawn(), 'big'))}"
+    """The same of unix milliseconds, where microseconds count: the time's ten characters are those of the last id of
+    the same millisecond, the sixteen random ones are drawn as text."""
+    return f"{prefix}_{_time_characters(unix_ms)}{_drawn_text()}"
 
 
 def new_uuid_text_at(unix_ms: int) -> str:
@@ -73,6 +81,11 @@ def _characters(number: int) -> str:
     return "".join([_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS])
 
 
+@lru_cache(maxsize=1)
+def _time_characters(unix_ms: int) -> str:
+    return "".join([_PAIRS[(unix_ms >> shift) & 1023] for shift in _TIME_SHIFTS])
+
+
 def _number(prefix: str, text: str) -> int | None:
     head, _, body = text.rpartition("_")
     if head != prefix or len(body) != _TEXT_LENGTH or body.strip(_ALPHABET):
@@ -86,28 +99,38 @@ def _dashed(number: int) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-class _Pool:
+class _Pool(Generic[T]):
     """Entropy drawn in blocks, each piece given out once: taking one is a single step of an iterator, so threads share
     it, and a forked child begins with a block of its own."""
 
-    def __init__(self) -> None:
-        self.pieces: Iterator[tuple[bytes]] = iter(())
+    def __init__(self, cut: Callable[[bytes], Iterator[T]]) -> None:
+        self._cut = cut
+        self._pieces: Iterator[T] = iter(())
+        os.register_at_fork(after_in_child=self._empty)
 
-    def empty(self) -> None:
-        self.pieces = iter(())
+    def take(self) -> T:
+        for piece in self._pieces:
+            return piece
+        pieces = self._cut(os.urandom(_BLOCK_BYTES))
+        drawn = next(pieces)
+        self._pieces = pieces
+        return drawn
+
+    def _empty(self) -> None:
+        self._pieces = iter(())
 
 
-_pool = _Pool()
-os.register_at_fork(after_in_child=_pool.empty)
+def _in_pieces(block: AnyStr, length: int) -> Iterator[AnyStr]:
+    return iter([block[at : at + length] for at in range(0, len(block), length)])
 
 
-def _drawn() -> bytes:
-    for (piece,) in _pool.pieces:
-        return piece
-    pieces = struct.iter_unpack(f"{_ENTROPY_BYTES}s", os.urandom(_BLOCK_BYTES))
-    drawn: bytes = next(pieces)[0]
-    _pool.pieces = pieces
-    return drawn
+def _as_characters(block: bytes) -> str:
+    """Five bits of each byte are a character, which is as random as they are."""
+    return block.translate(_CHARACTER_OF_BYTE).decode("ascii")
+
+
+_drawn = _Pool(lambda block: _in_pieces(block, _ENTROPY_BYTES)).take
+_drawn_text = _Pool(lambda block: _in_pieces(_as_characters(block), _RANDOM_LENGTH)).take
 
 
 def milliseconds(at: datetime) -> int:

@@ -53,6 +53,14 @@ def test_threads_never_draw_the_same() -> None:
     assert len(set(made)) == len(made)
 
 
+def test_ids_drawn_as_text_differ_and_use_every_character() -> None:
+    at_ms = milliseconds(MOMENT)
+    made = [new_id_at("req", at_ms) for _ in range(5_000)]
+    assert len(set(made)) == len(made)
+    assert all(decode("req", one) is not None for one in made)
+    assert len(set("".join(one[-16:] for one in made))) == 32
+
+
 def test_a_forked_child_draws_its_own() -> None:
     new_uuid(at=MOMENT)
     reading, writing = os.pipe()
