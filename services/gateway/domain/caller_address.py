@@ -6,6 +6,7 @@ that is no address was written by somebody we don't know, so the hop that handed
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
@@ -22,6 +23,8 @@ def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
 
 def caller_address(peer: str | None, forwarded_for: Sequence[str], *, trusted: Sequence[Network]) -> str:
     """The caller's address as text; `forwarded_for` are the header's values, in order, one for each line."""
+    if not forwarded_for:
+        return _peer_address(peer)
     hop = parse_address(peer or _UNKNOWN_PEER)
     if hop is None:
         return _UNKNOWN_PEER
@@ -33,6 +36,11 @@ def caller_address(peer: str | None, forwarded_for: Sequence[str], *, trusted: S
             break
         hop = said
     return str(hop)
+
+
+@lru_cache(maxsize=1_024)
+def _peer_address(peer: str | None) -> str:
+    return str(parse_address(peer or _UNKNOWN_PEER) or _UNKNOWN_PEER)
 
 
 def is_within(address: Address, networks: Iterable[Network]) -> bool:

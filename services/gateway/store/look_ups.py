@@ -6,6 +6,7 @@ refused, 503 `overloaded`.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import chain
 from typing import Generic, TypeVar
 
 from shared.errors import DomainError
@@ -24,19 +25,21 @@ class LookUps(Generic[V]):
 
     def __init__(self, load: Load[V]) -> None:
         self._load = load
-        self._waiting: dict[bytes, asyncio.Future[V | None]] = {}
+        self._waiting: dict[bytes, list[asyncio.Future[V | None]]] = {}
         self._worker: asyncio.Task[None] | None = None
 
     async def find(self, digest: bytes) -> V | None:
         """What PostgreSQL has under a digest now. Raises what `load` raises, and `overloaded`."""
-        answer = self._waiting.get(digest)
-        if answer is None:
+        askers = self._waiting.get(digest)
+        if askers is None:
             if len(self._waiting) >= _MOST_WAITING:
                 raise DomainError("overloaded", "Too many calls wait already; try again.", headers={"Retry-After": "1"})
-            answer = self._waiting[digest] = asyncio.get_running_loop().create_future()
+            askers = self._waiting[digest] = []
             if self._worker is None:
                 self._worker = asyncio.create_task(self._work_off(), name="look-ups")
-        return await asyncio.shield(answer)
+        answer: asyncio.Future[V | None] = asyncio.get_running_loop().create_future()
+        askers.append(answer)
+        return await answer
 
     async def _work_off(self) -> None:
         try:
@@ -46,20 +49,22 @@ class LookUps(Generic[V]):
         finally:
             self._worker = None
 
-    async def _answer(self, batch: Mapping[bytes, asyncio.Future[V | None]]) -> None:
+    async def _answer(self, batch: Mapping[bytes, Sequence[asyncio.Future[V | None]]]) -> None:
         try:
             found = await self._load(list(batch))
         except BaseException as error:
-            for answer in batch.values():
+            for answer in chain.from_iterable(batch.values()):
                 if not answer.done():
                     answer.set_exception(_as_failure(error))
                     answer.exception()  # nobody may be left to hear it
             if not isinstance(error, Exception):
                 raise
             return
-        for digest, answer in batch.items():
-            if not answer.done():
-                answer.set_result(found.get(digest))
+        for digest, askers in batch.items():
+            record = found.get(digest)
+            for answer in askers:
+                if not answer.done():
+                    answer.set_result(record)
 
 
 def _as_failure(error: BaseException) -> Exception:

@@ -14,11 +14,14 @@ from services.gateway.store.look_ups import Load, LookUps
 
 V = TypeVar("V")
 
+_MOST_ABSENT = 4_096
+
 
 class RecordCache(Generic[V]):
     """`load` asks PostgreSQL; `refs` says by which ref of each kind of change a record is meant.
 
-    Both what exists and what does not are remembered, each up to `most` entries, the least recently used going first.
+    Up to `most` records are remembered, the least recently used going first. What does not exist is remembered, too,
+    for him who keeps asking for it; but of a flood only the last of it.
     """
 
     def __init__(
@@ -65,7 +68,7 @@ class RecordCache(Generic[V]):
     def _remember(self, digest: bytes, found: V | None) -> None:
         if found is None:
             self._absent[digest] = None
-            if len(self._absent) > self._most:
+            if len(self._absent) > min(self._most, _MOST_ABSENT):
                 self._absent.popitem(last=False)
             return
         self._drop(digest)
