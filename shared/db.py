@@ -75,7 +75,8 @@ class Database:
 
     async def dedicated(self, *, lock_timeout_ms: int = LOCK_TIMEOUT_MS, durable: bool = True) -> asyncpg.Connection:
         """A raw connection of the caller's own, outside every pool; the caller closes it. What is committed on one that
-        is not `durable` may be lost for a moment longer when the database dies."""
+        is not `durable` may be lost for a moment longer when the database dies. Its statements are planned once and
+        not for each use, so their parameters may change nothing about the best plan."""
         return await asyncpg.connect(
             self._raw_url(),
             timeout=CONNECT_TIMEOUT_SECONDS,
@@ -84,6 +85,7 @@ class Database:
                 **self._settings,
                 "lock_timeout": str(lock_timeout_ms),
                 "synchronous_commit": "on" if durable else "off",
+                "plan_cache_mode": "force_generic_plan",
             },
         )
 
