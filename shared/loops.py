@@ -46,7 +46,8 @@ async def _rest(loop: Loop) -> None:
         await asyncio.sleep(loop.every_seconds)
         return
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(loop.bell.wait(), loop.every_seconds)
+        async with asyncio.timeout(loop.every_seconds):
+            await loop.bell.wait()
     loop.bell.clear()
 
 

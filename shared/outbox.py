@@ -4,6 +4,7 @@ One dispatcher for each schema (an advisory lock) numbers committed rows; reader
 position is given only once it is committed, so no reader can pass one that commits late.
 """
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -89,8 +90,11 @@ async def forget_old(database: Database, clock: Clock) -> bool:
     return gone.rowcount == 1000
 
 
-def dispatcher(service: str, database: Database, redis: Redis, *, every_seconds: float = 0.2) -> Loop:
-    """The loop that numbers events and rings the bell `events:<service>`."""
+def dispatcher(
+    service: str, database: Database, redis: Redis, *, every_seconds: float = 0.2, bell: asyncio.Event | None = None
+) -> Loop:
+    """The loop that numbers events and rings the bell `events:<service>`. Who sets `bell` after each publishing commit
+    may have it look rarely."""
 
     async def run_once() -> bool:
         numbered = await number_committed(database)
@@ -98,7 +102,7 @@ def dispatcher(service: str, database: Database, redis: Redis, *, every_seconds:
             await bus.ring(redis, f"events:{service}")
         return numbered == PAGE
 
-    return Loop(f"{service}-dispatcher", every_seconds, run_once)
+    return Loop(f"{service}-dispatcher", every_seconds, run_once, bell)
 
 
 async def page_after(connection: AsyncConnection, position: int, limit: int) -> list[dict[str, object]]:

@@ -20,7 +20,7 @@ def loops(service: Gateway) -> Sequence[Loop]:
         return await sessions.forget_ended(service.database, at=service.clock.real_now())
 
     return [
-        outbox.dispatcher("gateway", service.database, service.redis),
+        outbox.dispatcher("gateway", service.database, service.redis, every_seconds=1.0, bell=service.news),
         Loop("forget-news", 3600.0, partial(outbox.forget_old, service.database, service.clock)),
         *_mail_loops(service),
         Loop("forget-changes", 60.0, partial(changes.forget_old, service.database)),

@@ -60,7 +60,12 @@ async def enqueue(
 
 
 async def claim_due(database: Database, vault: Vault, *, at: datetime, limit: int) -> list[Mail]:
-    """Take mails that are due for a minute; two senders at once take different ones (SKIP LOCKED)."""
+    """Take mails that are due for a minute; two senders at once take different ones (SKIP LOCKED).
+
+    Most often there are none: a glance on the raw pool costs a tenth of a transaction."""
+    pool = await database.asyncpg_pool()
+    if not await pool.fetchval("SELECT EXISTS (SELECT FROM mail_outbox WHERE next_attempt_at <= $1)", at):
+        return []
     async with database.transaction() as connection:
         rows = await connection.execute(
             text(

@@ -66,4 +66,6 @@ async def register(
         facts: dict[str, object] = {"tier": "new", "country": wish.country}
         await outbox.publish(connection, "account.registered", new.id, facts, at=at)
         await audit.write(connection, audit.Actor(new.id, request_id), "account.registered", new.id, at=at)
-        return await keep(connection, signed_in)
+        answer = await keep(connection, signed_in)
+    gateway.news.set()
+    return answer
