@@ -62,7 +62,7 @@ _LEDGER_GUARDS = (
     Guard(
         "the single statement moves only wallets that cover it",
         "services/billing/store/swift_postings.py",
-        " AND balance - wallets.held >= asked.spend + asked.hold\n",
+        " AND balance - wallets.held >= {spend} + {hold}\n",
         "\n",
         (f"{_GROUP_COMMIT}::test_what_waits_together_is_one_statement_and_the_tenth_is_refused_when_nine_are_covered",),
     ),

@@ -5,7 +5,7 @@ rows are inserted for those wallets alone. Accounts that are not answered have h
 a lock that is not had in time undoes the statement. One statement is its own transaction, committed synchronously.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,54 +15,58 @@ from services.billing.domain.ledger.usage import Ending
 from services.billing.store import usage_records
 from services.billing.store.ledger_connection import translated
 
-_WALLETS = """
+_MOVED = """
 spent AS (
-    UPDATE wallets SET balance = balance - asked.spend, held = held + asked.hold,
-                       last_position = last_position + asked.charges, overdrawn = false
-    FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) WITH ORDINALITY
-         AS asked (account_id, spend, hold, charges, place)
-    WHERE wallets.account_id = asked.account_id AND balance - wallets.held >= asked.spend + asked.hold
+    UPDATE wallets SET balance = balance - {spend}, held = held + {hold}, last_position = last_position + {charges},
+                       overdrawn = false
+    {source}
+    WHERE wallets.account_id = {account_id} AND balance - wallets.held >= {spend} + {hold}
       AND open_disputes = 0
       AND (next_expiry_at IS NULL OR next_expiry_at > $5::timestamptz + interval '1 minute'){guard}
-    RETURNING wallets.account_id, place, balance, held, last_position, spend, charges
+    RETURNING wallets.account_id, {place} AS place, balance, held, last_position, {spend} AS spend, {charges} AS charges
 )"""
+
+_ONE = {
+    "account_id": "$1::text",
+    "spend": "$2::bigint",
+    "hold": "$3::bigint",
+    "charges": "$4::bigint",
+    "place": "1::bigint",
+    "source": "",
+    "guard": "",
+}
+"""A batch of one account needs no arrays for its wallet, and no join."""
+
+_SEVERAL = {
+    "account_id": "asked.account_id",
+    "spend": "asked.spend",
+    "hold": "asked.hold",
+    "charges": "asked.charges",
+    "place": "place",
+    "source": """FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) WITH ORDINALITY
+         AS asked (account_id, spend, hold, charges, place)""",
+    "guard": " AND (SELECT count(*) FROM locked) >= 0",
+}
 
 _LOCKS = """
 locked AS MATERIALIZED (
     SELECT FROM wallets WHERE account_id = ANY($1::text[]) ORDER BY account_id FOR NO KEY UPDATE
 ),"""
-_AFTER_LOCKS = " AND (SELECT count(*) FROM locked) >= 0"
 
 _CHARGES = """,
 charged AS (
     INSERT INTO transfers (account_id, id, kind, amount, balance_after, position, request_id, description, created_at)
     SELECT account_id, id, 'charge', amount, balance + spend - through, last_position - charges + number, request_id,
            'Call of ' || route, $5
-    FROM unnest({0}::bigint[], {1}::uuid[], {2}::bigint[], {3}::bigint[], {4}::bigint[], {5}::uuid[], {6}::text[])
-         AS asked (place, id, amount, through, number, request_id, route)
-    JOIN spent USING (place)
+    FROM spent{rows}
 )"""
 
 _USED = """, used AS (
-    INSERT INTO usage_records (account_id, request_id, route, key_id, price_version, held, credits, created_at, {of})
-    SELECT account_id, request_id, route, key_id, price_version, 0, amount, $5, {of}
-    FROM unnest({0}::bigint[], {5}::uuid[], {6}::text[], {7}::text[], {8}::integer[], {2}::bigint[]{more})
-         AS asked (place, request_id, route, key_id, price_version, amount{names})
-    JOIN spent USING (place){constants}
+    INSERT INTO usage_records (account_id, request_id, route, key_id, price_version, held, credits, created_at,
+                               calls, tokens, units, outcome, flagged)
+    SELECT account_id, request_id, route, key_id, price_version, 0, amount, $5, {metered}
+    FROM spent{rows}
 )"""
-
-_OF = "calls, tokens, units, outcome, flagged"
-_METERED = {
-    "more": ", {9}::bigint[], {10}::bigint[], {11}::bigint[], {12}::text[], {13}::boolean[]",
-    "names": f", {_OF}",
-    "constants": "",
-}
-_UNMETERED = {
-    "more": "",
-    "names": "",
-    "constants": f", (VALUES (1::bigint, 0::bigint, 0::bigint, 'unknown', false)) AS one_call ({_OF})",
-}
-"""What the gateway says of a call before it is forwarded, for which nothing needs to be sent."""
 
 _HOLDS = """,
 opened AS (
@@ -70,10 +74,7 @@ opened AS (
                        calls, tokens, units, created_at)
     SELECT account_id, id, amount, amount, 'open', clock_timestamp() + lasts_ms * interval '1 millisecond', request_id,
            route, key_id, price_version, calls, tokens, units, $5
-    FROM unnest({0}::bigint[], {1}::uuid[], {2}::bigint[], {3}::bigint[], {4}::uuid[], {5}::text[], {6}::text[],
-                {7}::integer[], {8}::bigint[], {9}::bigint[], {10}::bigint[])
-         AS asked (place, id, amount, lasts_ms, request_id, route, key_id, price_version, calls, tokens, units)
-    JOIN spent USING (place)
+    FROM spent{rows}
 )"""
 
 _PROGRESS = """
@@ -87,26 +88,60 @@ WHERE holds.account_id = asked.account_id AND holds.id = asked.id AND holds.id =
 RETURNING place, wallets.balance, wallets.held
 """
 
-_WALLET_PARAMETERS = 5
-CHARGE_COLUMNS = 14
-UNMETERED_COLUMNS = 9
-_HOLD_COLUMNS = 11
+_CALL = {"request_id": "uuid", "route": "text", "key_id": "text", "price_version": "integer"}
+_METERED = {"calls": "bigint", "tokens": "bigint", "units": "bigint"}
+_ENDED = {"outcome": "text", "flagged": "boolean"}
+
+_CHARGE = {"id": "uuid", "amount": "bigint", "through": "bigint", **_CALL, **_METERED, **_ENDED}
+_HOLD = {"id": "uuid", "amount": "bigint", "lasts_ms": "bigint", **_CALL, **_METERED}
+_OF_SEVERAL = {"place": "bigint", "number": "bigint"}
+"""The columns of a batch, in their order as parameters. Where it has several wallets, each row says the place of its
+own and, a charge, its number among its wallet's; of one wallet the rows' own order does."""
+
+UNMETERED_COLUMNS = 7
+"""Those of a charge about which no more is known than that it is one call, and begun."""
+_UNMETERED = "1, 0, 0, 'unknown', false"
+"""What such a charge's other columns are, for which nothing is sent."""
+
+_FIRST_OF_ROWS = 6
 
 Columns = Sequence[Sequence[Any]]
 
 
+class _Rows:
+    """Arrays as the parameters from `first` on, to be read as rows."""
+
+    def __init__(self, first: int, columns: Mapping[str, str]) -> None:
+        self._arrays = {name: f"${first + n}::{kind}[]" for n, (name, kind) in enumerate(columns.items())}
+        self.next = first + len(columns)
+
+    def joined(self, *names: str) -> str:
+        """`spent` goes before it: each row beside the wallet that it is of."""
+        if "place" in self._arrays:
+            names = ("place", *names)
+            return f"\n    JOIN {self._read(names)} AS asked ({', '.join(names)}) USING (place)"
+        if "number" not in names:
+            return f",\n         {self._read(names)} AS asked ({', '.join(names)})"
+        names = tuple(name for name in names if name != "number")
+        return f",\n         {self._read(names)} WITH ORDINALITY AS asked ({', '.join(names)}, number)"
+
+    def _read(self, names: Sequence[str]) -> str:
+        return f"unnest({', '.join(self._arrays[name] for name in names)})"
+
+
 def statement(*, several: bool, charges: int, holds: bool) -> str:
-    """The text for a batch: only what it has. `charges` is how many columns they come in."""
-    first = _WALLET_PARAMETERS + 1
-    text = "WITH" + (_LOCKS if several else "") + _WALLETS.format(guard=_AFTER_LOCKS if several else "")
+    """The text for a batch: only what it has. `charges` is how many columns of a charge's own they come in."""
+    text = "WITH" + (_LOCKS if several else "") + _MOVED.format(**(_SEVERAL if several else _ONE))
+    first = _FIRST_OF_ROWS
     if charges:
-        columns = [f"${first + n}" for n in range(charges)]
-        of_call = _METERED if charges == CHARGE_COLUMNS else _UNMETERED
-        used = {name: part.format(*columns) for name, part in of_call.items()}
-        text += _CHARGES.format(*columns) + _USED.format(*columns, of=_OF, **used)
-        first += charges
+        rows = _Rows(first, {**(_OF_SEVERAL if several else {}), **dict(list(_CHARGE.items())[:charges])})
+        text += _CHARGES.format(rows=rows.joined("number", "id", "amount", "through", "request_id", "route"))
+        more = () if charges == UNMETERED_COLUMNS else (*_METERED, *_ENDED)
+        text += _USED.format(metered=", ".join(more) or _UNMETERED, rows=rows.joined("amount", *_CALL, *more))
+        first = rows.next
     if holds:
-        text += _HOLDS.format(*(f"${first + n}" for n in range(_HOLD_COLUMNS)))
+        rows = _Rows(first, {**({"place": "bigint"} if several else {}), **_HOLD})
+        text += _HOLDS.format(rows=rows.joined(*_HOLD))
     return text + "\nSELECT place, balance, held FROM spent"
 
 
@@ -122,14 +157,18 @@ class SwiftConnection:
         return not self._connection.is_closed()
 
     async def post(self, wallets: Columns, charges: Columns, holds: Columns, *, at: datetime) -> Sequence[Any]:
-        """(place, balance, held) of each wallet that was moved; `place` counts from 1. Raises IdTaken, WalletsBusy."""
-        key = (len(wallets[0]) > 1, len(charges), bool(holds))
+        """(place, balance, held) of each wallet that was moved; `place` counts from 1. Of one wallet, charges come
+        without place and number, holds without place. Raises IdTaken, WalletsBusy."""
+        several = len(wallets[0]) > 1
+        key = (several, len(charges), bool(holds))
         prepared = self._prepared.get(key)
         with translated():
             if prepared is None:
-                text = statement(several=key[0], charges=key[1], holds=key[2])
+                of_each = len(charges) - len(_OF_SEVERAL) if several and charges else len(charges)
+                text = statement(several=several, charges=of_each, holds=key[2])
                 prepared = self._prepared[key] = await self._connection.prepare(text)
-            rows: Sequence[Any] = await prepared.fetch(*wallets, at, *charges, *holds)
+            moved = wallets if several else [column[0] for column in wallets]
+            rows: Sequence[Any] = await prepared.fetch(*moved, at, *charges, *holds)
         return rows
 
     async def tell_progress(self, columns: Columns) -> Sequence[Any]:

@@ -13,6 +13,8 @@ from services.billing.store.swift_postings import UNMETERED_COLUMNS
 from services.billing.use_cases.posting.asks import Ask, Groups
 
 _POSTED = Verdict.POSTED
+_OF_SEVERAL = 2
+"""Columns, a charge's place and number, that a batch of one wallet does without."""
 _OF_A_HOLD = 7
 """How many of a call's columns a hold has: outcome and flag come with its end."""
 
@@ -57,11 +59,13 @@ class SwiftBatch:
     @property
     def charges(self) -> Sequence[Sequence[Any]]:
         columns = list(zip(*self._charges, strict=True))
-        return columns if self._is_metered else columns[:UNMETERED_COLUMNS]
+        first = 0 if len(self.groups) > 1 else _OF_SEVERAL
+        return columns[first:] if self._is_metered else columns[first : _OF_SEVERAL + UNMETERED_COLUMNS]
 
     @property
     def holds(self) -> Sequence[Sequence[Any]]:
-        return list(zip(*self._holds, strict=True))
+        columns = list(zip(*self._holds, strict=True))
+        return columns if len(self.groups) > 1 else columns[1:]
 
     @property
     def progress(self) -> Sequence[Sequence[Any]]:
@@ -87,7 +91,7 @@ class SwiftBatch:
             if isinstance(item, Charge):
                 spend += item.amount
                 number += 1
-                self._charges.append((place, item.id, item.amount, spend, number, *_columns_of(call)))
+                self._charges.append((place, number, item.id, item.amount, spend, *_columns_of(call)))
                 self._is_metered = self._is_metered or _is_metered(call)
                 posted.append(ask)
             elif isinstance(item, Hold):
