@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from services.gateway.domain.password import Overloaded
+from services.gateway.store.allocator import give_large_blocks_back
 
 Answer = TypeVar("Answer")
 Arguments = TypeVarTuple("Arguments")
@@ -50,6 +51,7 @@ class Passwords:
     """`workers` hashes at a time, `queue` waiting."""
 
     def __init__(self, *, memory_kib: int, passes: int, workers: int, queue: int) -> None:
+        give_large_blocks_back()
         hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="argon2")
         self._worker = Worker(hasher, self._threads, hasher.hash(os.urandom(16).hex()))
