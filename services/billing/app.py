@@ -42,7 +42,7 @@ NAME = "billing"
 def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     """The application. `clock` is the system's unless a test gives another."""
     opened = partial(open_service, clock=clock or SystemClock())
-    app = FastAPI(
+    app = LedgerDoor(
         title="Tollgate billing",
         docs_url=None,
         redoc_url=None,
@@ -51,7 +51,6 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     )
     app.state.verifier = Verifier(NAME, settings.service_public_keys)
     doors.install(app, trusts_request_id=True)
-    app.add_middleware(LedgerDoor)
     for router in ROUTERS:
         app.include_router(router)
     return app

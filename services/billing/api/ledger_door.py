@@ -8,19 +8,19 @@ logged by request: the metrics count them.
 import time
 from collections.abc import Awaitable, Callable
 
+from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from services.billing.api.ledger_wire import Doubtful, read_endings, read_postings, written
 from services.billing.service import Billing
 from services.billing.use_cases import usage
 from shared.contracts import ledger as contract
-from shared.db import is_unavailable
 from shared.doors import problem_response
-from shared.doors.application import new_request_id
+from shared.doors.application import new_request_id, unexpected
 from shared.doors.routing import MAX_BODY_BYTES
 from shared.errors import DomainError
-from shared.telemetry import TRAFFIC, logger
+from shared.telemetry import TRAFFIC
 
 _PLAIN_HEADERS_ONLY = frozenset({b"content-encoding", b"transfer-encoding"})
 """With one of these the body is read elsewhere."""
@@ -41,23 +41,21 @@ async def _tell(billing: Billing, body: bytes) -> Answer:
 _DOORS: dict[str, Callable[[Billing, bytes], Awaitable[Answer]]] = {contract.PATH: _post, contract.OUTCOMES_PATH: _tell}
 
 
-class LedgerDoor:
-    """Outermost middleware."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+class LedgerDoor(FastAPI):
+    """An application behind these two doors: what they answer passes none of its middleware, the framework's own
+    neither."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         door = _DOORS.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
-        if door is None or not _is_a_services(scope):
-            await self._app(scope, receive, send)
+        if door is None or not self._is_a_services(scope):
+            await super().__call__(scope, receive, send)
             return
         began, messages = time.perf_counter_ns(), await _read(receive)
         body = b"".join(message.get("body", b"") for message in messages)
         try:
-            status, content = await door(scope["app"].state.service, body)
+            status, content = await door(self.state.service, body)
         except Doubtful:
-            await self._app(scope, _again(messages, receive), send)
+            await super().__call__(scope, _again(messages, receive), send)
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told
             status = await _refuse(scope, receive, send, error)
@@ -65,25 +63,24 @@ class LedgerDoor:
             await _answer(send, status, content)
         TRAFFIC.of("POST", scope["path"]).count(status, time.perf_counter_ns() - began)
 
-
-def _is_a_services(scope: Scope) -> bool:
-    """Whether a service sends a body of known, bounded length."""
-    token, length = b"", b""
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            if token:
+    def _is_a_services(self, scope: Scope) -> bool:
+        """Whether a service sends a body of known, bounded length."""
+        token, length = b"", b""
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                if token:
+                    return False
+                token = value
+            elif name == b"content-length":
+                length = value
+            elif name in _PLAIN_HEADERS_ONLY:
                 return False
-            token = value
-        elif name == b"content-length":
-            length = value
-        elif name in _PLAIN_HEADERS_ONLY:
+        if not token.startswith(b"Bearer ") or not length.isdigit() or len(length) > 9 or int(length) > MAX_BODY_BYTES:
             return False
-    if not token.startswith(b"Bearer ") or not length.isdigit() or len(length) > 9 or int(length) > MAX_BODY_BYTES:
-        return False
-    try:
-        return bool(scope["app"].state.verifier.verify(token[7:].decode("latin-1")).role == "service")
-    except DomainError:
-        return False
+        try:
+            return bool(self.state.verifier.verify(token[7:].decode("latin-1")).role == "service")
+        except DomainError:
+            return False
 
 
 async def _read(receive: Receive) -> list[Message]:
@@ -111,15 +108,8 @@ async def _answer(send: Send, status: int, content: bytes) -> None:
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, error: Exception) -> int:
-    refusal = error if isinstance(error, DomainError) else _unforeseen(error)
+    refusal = error if isinstance(error, DomainError) else unexpected(error)
     scope.setdefault("state", {})["request_id"] = new_request_id()
     response = problem_response(Request(scope), refusal)
     await response(scope, receive, send)
     return response.status_code
-
-
-def _unforeseen(error: Exception) -> DomainError:
-    if is_unavailable(error):
-        return DomainError("service_unavailable", "The ledger is away; try again.", headers={"Retry-After": "1"})
-    logger.error("internal_error", error=type(error).__name__, exc_info=error)
-    return DomainError("internal_error", "Something went wrong on our side.")
