@@ -28,7 +28,7 @@ _ACCESS = (
     Guard(
         "what is remembered of a key is forgotten when the key changes",
         "services/gateway/store/record_cache.py",
-        "        for digest in tuple(self._by_ref.get((kind, ref), ())):\n            self._drop(digest)\n",
+        "        for digest in tuple(self._by_ref[kind].get(ref, ())):\n            self._drop(digest)\n",
         "",
         ("tests/integration/gateway_identity/test_change_feed.py::test_late_revocation_reaches_a_warm_cache",),
     ),

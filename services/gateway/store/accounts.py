@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.domain.account import Account, EmailTaken, Identity, Role
+from services.gateway.store.record_cache import kept_once
 from services.gateway.store.vault import Vault
 
 IDENTITY_COLUMNS = (
@@ -39,12 +40,12 @@ def identity_of(row: Row[Any]) -> Identity:
     """The identity in a row that selected `IDENTITY_COLUMNS`."""
     return Identity(
         row.account_id,
-        row.role,
-        row.tier,
-        row.status,
+        kept_once(row.role),
+        kept_once(row.tier),
+        kept_once(row.status),
         row.credit_limit_minor,
         row.email_lookup,
-        row.domain_lookup,
+        kept_once(row.domain_lookup),
     )
 
 

@@ -13,6 +13,7 @@ from services.gateway.domain.api_key_limits import KeyLimits, Limits
 from services.gateway.domain.key_record import KeyRecord
 from services.gateway.domain.stored_key import ApiKey
 from services.gateway.store.accounts import IDENTITY_COLUMNS, identity_of
+from services.gateway.store.record_cache import kept_once
 from shared.db import Database
 
 LOAD_SECONDS = 5.0
@@ -77,9 +78,9 @@ def _record(row: Any) -> KeyRecord:
     return KeyRecord(
         key_id=row.key_id,
         identity=identity_of(row),
-        scopes=tuple(row.scopes),
-        allowed_ips=tuple(row.allowed_ips),
-        limits=_limits(row).effective,
+        scopes=kept_once(tuple(row.scopes)),
+        allowed_ips=kept_once(tuple(row.allowed_ips)),
+        limits=kept_once(_limits(row).effective),
         expires_at=row.expires_at,
         banned_until=row.banned_until,
     )

@@ -6,7 +6,7 @@ what was asked in an older one is handed out but not kept.
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Generic, TypeVar
 
 from services.gateway.store.change_feed import ChangeFeed
@@ -15,6 +15,13 @@ from services.gateway.store.look_ups import Load, LookUps
 V = TypeVar("V")
 
 _MOST_ABSENT = 4_096
+
+
+@lru_cache(maxsize=1_024)
+def kept_once(value: V) -> V:
+    """The first of equal values. Records are kept by the ten thousand, and most have their scopes, limits and tier in
+    common: each with its own copies takes half as much again."""
+    return value
 
 
 class RecordCache(Generic[V]):
@@ -38,7 +45,7 @@ class RecordCache(Generic[V]):
         self._most = most
         self._known: OrderedDict[bytes, V] = OrderedDict()
         self._absent: OrderedDict[bytes, None] = OrderedDict()
-        self._by_ref: dict[tuple[str, str], set[bytes]] = {}
+        self._by_ref: dict[str, dict[str, list[bytes]]] = {kind: {} for kind in refs}
         self._epoch = 0
         for kind in refs:
             feed.subscribe(kind, partial(self._forget, kind))
@@ -74,7 +81,7 @@ class RecordCache(Generic[V]):
         self._drop(digest)
         self._known[digest] = found
         for kind, ref_of in self._refs.items():
-            self._by_ref.setdefault((kind, ref_of(found)), set()).add(digest)
+            self._by_ref[kind].setdefault(ref_of(found), []).append(digest)
         if len(self._known) > self._most:
             self._drop(next(iter(self._known)))
 
@@ -83,17 +90,18 @@ class RecordCache(Generic[V]):
         if found is None:
             return
         for kind, ref_of in self._refs.items():
-            digests = self._by_ref[kind, ref_of(found)]
-            digests.discard(digest)
-            if not digests:
-                del self._by_ref[kind, ref_of(found)]
+            ref, digests_by_ref = ref_of(found), self._by_ref[kind]
+            digests_by_ref[ref].remove(digest)
+            if not digests_by_ref[ref]:
+                del digests_by_ref[ref]
 
     def _forget(self, kind: str, ref: str | None) -> None:
         self._epoch += 1
         self._absent.clear()
         if ref is None:
             self._known.clear()
-            self._by_ref.clear()
+            for digests_by_ref in self._by_ref.values():
+                digests_by_ref.clear()
             return
-        for digest in tuple(self._by_ref.get((kind, ref), ())):
+        for digest in tuple(self._by_ref[kind].get(ref, ())):
             self._drop(digest)
