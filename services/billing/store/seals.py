@@ -15,6 +15,7 @@ from services.billing.domain.seal import merkle
 from services.billing.domain.seal.chain import GENESIS, Seal, Watermark
 from services.billing.store.ledger_connection import Ledger
 from services.billing.store.transfers import transfer_from
+from shared.db import Database
 
 _TURN = 0x70_11_5E_A1
 _PAGE = 4_096
@@ -95,6 +96,23 @@ async def waits(ledger: Ledger, after: Watermark, *, before_xid: int | None = No
         after.account_id,
         after.id,
         before_xid,
+    )
+    return found
+
+
+async def may_have_news(database: Database, newest: Seal) -> bool:
+    """Whether there may be anything to do since `newest` was the last seal and nothing waited: a glance on the raw
+    pool. It sees a transfer past the seal, another seal in its place, and a server that counts from anew."""
+    pool = await database.asyncpg_pool()
+    found: bool = await pool.fetchval(
+        f"""
+        SELECT EXISTS (SELECT FROM transfers WHERE {_AFTER}) OR pg_snapshot_xmin(pg_current_snapshot()) <= $1
+               OR coalesce((SELECT max(number) FROM seals), 0) <> $4
+        """,  # noqa: S608
+        newest.last.xid,
+        newest.last.account_id,
+        newest.last.id,
+        newest.number,
     )
     return found
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.billing.domain.stripe_events import StripeEvent
 from shared.crypto import seal, unseal
+from shared.db import Database
 
 Closed = Literal["handled", "ignored"]
 
@@ -81,6 +82,17 @@ async def insert_once(
         },
     )
     return stored.rowcount == 1
+
+
+async def any_due(database: Database) -> bool:
+    """Whether leasing is worth its while: a glance at `webhook_events_due` on the raw pool, a tenth of a
+    transaction."""
+    pool = await database.asyncpg_pool()
+    found: bool = await pool.fetchval(
+        "SELECT EXISTS (SELECT FROM webhook_events"
+        " WHERE status IN ('received', 'failed') AND next_attempt_at <= now() AND leased_until <= now())"
+    )
+    return found
 
 
 async def lease(connection: AsyncConnection, *, lease_seconds: int, limit: int) -> list[LeasedEvent]:

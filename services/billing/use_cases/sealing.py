@@ -48,10 +48,11 @@ class ClusterIsYounger(Exception):
 
 @dataclass
 class Sealer:
-    """One process's sealer. It remembers only since when something waits."""
+    """One process's sealer. It remembers since when something waits, and behind which seal nothing did."""
 
     billing: Billing
     _waits_since: float | None = field(default=None, init=False)
+    _rests_behind: Seal | None = field(default=None, init=False)
 
     async def seal(self) -> bool:
         """Make one seal, if anything is there to be sealed; whether there may be more. While the database is away it
@@ -67,6 +68,10 @@ class Sealer:
             return False
 
     async def _seal(self) -> bool:
+        rests_behind, self._rests_behind = self._rests_behind, None
+        if rests_behind is not None and not await seals.may_have_news(self.billing.database, rests_behind):
+            self._rests_behind = rests_behind
+            return False
         async with ledger_transaction(self.billing.database) as ledger:
             if not await seals.take_turn(ledger):
                 self._note(waits=False)
@@ -75,7 +80,9 @@ class Sealer:
             await _check_age(ledger, before)
             seal = await self._next(ledger, before)
             is_full = seal.leaves == MOST_LEAVES
-            self._note(waits=is_full or await seals.waits(ledger, seal.last))
+            waits = is_full or await seals.waits(ledger, seal.last)
+            self._note(waits=waits)
+        self._rests_behind = None if waits else seal
         SEALED.inc(seal.leaves if seal is not before else 0)
         return is_full
 

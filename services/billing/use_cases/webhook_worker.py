@@ -39,6 +39,8 @@ class LeaseLost(Exception):
 
 async def work_on_events(billing: Billing) -> bool:
     """Work on a few due events at once; whether there may be more."""
+    if not await webhook_events.any_due(billing.database):
+        return False
     async with billing.database.transaction() as connection:
         leased = await webhook_events.lease(
             connection, lease_seconds=billing.settings.webhook_lease_seconds, limit=AT_ONCE

@@ -39,6 +39,22 @@ async def test_a_posting_is_sealed_by_the_next_round(
     assert (await verify_seals(billing_db, signer, patience=0)).seals == 1, "an idle round makes no seal"
 
 
+async def test_a_sealer_at_rest_sees_the_next_transfer_and_a_seal_that_is_gone(
+    billing: Any, billing_db: Database, owner: asyncpg.Connection, signer: Signer
+) -> None:
+    sealer = Sealer(billing)
+    for number in range(3):
+        async with ledger_transaction(billing_db) as ledger:
+            await transfers.insert(ledger, [transfer(f"acct_{number}")], at=CLOCK.now())
+        await sealer.seal()
+        await sealer.seal()
+    assert (await verify_seals(billing_db, signer, patience=0)).seals == 3
+    await owner.execute("DELETE FROM seals WHERE number = 3")
+    await sealer.seal()
+    proof = await verify_seals(billing_db, signer, patience=0)
+    assert (proof.sealed, proof.seals, proof.transfers) == (True, 3, 3)
+
+
 async def test_what_commits_late_holds_back_what_began_after_it_and_is_sealed_with_it(
     billing: Any, billing_db: Database, signer: Signer
 ) -> None:
