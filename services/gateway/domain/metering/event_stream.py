@@ -32,8 +32,9 @@ class EventCutter:
         """The events that this piece completes."""
         self._waiting += piece
         events = []
-        while (found := _BLANK_LINE.search(self._waiting, self._searched)) is not None:
-            events.append(self._cut(found.end(), whole=not self._oversized))
+        blank_line_end = _blank_line_end if b"\r" in self._waiting else _blank_line_end_of_plain
+        while (end := blank_line_end(self._waiting, self._searched)) != -1:
+            events.append(self._cut(end, whole=not self._oversized))
             self._oversized = False
         self._searched = max(0, len(self._waiting) - _LONGEST_BREAK)
         if len(self._waiting) > MAX_EVENT_BYTES:
@@ -54,9 +55,22 @@ class EventCutter:
         return Event(raw, _data_of(raw) if whole else None)
 
 
+def _blank_line_end(stream: bytearray, since: int) -> int:
+    """Where the first blank line ends that begins at `since` or later; -1: there is none."""
+    found = _BLANK_LINE.search(stream, since)
+    return -1 if found is None else found.end()
+
+
+def _blank_line_end_of_plain(stream: bytearray, since: int) -> int:
+    """The same where no line ends with a CR, as in nearly all streams: many times faster than a pattern."""
+    found = stream.find(b"\n\n", since)
+    return -1 if found == -1 else found + 2
+
+
 def _data_of(raw: bytes) -> bytes:
-    lines = (line for line in _LINE.split(raw) if line.startswith(b"data"))
-    return b"\n".join(_value(line) for line in lines if line[4:5] in (b":", b""))
+    lines = _LINE.split(raw) if b"\r" in raw else raw.split(b"\n")
+    data = (line for line in lines if line.startswith(b"data"))
+    return b"\n".join(_value(line) for line in data if line[4:5] in (b":", b""))
 
 
 def _value(line: bytes) -> bytes:
