@@ -19,6 +19,7 @@ STATEMENT_TIMEOUT_MS = 10_000
 LOCK_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000
 CONNECT_TIMEOUT_SECONDS = 5.0
+PLAN_SECONDS = 30
 
 Connection = AsyncConnection
 """A connection inside a transaction, as use cases hand it from one store function to the next."""
@@ -75,17 +76,20 @@ class Database:
 
     async def dedicated(self, *, lock_timeout_ms: int = LOCK_TIMEOUT_MS, durable: bool = True) -> asyncpg.Connection:
         """A raw connection of the caller's own, outside every pool; the caller closes it. What is committed on one that
-        is not `durable` may be lost for a moment longer when the database dies. Its statements are planned once and
-        not for each use, so their parameters may change nothing about the best plan."""
+        is not `durable` may be lost for a moment longer when the database dies. Its statements find rows by keys: they
+        are planned by indexes, and not for each use but every `PLAN_SECONDS`. A plan of a table that was empty then
+        would else be kept until somebody analyzes it."""
         return await asyncpg.connect(
             self._raw_url(),
             timeout=CONNECT_TIMEOUT_SECONDS,
             command_timeout=STATEMENT_TIMEOUT_MS / 1_000 + CONNECT_TIMEOUT_SECONDS,
+            max_cached_statement_lifetime=PLAN_SECONDS,
             server_settings={
                 **self._settings,
                 "lock_timeout": str(lock_timeout_ms),
                 "synchronous_commit": "on" if durable else "off",
                 "plan_cache_mode": "force_generic_plan",
+                "enable_seqscan": "off",
             },
         )
 

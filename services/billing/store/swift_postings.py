@@ -7,6 +7,7 @@ a lock that is not had in time undoes the statement. One statement is its own tr
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import asyncpg
@@ -129,14 +130,16 @@ class _Rows:
         return f"unnest({', '.join(self._arrays[name] for name in names)})"
 
 
-def statement(*, several: bool, charges: int, holds: bool) -> str:
-    """The text for a batch: only what it has. `charges` is how many columns of a charge's own they come in."""
+@cache
+def statement(several: bool, charges: int, holds: bool) -> str:
+    """The text for a batch: only what it has. `charges` is how many columns they come in."""
     text = "WITH" + (_LOCKS if several else "") + _MOVED.format(**(_SEVERAL if several else _ONE))
     first = _FIRST_OF_ROWS
     if charges:
-        rows = _Rows(first, {**(_OF_SEVERAL if several else {}), **dict(list(_CHARGE.items())[:charges])})
+        of_each = {**(_OF_SEVERAL if several else {}), **_CHARGE}
+        rows = _Rows(first, dict(list(of_each.items())[:charges]))
         text += _CHARGES.format(rows=rows.joined("number", "id", "amount", "through", "request_id", "route"))
-        more = () if charges == UNMETERED_COLUMNS else (*_METERED, *_ENDED)
+        more = (*_METERED, *_ENDED) if charges == len(of_each) else ()
         text += _USED.format(metered=", ".join(more) or _UNMETERED, rows=rows.joined("amount", *_CALL, *more))
         first = rows.next
     if holds:
@@ -146,11 +149,10 @@ def statement(*, several: bool, charges: int, holds: bool) -> str:
 
 
 class SwiftConnection:
-    """One dedicated connection with its prepared statements. Not for two at once."""
+    """One dedicated connection, which keeps its statements prepared. Not for two at once."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
-        self._prepared: dict[object, Any] = {}
 
     @property
     def is_open(self) -> bool:
@@ -160,24 +162,16 @@ class SwiftConnection:
         """(place, balance, held) of each wallet that was moved; `place` counts from 1. Of one wallet, charges come
         without place and number, holds without place. Raises IdTaken, WalletsBusy."""
         several = len(wallets[0]) > 1
-        key = (several, len(charges), bool(holds))
-        prepared = self._prepared.get(key)
+        text = statement(several, len(charges), bool(holds))
+        moved = wallets if several else [column[0] for column in wallets]
         with translated():
-            if prepared is None:
-                of_each = len(charges) - len(_OF_SEVERAL) if several and charges else len(charges)
-                text = statement(several=several, charges=of_each, holds=key[2])
-                prepared = self._prepared[key] = await self._connection.prepare(text)
-            moved = wallets if several else [column[0] for column in wallets]
-            rows: Sequence[Any] = await prepared.fetch(*moved, at, *charges, *holds)
+            rows: Sequence[Any] = await self._connection.fetch(text, *moved, at, *charges, *holds)
         return rows
 
     async def tell_progress(self, columns: Columns) -> Sequence[Any]:
         """(place, balance, held) of each open hold that was told of. Raises WalletsBusy."""
-        prepared = self._prepared.get("progress")
         with translated():
-            if prepared is None:
-                prepared = self._prepared["progress"] = await self._connection.prepare(_PROGRESS)
-            rows: Sequence[Any] = await prepared.fetch(*columns)
+            rows: Sequence[Any] = await self._connection.fetch(_PROGRESS, *columns)
         return rows
 
     async def tell_endings(self, endings: Sequence[Ending]) -> None:
