@@ -122,6 +122,12 @@ class Settings(ServiceSettings):
     hang_up_read_ms: int = Field(
         5_000, ge=0, le=60_000, description="How long an upstream is read on after its caller hung up, for its usage."
     )
+    metered_kept_bytes: int = Field(
+        128 * 1024 * 1024,
+        ge=0,
+        description="How many bytes of metered answers one process keeps back until their usage is known, in all; past"
+        " that an answer longer than 64 KiB flows, and its end waits.",
+    )
     slow_caller_ms: int = Field(
         30_000, ge=100, description="How long a paid call waits for its caller to send on, or to read on."
     )

@@ -236,6 +236,25 @@ async def test_an_answer_too_large_to_keep_back_flows_and_is_paid_by_its_end(pla
     await platform.settled(customer.account_id, FULL - 40)
 
 
+async def test_where_a_process_keeps_too_much_back_long_answers_flow(make_platform: MakePlatform) -> None:
+    platform = await make_platform(metered_kept_bytes=100_000)
+    await platform.route("demo", price=BY_TOKEN)
+    customer = await platform.customer()
+
+    async def answered(size: int) -> httpx.Response:
+        body = b'{"data":"' + b"x" * size + b'","usage":{"prompt_tokens":40,"total_tokens":40}}'
+        platform.upstream.answers["/embeddings"] = answer_of(body)
+        answer = await customer.http.post("/proxy/demo/embeddings", json={"input": "x"})
+        assert answer.content == body
+        return answer
+
+    for _ in range(3):  # what was kept is given back
+        assert (await answered(150_000)).headers["x-credits-charged"] == "0.04"
+    assert "x-credits-charged" not in (await answered(200_000)).headers
+    assert (await answered(60_000)).headers["x-credits-charged"] == "0.04"
+    await platform.settled(customer.account_id, FULL - 5 * 40)
+
+
 async def test_without_a_capture_no_answer_ends_well(make_platform: MakePlatform) -> None:
     platform = await make_platform(billing_deadline_ms=1_000, hold_margin_ms=1_000)
     await platform.route("demo", price=BY_TOKEN, timeout_ms=2_000)

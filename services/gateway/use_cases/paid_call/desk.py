@@ -13,6 +13,7 @@ from services.gateway.domain.key_record import KeyRecord
 from services.gateway.domain.metering.usage import Usage
 from services.gateway.domain.route import Route
 from services.gateway.use_cases.paid_call.deadlines import Deadlines
+from services.gateway.use_cases.paid_call.kept_back import KeptBack
 from services.gateway.use_cases.paid_call.metrics import CALLS, REFUSED_FOR_CREDIT
 from services.gateway.use_cases.paid_call.ports import Posts, Tells, Undoes
 from services.gateway.use_cases.paid_call.progress import Progress
@@ -39,6 +40,7 @@ class Desk:
     progress: Progress
     upstreams: Upstreams
     deadlines: Deadlines
+    kept_back: KeptBack
     clock: Clock
     hold_margin_ms: int
     hang_up_read_ms: int

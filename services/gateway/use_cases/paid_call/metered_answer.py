@@ -1,7 +1,8 @@
 """A metered answer on its way to the caller: read, understood, paid for, and only then ended.
 
 Events flow as they come, and the format's last words wait for the capture. What is no stream is kept back whole, up to
-8 MiB, so that its head can say what it cost; past that it flows and its last piece waits.
+8 MiB and as far as all calls together may keep, so that its head can say what it cost; past that it flows and its last
+piece waits.
 """
 
 from collections.abc import AsyncGenerator
@@ -16,6 +17,7 @@ from services.gateway.domain.metering.usage import Fault, Usage, units_of
 from services.gateway.use_cases.paid_call.bodies import begun, head_of
 from services.gateway.use_cases.paid_call.conversation import Conversation, upstream_refusal
 from services.gateway.use_cases.paid_call.desk import Call, credits_headers
+from services.gateway.use_cases.paid_call.kept_back import KeptBack
 from services.gateway.use_cases.paid_call.request import AnswerCut, CallerLeft, PaidAnswer
 from services.gateway.use_cases.paid_call.tab import CannotCapture, Tab
 from shared.contracts.ledger import Outcome
@@ -34,10 +36,13 @@ _NOTHING: Tokens = (None, "missing")
 class MeteredAnswer:
     """One a call whose upstream's head has come and whose status is charged."""
 
-    def __init__(self, call: Call, conversation: Conversation, tab: Tab, *, hides_usage_event: bool) -> None:
+    def __init__(
+        self, call: Call, conversation: Conversation, tab: Tab, kept_back: KeptBack, *, hides_usage_event: bool
+    ) -> None:
         self._call = call
         self._conversation = conversation
         self._tab = tab
+        self._all_kept_back = kept_back
         self._presence = call.request.presence
         self._status = conversation.answer.status
         self._headers = conversation.answer.headers
@@ -74,15 +79,18 @@ class MeteredAnswer:
     # Kept back whole
 
     async def _kept_back(self) -> PaidAnswer:
-        body = bytearray()
-        try:
-            while (piece := await self._conversation.next_piece()) is not None:
-                body += piece
-                if len(body) > MOST_KEPT_BACK:
-                    return await self._flowing_answer(bytes(body))
-        except UpstreamFailed as error:
-            raise await self._failed_unanswered(error, received=len(body)) from error
-        return await self._paid_whole(bytes(body))
+        pieces: list[bytes] = []
+        size = 0
+        with self._all_kept_back.share() as share:
+            try:
+                while (piece := await self._conversation.next_piece()) is not None:
+                    pieces.append(piece)
+                    size += len(piece)
+                    if size > MOST_KEPT_BACK or not share.may_be(size):
+                        return await self._flowing_answer(_joined(pieces))
+            except UpstreamFailed as error:
+                raise await self._failed_unanswered(error, received=size) from error
+            return await self._paid_whole(_joined(pieces))
 
     async def _paid_whole(self, body: bytes) -> PaidAnswer:
         """Nothing is awaited between the capture and the answer: who broke off in between would have paid for none."""
@@ -213,6 +221,13 @@ class MeteredAnswer:
             await self._tab.capture_estimate(streamed_tokens=streamed_tokens)
         else:
             self._tab.abandon()
+
+
+def _joined(pieces: list[bytes]) -> bytes:
+    """All of them as one, which alone is kept from here on."""
+    whole = b"".join(pieces)
+    pieces.clear()
+    return whole
 
 
 def _with_length(status: int, headers: list[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:

@@ -38,7 +38,7 @@ async def call_at_metered_price(desk: Desk, call: Call) -> PaidAnswer:
     try:
         await _open(call, conversation, tab, asked)
         reach("after_forward")
-        return await _answer(call, conversation, tab, asked)
+        return await _answer(desk, call, conversation, tab, asked)
     except BaseException:
         tab.abandon()
         await conversation.close()
@@ -82,11 +82,11 @@ async def _open(call: Call, conversation: Conversation, tab: Tab, asked: Metered
         raise upstream_refusal(error, undone) from error
 
 
-async def _answer(call: Call, conversation: Conversation, tab: Tab, asked: MeteredRequest) -> PaidAnswer:
+async def _answer(desk: Desk, call: Call, conversation: Conversation, tab: Tab, asked: MeteredRequest) -> PaidAnswer:
     answer = conversation.answer
     if answer.status >= FIRST_ERROR and not call.route.charge_errors:
         undone = await tab.release()
         headers = head_of(answer.status, answer.headers) + credits_headers(0, undone["available"])
         return PaidAnswer(answer.status, headers, await uncharged(conversation))
-    metered = MeteredAnswer(call, conversation, tab, hides_usage_event=asked.hides_usage_event)
+    metered = MeteredAnswer(call, conversation, tab, desk.kept_back, hides_usage_event=asked.hides_usage_event)
     return await metered.answer()

@@ -26,6 +26,7 @@ from services.gateway.use_cases.paid_call.crowd import Crowd
 from services.gateway.use_cases.paid_call.deadlines import Deadlines
 from services.gateway.use_cases.paid_call.desk import Call, Desk, overloaded
 from services.gateway.use_cases.paid_call.gate import Caller, Gate, as_text
+from services.gateway.use_cases.paid_call.kept_back import KeptBack
 from services.gateway.use_cases.paid_call.known_price import call_at_known_price
 from services.gateway.use_cases.paid_call.limiter import Limiter
 from services.gateway.use_cases.paid_call.metered_price import call_at_metered_price
@@ -102,6 +103,7 @@ class PaidApi:
             progress=self._progress,
             upstreams=self._upstreams,
             deadlines=Deadlines(),
+            kept_back=KeptBack(settings.metered_kept_bytes),
             clock=clock,
             hold_margin_ms=settings.hold_margin_ms,
             hang_up_read_ms=settings.hang_up_read_ms,
