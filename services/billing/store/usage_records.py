@@ -66,22 +66,27 @@ async def _change(ledger: Ledger, changes: Sequence[UsageChange]) -> None:
 
 
 async def tell_endings(ledger: Ledger, endings: Sequence[Ending]) -> None:
-    """Write outcome and latency of calls whose records are there. Rows are taken in the order of their keys."""
-    ordered = sorted(
-        {(ending.account_id, ending.request_id): ending for ending in endings}.items(), key=lambda pair: pair[0]
-    )
+    """Write outcome and latency of calls whose records are there. Rows are taken in the order of their keys. The ids'
+    bounds leave out months that none of them names, and what a plan without the key would else read."""
+    if not endings:
+        return
+    told = {(ending.account_id, ending.request_id): ending for ending in endings}
+    keys = sorted(told)
+    request_ids = [request_id for _, request_id in keys]
     await ledger.execute(
         """
         UPDATE usage_records SET outcome = told.outcome, latency_ms = told.latency_ms
         FROM unnest($1::text[], $2::uuid[], $3::text[], $4::integer[])
              AS told (account_id, request_id, outcome, latency_ms)
         WHERE usage_records.account_id = told.account_id AND usage_records.request_id = told.request_id
-          AND usage_records.request_id = ANY($2::uuid[])
+          AND usage_records.request_id BETWEEN $5 AND $6
         """,
-        [account_id for (account_id, _), _ in ordered],
-        [request_id for (_, request_id), _ in ordered],
-        [ending.outcome for _, ending in ordered],
-        [ending.latency_ms for _, ending in ordered],
+        [account_id for account_id, _ in keys],
+        request_ids,
+        [told[key].outcome for key in keys],
+        [told[key].latency_ms for key in keys],
+        min(request_ids),
+        max(request_ids),
     )
 
 
