@@ -46,7 +46,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     post = SwiftConnection.post
 
     async def counted(self: SwiftConnection, wallets: Any, *args: Any, **more: Any) -> Any:
-        seen.append(len(wallets[0]))
+        seen.append(len(wallets))
         return await post(self, wallets, *args, **more)
 
     monkeypatch.setattr(SwiftConnection, "post", counted)

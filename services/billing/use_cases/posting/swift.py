@@ -1,4 +1,4 @@
-"""Plain charges and holds as the arrays of one statement, and their verdicts from what it answers.
+"""Plain charges and holds as the rows of one statement, and their verdicts from what it answers.
 
 An item is plain where nothing but the wallet's balance can decide about it: a charge, or a hold, whose ids are of now.
 A statement that moved a wallet covered all that the batch asked of it, so each of its items was covered in its turn.
@@ -9,12 +9,9 @@ from typing import Any
 
 from services.billing.domain.ledger.items import Call, Charge, Hold, Item, Progress, Result, Verdict
 from services.billing.domain.ledger.transfer import IdSpan
-from services.billing.store.swift_postings import UNMETERED_COLUMNS
 from services.billing.use_cases.posting.asks import Ask, Groups
 
 _POSTED = Verdict.POSTED
-_OF_SEVERAL = 2
-"""Columns, a charge's place and number, that a batch of one wallet does without."""
 _OF_A_HOLD = 7
 """How many of a call's columns a hold has: outcome and flag come with its end."""
 
@@ -35,37 +32,20 @@ def _is_plain(item: Item, span: IdSpan) -> bool:
 
 
 class SwiftBatch:
-    """Columns for the statement. `place` of a wallet counts from 1; `through` and `number` of a charge are the sum and
+    """Rows for the statement. `place` of a wallet counts from 1; `through` and `number` of a charge are the sum and
     the count of its account's charges up to it."""
 
-    __slots__ = ("_charges", "_holds", "_is_metered", "_progress", "_sums", "groups", "telling")
+    __slots__ = ("_progress", "charges", "groups", "holds", "telling", "wallets")
 
     def __init__(self, groups: Groups) -> None:
-        self.groups: list[tuple[str, Sequence[Ask]]] = []
-        self._is_metered = False
+        self.groups: list[Sequence[Ask]] = []
         self.telling: list[Ask] = []
-        self._sums: list[tuple[int, int, int]] = []
-        self._charges: list[tuple[Any, ...]] = []
-        self._holds: list[tuple[Any, ...]] = []
+        self.wallets: list[tuple[str, int, int, int]] = []
+        self.charges: list[tuple[Any, ...]] = []
+        self.holds: list[tuple[Any, ...]] = []
         self._progress: list[tuple[Any, ...]] = []
         for account_id, asks in groups.items():
             self._add(account_id, asks)
-
-    @property
-    def wallets(self) -> Sequence[Sequence[Any]]:
-        spend, hold, charges = zip(*self._sums, strict=True)
-        return ([account_id for account_id, _ in self.groups], spend, hold, charges)
-
-    @property
-    def charges(self) -> Sequence[Sequence[Any]]:
-        columns = list(zip(*self._charges, strict=True))
-        first = 0 if len(self.groups) > 1 else _OF_SEVERAL
-        return columns[first:] if self._is_metered else columns[first : _OF_SEVERAL + UNMETERED_COLUMNS]
-
-    @property
-    def holds(self) -> Sequence[Sequence[Any]]:
-        columns = list(zip(*self._holds, strict=True))
-        return columns if len(self.groups) > 1 else columns[1:]
 
     @property
     def progress(self) -> Sequence[Sequence[Any]]:
@@ -74,8 +54,8 @@ class SwiftBatch:
     def settle(self, rows: Iterable[Any]) -> None:
         """Answer the accounts that were moved. Nothing was done about the others."""
         for place, balance, held in rows:
-            spend, hold, _ = self._sums[place - 1]
-            _settle(self.groups[place - 1][1], balance + spend, held - hold)
+            _, spend, hold, _ = self.wallets[place - 1]
+            _settle(self.groups[place - 1], balance + spend, held - hold)
 
     def settle_progress(self, rows: Iterable[Any]) -> None:
         """Answer what was told. Nothing was done about the others, whose holds are not open or were told of twice."""
@@ -91,25 +71,19 @@ class SwiftBatch:
             if isinstance(item, Charge):
                 spend += item.amount
                 number += 1
-                self._charges.append((place, number, item.id, item.amount, spend, *_columns_of(call)))
-                self._is_metered = self._is_metered or _is_metered(call)
+                self.charges.append((place, number, item.id, item.amount, spend, *_columns_of(call)))
                 posted.append(ask)
             elif isinstance(item, Hold):
                 hold += item.amount
                 columns = _columns_of(call)[:_OF_A_HOLD]
-                self._holds.append((place, item.id, item.amount, item.expires_in_ms, *columns))
+                self.holds.append((place, item.id, item.amount, item.expires_in_ms, *columns))
                 posted.append(ask)
             elif isinstance(item, Progress):
                 self._progress.append((account_id, item.hold_id, item.amount, call.calls, call.tokens, call.units))
                 self.telling.append(ask)
         if posted:
-            self.groups.append((account_id, posted))
-            self._sums.append((spend, hold, number))
-
-
-def _is_metered(call: Call) -> bool:
-    """Whether more is known of the call than that it is one, and begun."""
-    return bool(call.tokens or call.units) or call.calls != 1 or call.flagged is not False or call.outcome != "unknown"
+            self.groups.append(posted)
+            self.wallets.append((account_id, spend, hold, number))
 
 
 def _columns_of(call: Call) -> tuple[Any, ...]:
