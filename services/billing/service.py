@@ -34,7 +34,8 @@ class Posting(Protocol):
 class Billing:
     """`app.state.service`: the schema, Redis, the clock, the settings and the systems that billing asks.
 
-    `webhook_bell` wakes this process's worker at once; the channel `WEBHOOKS_BELL` wakes the others'.
+    `webhook_bell` wakes this process's worker at once; the channel `WEBHOOKS_BELL` wakes the others'. `news_bell` wakes
+    the dispatcher of events.
     """
 
     database: Database
@@ -46,3 +47,4 @@ class Billing:
     fraud: Fraud
     gateway: Gateway
     webhook_bell: asyncio.Event = field(default_factory=asyncio.Event)
+    news_bell: asyncio.Event = field(default_factory=asyncio.Event)

@@ -23,7 +23,7 @@ from shared.loops import Loop
 def loops(billing: Billing) -> Sequence[Loop]:
     """What `serve` runs beside its answers, and `worker` alone."""
     return [
-        outbox.dispatcher("billing", billing.database, billing.redis),
+        outbox.dispatcher("billing", billing.database, billing.redis, every_seconds=1.0, bell=billing.news_bell),
         Loop("forget-news", 3600.0, partial(outbox.forget_old, billing.database, billing.clock)),
         Loop("ledger-holds", SWEEP_EVERY_SECONDS, partial(sweep, billing)),
         Loop("credit-expiry", EXPIRE_EVERY_SECONDS, partial(expire_idle, billing)),
