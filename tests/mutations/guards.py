@@ -81,6 +81,13 @@ _LEDGER_GUARDS = (
         (f"{_POSTINGS}::test_a_batch_that_meets_a_known_id_is_undone_and_decided_again",),
     ),
     Guard(
+        "what a known id undoes of a single statement is decided exactly",
+        "services/billing/use_cases/posting/poster.py",
+        "        except (IdTaken, WalletsBusy):\n",
+        "        except WalletsBusy:\n",
+        (f"{_GROUP_COMMIT}::test_what_a_known_id_undoes_is_decided_exactly_with_its_neighbours",),
+    ),
+    Guard(
         "a known charge keeps its verdict on a wallet that ran dry",
         "services/billing/use_cases/post_items.py",
         "    if refused and await ledger_batches.any_is_known(ledger, refused):\n        raise _NeedsLookUps\n",

@@ -118,6 +118,17 @@ async def test_two_posters_on_one_database_stay_exact(
     assert proof.balanced, proof
 
 
+async def test_what_a_known_id_undoes_is_decided_exactly_with_its_neighbours(
+    poster: Poster, account_id: str, fund: Fund, wallet_of: ReadWallet
+) -> None:
+    await fund(account_id, 9_000)
+    known = charge(account_id, 1_000)
+    await poster.post([known])
+    answers = await poster.post([charge(account_id, 1_000), known, charge(account_id, 1_000)])
+    assert [answer.verdict for answer in answers] == [P, P, P]
+    assert (await wallet_of(account_id)).balance == 6_000
+
+
 async def test_what_waits_together_is_one_statement_and_the_tenth_is_refused_when_nine_are_covered(
     poster: Poster, statements: list[int], account_id: str, fund: Fund, wallet_of: ReadWallet
 ) -> None:
