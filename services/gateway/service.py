@@ -12,6 +12,7 @@ from services.gateway.clients.billing_wallet import Wallets
 from services.gateway.domain.caller_address import Network, parse_networks
 from services.gateway.settings import Settings
 from services.gateway.store import changes, keys, sessions
+from services.gateway.store.allocator import trimming
 from services.gateway.store.change_feed import BELL, ChangeFeed
 from services.gateway.store.key_directory import KeyDirectory
 from services.gateway.store.login_failures import LoginFailures
@@ -75,6 +76,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Gateway]:
         feed = await stack.enter_async_context(_feed(settings, redis))
         gateway = _built(stack, settings, database=database, redis=redis, feed=feed)
         await stack.enter_async_context(gateway.paid.running())
+        await stack.enter_async_context(running([trimming()]))
         yield gateway
 
 
