@@ -37,6 +37,7 @@ from deploy.local.postgres import PostgresServer
 from services.billing.domain.ledger.items import Call, Charge, Verdict
 from services.billing.use_cases.posting.poster import Poster
 from services.billing.use_cases.verify_ledger import verify_ledger
+from shared import garbage
 from shared.clock import SystemClock
 from shared.db import Database
 from shared.migrations import migrate_schema
@@ -119,6 +120,7 @@ def _started() -> Iterator[PostgresServer]:
 
 async def _measured(server: PostgresServer, options: Options) -> Figures:
     async with _opened(server) as (book, database):
+        garbage.settle()  # as every serving process does
         counted = 0
         loads: dict[str, dict[str, Figures]] = {}
         for load, in_flight in itertools.product(LOADS, IN_FLIGHT):
