@@ -9,11 +9,10 @@ from itertools import accumulate
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
-from prometheus_client.utils import floatToGoString
 
 _BOUNDS_MS = (1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000)
 _BOUNDS_NS = tuple(int(bound * 1_000_000) for bound in _BOUNDS_MS)
-_LABELS = (*(floatToGoString(bound / 1_000) for bound in _BOUNDS_MS), "+Inf")
+_LABELS = (*(str(bound / 1_000) for bound in _BOUNDS_MS), "+Inf")
 
 
 class Timings:

@@ -7,6 +7,7 @@ Order of refusals: 400 `ambiguous_credentials`, 401, 403. A guard leaves `reques
 from starlette.requests import Request
 
 from services.gateway.domain.account import AccountSuspended, Identity
+from services.gateway.domain.api_key import presented
 from services.gateway.domain.caller_address import caller_address
 from services.gateway.domain.credential import presented_credential
 from services.gateway.domain.key_access import InvalidApiKey, KeyNotAllowed
@@ -108,8 +109,8 @@ async def _found_session(request: Request, token: str) -> None:
     request.state.caller = claims_for(session.identity, ip=address_of(request))
 
 
-async def _found_key(request: Request, presented: str) -> None:
-    key: KeyRecord | None = await gateway_of(request).keys.find(presented)
+async def _found_key(request: Request, text: str) -> None:
+    key: KeyRecord | None = await gateway_of(request).keys.find(presented(text))
     if key is None:
         raise InvalidApiKey
     request.state.key, request.state.identity = key, key.identity

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterable, Sequence
 from services.gateway.clients import http1
 from services.gateway.clients.http1 import Answer as UpstreamAnswer
 from services.gateway.clients.http1 import ExchangeFailed as UpstreamFailed
-from services.gateway.clients.http1 import Header, NotConnected, Origin
+from services.gateway.clients.http1 import Header, NotConnected, Origin, opening_of
 from services.gateway.domain.caller_address import Network
 from services.gateway.domain.route import is_private_address
 
-__all__ = ["Header", "UpstreamAnswer", "UpstreamFailed", "Upstreams"]
+__all__ = ["Header", "UpstreamAnswer", "UpstreamFailed", "Upstreams", "opening_of"]
 
 _MOST_URLS = 10_000
 
@@ -50,6 +50,11 @@ class Upstreams:
         """Send a request and wait for its answer's head. Raises UpstreamFailed; what `body` raises goes through."""
         origin = self._origins.get(base_url) or self._read(base_url)
         return await self._pool.open(origin, method, target, headers, body)
+
+    async def send(self, method: str, base_url: str, head: bytes, body: bytes | None) -> UpstreamAnswer:
+        """The same of a head that is made already: an `opening_of`, this request's own lines and an empty one."""
+        origin = self._origins.get(base_url) or self._read(base_url)
+        return await self._pool.send(origin, method, head, body)
 
     async def close(self) -> None:
         await self._pool.close()

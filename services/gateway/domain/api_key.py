@@ -41,6 +41,18 @@ class NewKey:
         return self.text[-4:]
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class PresentedKey:
+    """What a caller sent as his key, and what it would be found by."""
+
+    text: str
+    digest: bytes
+
+
+def presented(text: str) -> PresentedKey:
+    return PresentedKey(text, key_hash(text))
+
+
 def make_key(secret: bytes) -> NewKey:
     """The key of 32 random bytes."""
     assert len(secret) == SECRET_BYTES

@@ -162,14 +162,14 @@ class Way:
         target = self._path + rest or b"/"
         return target + b"?" + query if query else target
 
-    def headers(self, head: CallerHead, request_id: str) -> list[Header]:
-        """What goes upstream: the caller's headers but those that end here, then the route's own and ours. Framing is
-        the sender's to add."""
+    def headers(self, head: CallerHead) -> list[Header]:
+        """What goes upstream: the caller's headers but those that end here, then the route's own. The request's id and
+        its framing are the sender's to add."""
         kept: Sequence[Header] = head.kept
         if self._replaced or head.hops:
             stopped = self._replaced | head.hops if head.hops else self._replaced
             kept = [header for header in kept if header[0] not in stopped]
-        return [*self._begins, *kept, *self._ends, (b"x-request-id", request_id.encode("ascii"))]
+        return [*self._begins, *kept, *self._ends]
 
 
 @lru_cache(maxsize=1_024)

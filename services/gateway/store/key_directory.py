@@ -3,7 +3,7 @@
 A wrong check never reaches PostgreSQL. A revoked key, a changed limit or a suspended account is known here within 1 s.
 """
 
-from services.gateway.domain.api_key import key_hash, may_exist
+from services.gateway.domain.api_key import PresentedKey, may_exist
 from services.gateway.domain.key_record import KeyRecord
 from services.gateway.store.change_feed import ChangeFeed
 from services.gateway.store.look_ups import Load
@@ -23,18 +23,17 @@ class KeyDirectory:
             most=most,
         )
 
-    async def find(self, presented_key: str) -> KeyRecord | None:
+    async def find(self, key: PresentedKey) -> KeyRecord | None:
         """The live key, or None for one that is unknown, malformed, revoked or expired.
 
         A suspended account's and a banned key are found: their refusals are the caller's to make. A key's check is
         judged only where it is not remembered, since what is remembered has passed it. Raises `overloaded`.
         """
-        digest = key_hash(presented_key)
-        record = self._records.recall(digest)
+        record = self._records.recall(key.digest)
         if record is None:
-            if not may_exist(presented_key):
+            if not may_exist(key.text):
                 return None
-            record = await self._records.find(digest)
+            record = await self._records.find(key.digest)
         if record is None or (record.expires_at is not None and record.has_expired(self._clock.real_now())):
             return None
         return record

@@ -29,7 +29,9 @@ async def whole_body(request: PaidRequest) -> bytes:
 
 
 async def say_ok(request: PaidRequest) -> PaidAnswer:
-    return PaidAnswer(200, [(b"content-type", b"text/plain")], b"ok " + request.raw_path + await whole_body(request))
+    return PaidAnswer(
+        200, [(b"content-type", b"text/plain")], b"ok " + request.head.raw_path + await whole_body(request)
+    )
 
 
 async def pieces(*of: bytes) -> AsyncGenerator[bytes]:

@@ -40,7 +40,7 @@ async def test_who_wants_one_answer_gets_one_and_the_end(house: House, asked: st
 
 async def test_an_answer_to_head_has_a_length_and_no_body(house: House) -> None:
     async def handler(request: PaidRequest) -> PaidAnswer:
-        body = b"" if request.raw_path.endswith(b"whole") else pieces(b"never sent")
+        body = b"" if request.head.raw_path.endswith(b"whole") else pieces(b"never sent")
         return PaidAnswer(200, [(b"content-length", b"500")], body)
 
     house.stub.handler = handler
@@ -81,7 +81,7 @@ async def test_an_answer_of_unknown_length_is_chunked_or_ends_with_the_connectio
 
 async def _half(request: PaidRequest) -> AsyncGenerator[bytes]:
     yield b"half"
-    if request.query == b"assert":
+    if request.head.query == b"assert":
         raise RuntimeError("a mistake of ours")
     raise AnswerCut
 
@@ -89,7 +89,7 @@ async def _half(request: PaidRequest) -> AsyncGenerator[bytes]:
 @pytest.mark.parametrize("query", ["", "?assert"])
 async def test_a_cut_answer_can_be_told_from_a_whole_one(house: House, query: str) -> None:
     async def handler(request: PaidRequest) -> PaidAnswer:
-        length = [(b"content-length", b"8")] if b"length" in request.raw_path else []
+        length = [(b"content-length", b"8")] if b"length" in request.head.raw_path else []
         return PaidAnswer(200, length, _half(request))
 
     house.stub.handler = handler

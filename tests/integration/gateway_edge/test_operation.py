@@ -46,7 +46,7 @@ async def test_a_caller_who_left_counts_as_499(house: House) -> None:
 
 async def test_only_refusals_that_are_our_fault_are_logged(house: House) -> None:
     async def handler(request: PaidRequest) -> PaidAnswer:
-        if request.query:
+        if request.head.query:
             structlog.get_logger().warning("from_within")
             raise RuntimeError("a mistake of ours")
         return PaidAnswer(200, [], b"")

@@ -172,8 +172,8 @@ async def test_after_a_refusal_that_ends_the_connection_nothing_more_is_served(h
 
 async def test_requests_in_a_row_are_answered_in_their_order(house: House) -> None:
     async def handler(request: PaidRequest) -> PaidAnswer:
-        await asyncio.sleep(0.02 if request.query == b"0" else 0)
-        return PaidAnswer(200, [], request.query)
+        await asyncio.sleep(0.02 if request.head.query == b"0" else 0)
+        return PaidAnswer(200, [], request.head.query)
 
     house.stub.handler = handler
     wire = await house.wire()
@@ -264,7 +264,7 @@ async def test_what_has_two_meanings_is_refused(
 async def test_an_absolute_target_is_served_as_its_path(house: House) -> None:
     wire = await house.one(head("GET http://api.example.com/proxy/a?b HTTP/1.1", host="evil.example"))
     assert (await wire.answer())[0] == 200
-    assert (house.stub.seen[0].raw_path, house.stub.seen[0].query) == (b"/proxy/a", b"b")
+    assert (house.stub.seen[0].head.raw_path, house.stub.seen[0].head.query) == (b"/proxy/a", b"b")
     assert [value for name, value in house.stub.seen[0].headers if name == b"host"] == [b"api.example.com"]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.gateway.domain.api_key import key_hash, make_key, may_exist
+from services.gateway.domain.api_key import key_hash, make_key, may_exist, presented
 from services.gateway.store import changes
 from tests.integration.gateway_identity.conftest import Billing, Customer, World, code_of
 from tests.support.http import eventually
@@ -35,7 +35,7 @@ async def test_key_is_shown_once_and_kept_as_a_digest(world: World, rich: Custom
         for table in ("api_keys", "audit", "outbox", "changes", "idempotency"):
             rows = await connection.execute(text(f"SELECT to_jsonb(t)::text AS row FROM {table} AS t"))  # noqa: S608
             assert key not in " ".join(row.row for row in rows)
-    record = await world.gateway.keys.find(key)
+    record = await world.gateway.keys.find(presented(key))
     assert record is not None and record.key_id == made["id"] and record.account_id == rich.id
 
 
@@ -184,7 +184,7 @@ async def test_wishes_are_kept_in_their_one_form(world: World, rich: Customer) -
     assert made["scopes"] == ["proxy:echo", "credits:read"]
     assert made["allowed_ips"] == ["192.0.2.0/24", "2001:db8::1", "198.51.100.1"]
     assert made["limits"] == {"per_minute": 7, "per_day": 10_000}
-    record = await world.gateway.keys.find(made["key"])
+    record = await world.gateway.keys.find(presented(made["key"]))
     assert record is not None
     assert (record.per_minute, record.per_day) == (7, 10_000)
     assert record.may_come_from("192.0.2.1") and not record.may_come_from("192.0.3.1")
@@ -196,14 +196,14 @@ async def test_change_holds_within_a_second_elsewhere(make_world: Callable[..., 
     two: World = await make_world(one.billing)
     customer = await one.register()
     made = await customer.make_key()
-    assert await two.gateway.keys.find(made["key"]) is not None
+    assert await two.gateway.keys.find(presented(made["key"])) is not None
     changed = await customer.http.patch(
         f"/api/v1/auth/api-keys/{made['id']}", json={"name": "New", "limits": {"per_day": 5}}
     )
     assert (changed.json()["name"], changed.json()["limits"]) == ("New", {"per_minute": 100, "per_day": 5})
 
     async def is_lower() -> bool:
-        record = await two.gateway.keys.find(made["key"])
+        record = await two.gateway.keys.find(presented(made["key"]))
         return record is not None and record.per_day == 5
 
     await eventually(is_lower, within_seconds=1.0)
@@ -217,11 +217,11 @@ async def test_revoked_key_is_refused_elsewhere_within_a_second_without_redis(
     customer = await one.register()
     made = await customer.make_key()
     await eventually(lambda: two.gateway.feed.is_current)
-    assert await two.gateway.keys.find(made["key"]) is not None
+    assert await two.gateway.keys.find(presented(made["key"])) is not None
     assert (await customer.http.delete(f"/api/v1/auth/api-keys/{made['id']}")).status_code == 204
 
     async def is_refused() -> bool:
-        return await two.gateway.keys.find(made["key"]) is None
+        return await two.gateway.keys.find(presented(made["key"])) is None
 
     await eventually(is_refused, within_seconds=1.0)
     gone = await customer.http.delete(f"/api/v1/auth/api-keys/{made['id']}")
@@ -231,11 +231,11 @@ async def test_revoked_key_is_refused_elsewhere_within_a_second_without_redis(
 async def test_suspension_reaches_keys_within_a_second(world: World, rich: Customer) -> None:
     made = await rich.make_key()
     operator = await world.operator()
-    assert await world.gateway.keys.find(made["key"]) is not None
+    assert await world.gateway.keys.find(presented(made["key"])) is not None
     await operator.http.patch(f"/api/v1/admin/accounts/{rich.id}", json={"status": "suspended"})
 
     async def is_suspended() -> bool:
-        record = await world.gateway.keys.find(made["key"])
+        record = await world.gateway.keys.find(presented(made["key"]))
         return record is not None and record.account_status == "suspended"
 
     await eventually(is_suspended, within_seconds=1.0)
@@ -251,10 +251,10 @@ async def test_rotation_makes_a_successor_and_ends_the_old_key_at_once(world: Wo
     assert [new[name] for name in ("name", "scopes", "limits")] == [old[name] for name in ("name", "scopes", "limits")]
 
     async def is_refused() -> bool:
-        return await world.gateway.keys.find(old["key"]) is None
+        return await world.gateway.keys.find(presented(old["key"])) is None
 
     await eventually(is_refused, within_seconds=1.0)
-    assert await world.gateway.keys.find(new["key"]) is not None
+    assert await world.gateway.keys.find(presented(new["key"])) is not None
 
 
 async def test_rotated_key_works_until_its_overlap_ends(world: World, rich: Customer) -> None:
@@ -263,13 +263,13 @@ async def test_rotated_key_works_until_its_overlap_ends(world: World, rich: Cust
     assert rotated.status_code == 201
 
     async def ends_soon() -> bool:
-        record = await world.gateway.keys.find(old["key"])
+        record = await world.gateway.keys.find(presented(old["key"]))
         return record is None or record.expires_at is not None
 
     await eventually(ends_soon, within_seconds=1.0)
 
     async def is_refused() -> bool:
-        return await world.gateway.keys.find(old["key"]) is None
+        return await world.gateway.keys.find(presented(old["key"])) is None
 
     await eventually(is_refused, within_seconds=2.0)
 
@@ -288,7 +288,7 @@ async def test_expired_key_is_unknown_and_unlisted(world: World, rich: Customer)
         await changes.note(connection, "key", made["id"])
 
     async def is_refused() -> bool:
-        return await world.gateway.keys.find(made["key"]) is None
+        return await world.gateway.keys.find(presented(made["key"])) is None
 
     await eventually(is_refused, within_seconds=1.0)
     assert (await rich.http.get("/api/v1/auth/api-keys")).json()["data"] == []
@@ -345,10 +345,10 @@ async def test_wrong_check_causes_no_look_up(world: World, rich: Customer, monke
     key = (await rich.make_key())["key"]
     swapped = key[:20] + key[20:].swapcase()
     for wrong in (key[:-1], key + "a", key[:-1] + chr(ord(key[-1]) ^ 1), swapped, "tg_test_x", "", "x" * 600):
-        assert await world.gateway.keys.find(wrong) is None
+        assert await world.gateway.keys.find(presented(wrong)) is None
     assert looked_up == []
     unknown = make_key(b"\x01" * 32)
-    assert await world.gateway.keys.find(unknown.text) is None
+    assert await world.gateway.keys.find(presented(unknown.text)) is None
     assert looked_up == [unknown.hash]
 
 
@@ -359,7 +359,7 @@ async def test_imported_key_of_any_shape_is_found(world: World, rich: Customer) 
             text("UPDATE api_keys SET key_hash = :hash WHERE id = :id"),
             {"hash": key_hash("legacy-Ümlaut key"), "id": made["id"]},
         )
-    record = await world.gateway.keys.find("legacy-Ümlaut key")
+    record = await world.gateway.keys.find(presented("legacy-Ümlaut key"))
     assert record is not None and record.key_id == made["id"]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.gateway.domain.api_key import make_key
+from services.gateway.domain.api_key import make_key, presented
 from services.gateway.store import changes
 from services.gateway.store.change_feed import ChangeFeed
 from services.gateway.store.record_cache import RecordCache
@@ -102,17 +102,17 @@ async def test_late_revocation_reaches_a_warm_cache(make_world: Callable[..., An
     revoked, other = await customer.make_key(), await customer.make_key()
     find = world.gateway.keys.find
     await eventually(lambda: world.gateway.feed.is_current)
-    assert await find(revoked["key"]) is not None
+    assert await find(presented(revoked["key"])) is not None
     async with world.gateway.database.transaction() as late:
         await late.execute(text("UPDATE api_keys SET revoked_at = now() WHERE id = :id"), {"id": revoked["id"]})
         await changes.note(late, "key", revoked["id"])
         for name in ("a", "b", "c"):
             await customer.http.patch(f"/api/v1/auth/api-keys/{other['id']}", json={"name": name})
             await world.gateway.feed.poll()
-        assert await find(revoked["key"]) is not None
+        assert await find(presented(revoked["key"])) is not None
 
     async def is_refused() -> bool:
-        return await find(revoked["key"]) is None
+        return await find(presented(revoked["key"])) is None
 
     await eventually(is_refused, within_seconds=1.0)
 
@@ -124,7 +124,7 @@ async def test_without_a_poll_for_900_ms_postgresql_is_asked(make_world: Callabl
     made = await customer.make_key()
     feed = world.gateway.feed
     await eventually(lambda: feed.is_current)
-    assert await world.gateway.keys.find(made["key"]) is not None
+    assert await world.gateway.keys.find(presented(made["key"])) is not None
 
     async def fails(_since: str | None) -> changes.Poll:
         raise ConnectionError
@@ -133,7 +133,7 @@ async def test_without_a_poll_for_900_ms_postgresql_is_asked(make_world: Callabl
     async with world.gateway.database.transaction() as connection:
         await connection.execute(text("UPDATE api_keys SET revoked_at = now()"))
     await eventually(lambda: not feed.is_current, within_seconds=1.0)
-    assert await world.gateway.keys.find(made["key"]) is None
+    assert await world.gateway.keys.find(presented(made["key"])) is None
 
 
 async def test_feed_heals_after_its_connection_was_killed(world: World) -> None:
@@ -185,5 +185,5 @@ async def test_first_use_of_a_key_asks_postgresql_once(world: World) -> None:
 
     look_ups._load = counted
     for _ in range(5):
-        assert await world.gateway.keys.find(unknown) is None
+        assert await world.gateway.keys.find(presented(unknown)) is None
     assert loads == 1

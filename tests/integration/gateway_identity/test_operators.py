@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from services.gateway.domain.api_key import presented
 from services.gateway.use_cases.operators import ensure_operator
 from tests.integration.gateway_identity.conftest import PASSWORD, Billing, Customer, World, code_of
 from tests.support.http import eventually
@@ -88,7 +89,7 @@ async def test_operator_raises_lowers_and_lifts_a_keys_limits(world: World, oper
     path = f"/api/v1/admin/api-keys/{made['id']}"
 
     async def limits_are(per_minute: int | None, per_day: int | None) -> bool:
-        record = await world.gateway.keys.find(made["key"])
+        record = await world.gateway.keys.find(presented(made["key"]))
         return record is not None and (record.per_minute, record.per_day) == (per_minute, per_day)
 
     assert await limits_are(10, 10_000)

@@ -9,6 +9,7 @@ from collections import Counter
 import httpx
 import pytest
 
+from services.gateway.domain.api_key import presented
 from services.gateway.use_cases.admin_routes import PriceParts
 from tests.conftest import Servers
 from tests.integration.gateway_proxy.conftest import CREDIT, MakePlatform, Platform, code_of
@@ -158,7 +159,7 @@ async def test_abuse_is_banned_seen_and_lifted(make_platform: MakePlatform) -> N
 async def test_bans_grow_longer(make_platform: MakePlatform) -> None:
     platform = await make_platform(ban_refused_calls=1)
     customer = await platform.customer()
-    record = await platform.gateway.keys.find(customer.key)
+    record = await platform.gateway.keys.find(presented(customer.key))
     assert record is not None
     abuse = platform.gateway.paid._gate._abuse
     lengths = []

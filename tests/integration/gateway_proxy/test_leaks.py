@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from services.gateway.domain.request_head import RequestHead
 from services.gateway.use_cases.admin_routes import PriceParts
 from services.gateway.use_cases.paid_call.request import PaidRequest, Presence
 from shared.ids import new_id
@@ -57,10 +58,9 @@ def request_of(customer: Customer, path: str, body: dict[str, Any] | None, key: 
     headers = [(b"host", b"x"), (b"x-api-key", customer.key.encode())]
     headers += [(b"content-length", b"%d" % len(content))] if body is not None else []
     headers += [(b"idempotency-key", key.encode())] if key is not None else []
-    return PaidRequest(
-        new_id("req", at=CLOCK.real_now()), "POST" if body else "GET", path.encode(), b"", headers, "127.0.0.1",
-        content, Presence(),
-    )  # fmt: skip
+    raw_path = path.encode()
+    head = RequestHead("POST" if body else "GET", "1.1", raw_path, raw_path=raw_path, query=b"", headers=headers)
+    return PaidRequest(new_id("req", at=CLOCK.real_now()), head, headers, "127.0.0.1", content, Presence())
 
 
 async def answered(platform: Platform, request: PaidRequest) -> bool:

@@ -388,6 +388,8 @@ async def test_who_leaves_a_stream_may_not_have_it_again_for_nothing(platform: P
 async def test_a_call_with_the_header_needs_postgresql(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     await platform.route("echo", price=PER_CALL)
     customer = await platform.customer()
+    assert (await customer.http.get("/proxy/echo/x")).status_code == 200  # from here on the API key is remembered
+    platform.upstream.received.clear()
 
     async def away() -> None:
         raise ConnectionRefusedError

@@ -46,11 +46,7 @@ def test_underscores_are_dashes_to_some_servers_so_they_are_to_us() -> None:
         (b"x_tollgate_account", b"a"), (b"x_api_key", b"k"), (b"x_forwarded_for", b"1"), (b"x_mine", b"1"),
     ])  # fmt: skip
     assert head.api_keys == head.forwarded_for == []
-    assert Way("http://h:8/", []).headers(head, "req_1") == [
-        (b"host", b"h:8"),
-        (b"x_mine", b"1"),
-        (b"x-request-id", b"req_1"),
-    ]
+    assert Way("http://h:8/", []).headers(head) == [(b"host", b"h:8"), (b"x_mine", b"1")]
 
 
 def test_ever_new_names_of_headers_are_judged_and_not_remembered() -> None:

@@ -18,6 +18,8 @@ from uvicorn.server import ServerState
 
 from services.gateway.api.edge.exchange import Exchange
 from services.gateway.api.edge.house import Edge, PaidCalls
+from services.gateway.domain.forwarding import first
+from services.gateway.domain.request_head import RequestHead
 from services.gateway.use_cases.paid_call.request import request_timeout
 from shared.doors import protocol
 from shared.doors.protocol import ProblemProtocol
@@ -45,6 +47,7 @@ class EdgeProtocol(ProblemProtocol):
         self.edge: Edge = cast(Any, config.app).state.edge
         self.paid: PaidCalls = self.edge.paid
         self.peer: str | None = None
+        self._head: RequestHead | None = None
         self._active: Exchange | RequestResponseCycle | None = None
         self._pending: Exchange | None = None
         self._gathering: Exchange | None = None
@@ -133,23 +136,28 @@ class EdgeProtocol(ProblemProtocol):
         self._until = math.inf
         if not self.url.startswith(b"/"):
             self._take_host_of_target()
-        target = httptools.parse_url(self.url)
-        if target.path.startswith(_PAID):
-            self._take_paid(target.path, target.query or b"")
-        else:
-            self._hand_to_uvicorn()
-
-    def _take_paid(self, raw_path: bytes, query: bytes) -> None:
-        assert raw_path.isascii()
         parser = self.parser
-        version = parser.get_http_version()
-        exchange = Exchange(self, parser.get_method().decode("ascii"), version, raw_path, query)
-        exchange.keep_alive = version != "1.0" and parser.should_keep_alive() and not parser.should_upgrade()
-        exchange.known = known = dict(self.headers)
-        if (length := known.get(b"content-length")) is not None:
-            exchange.length = int(length)
-        if b"expect" in known:
-            exchange.expects_100 = version != "1.0" and known[b"expect"].lower() == b"100-continue"
+        method, version = parser.get_method().decode("ascii"), parser.get_http_version()
+        head = self._head
+        if head is None or not head.is_again(method, version, self.url, self.headers):
+            target = httptools.parse_url(self.url)
+            if not target.path.startswith(_PAID):
+                self._hand_to_uvicorn()
+                return
+            assert target.path.isascii()
+            head = self._head = RequestHead(
+                method, version, self.url, raw_path=target.path, query=target.query or b"", headers=self.headers
+            )
+        self._take_paid(head)
+
+    def _take_paid(self, head: RequestHead) -> None:
+        parser = self.parser
+        exchange = Exchange(self, head)
+        exchange.keep_alive = head.version != "1.0" and parser.should_keep_alive() and not parser.should_upgrade()
+        if b"content-length" in head.known:
+            exchange.length = int(first(self.headers, b"content-length") or b"0")
+        if b"expect" in head.known:
+            exchange.expects_100 = head.version != "1.0" and head.known[b"expect"].lower() == b"100-continue"
         previous, self.cycle = self.cycle, cast(Any, exchange)
         if previous is None or previous.response_complete:
             self._active = self._pending = exchange

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 from services.gateway.api.edge.heads import (
@@ -24,6 +24,7 @@ from services.gateway.api.edge.heads import (
 )
 from services.gateway.api.edge.intake import Intake
 from services.gateway.domain.forwarding import may_have_body
+from services.gateway.domain.request_head import RequestHead
 from services.gateway.use_cases.paid_call.request import (
     AnswerCut,
     CallerLeft,
@@ -47,8 +48,6 @@ _LARGEST_JOINED = 64 * 1024
 class Exchange:
     """One a request. What most of them never change stands in the class."""
 
-    known: Mapping[bytes, bytes]
-    """The headers by name, the last of each."""
     keep_alive = True
     body = b""
     intake: Intake | None = None
@@ -63,16 +62,13 @@ class Exchange:
     _left: int | None = None
     _task: asyncio.Task[None] | None = None
 
-    def __init__(self, connection: EdgeProtocol, method: str, version: str, raw_path: bytes, query: bytes) -> None:
-        """The head that `connection` has just read."""
+    def __init__(self, connection: EdgeProtocol, head: RequestHead) -> None:
+        """The head that `connection` has just read, or one like it but for its length."""
         self._connection = connection
         self._edge = connection.edge
         self._transport = connection.transport
         self._flow = connection.flow
-        self.method = method
-        self.version = version
-        self.raw_path = raw_path
-        self.query = query
+        self.head = head
         self.headers = connection.headers
         self.request_id = new_request_id()
         self.presence = Presence()
@@ -86,7 +82,7 @@ class Exchange:
         try:
             if self.refusal is not None:
                 raise self.refusal
-            self._edge.judge(self)
+            self._edge.judge(self.head)
         except DomainError as refusal:
             self._refuse(refusal)
             self._end()
@@ -154,9 +150,7 @@ class Exchange:
             body = self.intake.whole() if self.intake.is_whole else self.intake.pieces()
         return PaidRequest(
             self.request_id,
-            self.method,
-            self.raw_path,
-            self.query,
+            self.head,
             self.headers,
             self._connection.peer,
             body,
@@ -183,7 +177,7 @@ class Exchange:
     def _send_whole(self, status: int, headers: Sequence[Header], body: bytes) -> None:
         """An answer that is complete: one write, unless copying it together would cost more."""
         lines = header_lines(headers)
-        if may_have_body(self.method, status):
+        if may_have_body(self.head.method, status):
             framing = b"content-length: %d\r\n" % len(body)
         else:
             framing, body = length_line(status, claimed_length(headers)), b""
@@ -201,11 +195,11 @@ class Exchange:
         ends with the connection."""
         lines, length = header_lines(headers), claimed_length(headers)
         framing = length_line(status, length)
-        if not may_have_body(self.method, status):
+        if not may_have_body(self.head.method, status):
             pass
         elif length is not None:
             self._left = int(length)
-        elif self.version == "1.0":
+        elif self.head.version == "1.0":
             self.keep_alive = False
         else:
             self._chunked, framing = True, CHUNKED
@@ -249,7 +243,7 @@ class Exchange:
 
     @property
     def _ends_with_connection(self) -> bool:
-        return not self._chunked and self._left is None and may_have_body(self.method, self._status)
+        return not self._chunked and self._left is None and may_have_body(self.head.method, self._status)
 
     def _send_end(self) -> None:
         if self.presence.has_left:
@@ -294,7 +288,7 @@ class Exchange:
         self._send_whole(status, headers, body)
 
     def _problem(self, refusal: DomainError, status: int) -> bytes:
-        instance = self.raw_path.decode("ascii", "replace")
+        instance = self.head.raw_path.decode("ascii", "replace")
         document = problems.document(
             refusal.code, refusal.detail, request_id=self.request_id, instance=instance, extra=refusal.extra
         )
@@ -305,5 +299,5 @@ class Exchange:
         if self.response_complete:
             return
         self.response_complete = True
-        self._edge.tally.count(self.method, self._status or CALLER_LEFT, time.perf_counter_ns() - self._begun_ns)
+        self._edge.tally.count(self.head.method, self._status or CALLER_LEFT, time.perf_counter_ns() - self._begun_ns)
         self._connection.ended(self)

@@ -5,13 +5,14 @@ event loop's.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from services.gateway.api.edge.tally import Tally
 from services.gateway.api.front import our_hosts
 from services.gateway.domain.one_meaning import judge_host, judge_request
+from services.gateway.domain.request_head import RequestHead
 from services.gateway.settings import Settings
 from services.gateway.use_cases.paid_call.request import Header, PaidAnswer, PaidRequest
 from shared.doors import protocol
@@ -25,17 +26,6 @@ class PaidCalls(Protocol):
     """The use case behind the edge."""
 
     async def call(self, request: PaidRequest) -> PaidAnswer: ...
-
-
-class Asked(Protocol):
-    """A request's head. `known` has its headers by name, the last of each."""
-
-    method: str
-    version: str
-    raw_path: bytes
-    query: bytes
-    headers: list[Header]
-    known: Mapping[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +73,16 @@ class Edge:
         paid: PaidCalls = self._state.service.paid
         return paid
 
-    def judge(self, asked: Asked) -> None:
+    def judge(self, head: RequestHead) -> None:
         """DomainError where too many calls are under way, or the request has more than one meaning."""
         if self.calls >= self.bounds.max_calls:
             raise DomainError("overloaded", "Too many calls are under way; try again.", headers={"Retry-After": "1"})
-        judge_request(asked.method, asked.version, asked.raw_path, asked.query, asked.headers, known=asked.known)
-        if asked.known.get(b"host") not in self._known_hosts:
-            self._judge_host(asked.headers)
+        if head.is_judged:
+            return
+        judge_request(head.method, head.version, head.raw_path, head.query, head.headers, known=head.known)
+        if head.known.get(b"host") not in self._known_hosts:
+            self._judge_host(head.headers)
+        head.is_judged = True
 
     def _judge_host(self, headers: Sequence[Header]) -> None:
         judge_host(headers, self._ours, loopback_is_ours=self._loopback_is_ours)

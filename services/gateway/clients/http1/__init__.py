@@ -7,6 +7,17 @@ long an answer may take is the caller's to bound (`asyncio.timeout`): cancelling
 
 from services.gateway.clients.http1.answer import Answer, ExchangeFailed, Header, NotConnected
 from services.gateway.clients.http1.dialing import Origin, as_named, origin_of
+from services.gateway.clients.http1.framing import opening_of
 from services.gateway.clients.http1.pool import Pool
 
-__all__ = ["Answer", "ExchangeFailed", "Header", "NotConnected", "Origin", "Pool", "as_named", "origin_of"]
+__all__ = [
+    "Answer",
+    "ExchangeFailed",
+    "Header",
+    "NotConnected",
+    "Origin",
+    "Pool",
+    "as_named",
+    "opening_of",
+    "origin_of",
+]

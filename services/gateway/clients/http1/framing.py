@@ -7,14 +7,20 @@ from services.gateway.clients.http1.answer import ExchangeFailed, Header, NotCon
 _LENGTH = b"\r\ncontent-length: "
 
 
-def request_head(method: str, target: bytes, headers: Sequence[Header]) -> bytes:
-    """The head as it goes out. Refuses, as NotConnected, what would be read as more lines than are meant."""
+def opening_of(method: str, target: bytes, headers: Sequence[Header]) -> bytes:
+    """The request line and headers as they go out: more may follow, then an empty line. Refuses, as NotConnected, what
+    would be read as more lines than are meant."""
     lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-    head = b"%b %b HTTP/1.1\r\n%b\r\n" % (method.encode("ascii"), target, lines)
-    meant = len(headers) + 2
-    if head.count(b"\n") != meant or head.count(b"\r") != meant or b" " in target or not target:
+    opening = b"%b %b HTTP/1.1\r\n%b" % (method.encode("ascii"), target, lines)
+    meant = len(headers) + 1
+    if opening.count(b"\n") != meant or opening.count(b"\r") != meant or b" " in target or not target:
         raise NotConnected("a head that would be split")
-    return head
+    return opening
+
+
+def request_head(method: str, target: bytes, headers: Sequence[Header]) -> bytes:
+    """The whole head. Raises what `opening_of` does."""
+    return opening_of(method, target, headers) + b"\r\n"
 
 
 def framed(head: bytes, body: AsyncIterable[bytes]) -> AsyncGenerator[bytes]:

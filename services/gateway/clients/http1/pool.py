@@ -71,7 +71,10 @@ class Pool:
         body: bytes | AsyncIterable[bytes] | None,
     ) -> Answer:
         """Send a request and wait for its answer's head. Raises ExchangeFailed; what `body` raises goes through."""
-        head = request_head(method, target, headers)
+        return await self.send(origin, method, request_head(method, target, headers), body)
+
+    async def send(self, origin: Origin, method: str, head: bytes, body: bytes | AsyncIterable[bytes] | None) -> Answer:
+        """The same of a head that is made already, for one request."""
         lane = self._lanes.get(origin) or self._new_lane(origin)
         connection = self._kept_of(lane) or await self._in_turn(lane)
         try:

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Sequence
 from typing import TypeVar
 
-from services.gateway.clients.upstream import UpstreamAnswer, UpstreamFailed
-from services.gateway.domain.forwarding import first, way_to, without
+from services.gateway.clients.upstream import UpstreamAnswer, UpstreamFailed, opening_of
+from services.gateway.domain.forwarding import Way, first, way_to, without
 from services.gateway.use_cases.paid_call.desk import Call, Desk
 from services.gateway.use_cases.paid_call.request import Header
 from shared.contracts.ledger import Result
@@ -47,18 +47,41 @@ class Conversation:
         self, body: bytes | AsyncIterable[bytes] | None, *, accept_encoding: bytes | None = None
     ) -> UpstreamAnswer:
         """Send the request and wait for the answer's head. Raises UpstreamFailed, UpstreamTooSlow."""
-        request, route = self._call.request, self._call.route
+        route = self._call.route
         way = way_to(route.upstream_url, route.upstream_headers)
-        headers = way.headers(self._call.head, request.request_id)
+        if accept_encoding is None and (body is None or isinstance(body, bytes)):
+            method = self._call.request.head.method
+            sending = self._desk.upstreams.send(method, route.upstream_url, self._head(way, body), body)
+        else:
+            sending = self._open_anew(way, body, accept_encoding)
+        self._answer = await self._within(sending)
+        return self._answer
+
+    def _head(self, way: Way, body: bytes | None) -> bytes:
+        """What most requests open with was made for the last one with the same head."""
+        request = self._call.request
+        head = request.head
+        if head.opening is None or head.opening[0] is not way:
+            target = way.target(head.path.rest, head.query)
+            head.opening = (way, opening_of(head.method, target, way.headers(head.caller)))
+        own = (head.opening[1], request.request_id.encode("ascii"))
+        if body is None:
+            return b"%bx-request-id: %b\r\n\r\n" % own
+        return b"%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (*own, len(body))
+
+    async def _open_anew(
+        self, way: Way, body: bytes | AsyncIterable[bytes] | None, accept_encoding: bytes | None
+    ) -> UpstreamAnswer:
+        request = self._call.request
+        headers = [*way.headers(request.head.caller), (b"x-request-id", request.request_id.encode("ascii"))]
         if accept_encoding is not None:
             headers = [*without(headers, b"accept-encoding"), (b"accept-encoding", accept_encoding)]
         if body is not None:
             headers.append(_framing(request.headers, body))
-        target = way.target(self._call.path.rest, request.query)
-        self._answer = await self._within(
-            self._desk.upstreams.open(request.method, route.upstream_url, target, headers, body)
+        target = way.target(request.head.path.rest, request.head.query)
+        return await self._desk.upstreams.open(
+            request.head.method, self._call.route.upstream_url, target, headers, body
         )
-        return self._answer
 
     async def next_piece(self) -> bytes | None:
         """The next of the answer's body, None at its end. Raises UpstreamFailed, UpstreamTooSlow."""

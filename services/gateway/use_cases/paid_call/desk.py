@@ -8,7 +8,6 @@ from uuid import UUID
 
 from services.gateway.clients.billing_ledger import BillingOverloaded, BillingUnavailable
 from services.gateway.clients.upstream import Upstreams
-from services.gateway.domain.forwarding import CallerHead, ProxyPath
 from services.gateway.domain.key_record import KeyRecord
 from services.gateway.domain.metering.usage import Usage
 from services.gateway.domain.route import Route
@@ -55,10 +54,8 @@ class Call:
 
     id: str
     request: PaidRequest
-    head: CallerHead
     record: KeyRecord
     route: Route
-    path: ProxyPath
     began_ns: int
 
     def usage(self, outcome: contract.Outcome, usage: Usage = _NOTHING_YET) -> contract.Usage:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from services.gateway.domain.account import AccountSuspended
 from services.gateway.domain.admission import AbuseRule, Admission, Decision
+from services.gateway.domain.api_key import PresentedKey, presented
 from services.gateway.domain.caller_address import Network, caller_address
 from services.gateway.domain.credential import presented_credential
-from services.gateway.domain.forwarding import CallerHead, Header, ProxyPath, UnknownRoute, parse_proxy_path
+from services.gateway.domain.forwarding import CallerHead, Header, UnknownRoute
 from services.gateway.domain.key_access import InvalidApiKey, KeyNotAllowed
 from services.gateway.domain.key_record import KeyRecord
 from services.gateway.domain.route import Route
@@ -25,11 +26,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True, eq=False)
 class Caller:
-    """Who calls with what, and may. `head` is the request's, read."""
+    """Who calls which route, and may."""
 
     record: KeyRecord
-    path: ProxyPath
-    head: CallerHead
+    route: str
 
 
 @dataclass(slots=True, eq=False)
@@ -64,21 +64,17 @@ class Gate:
 
     async def identify(self, request: PaidRequest) -> Caller:
         """400, 401, 403. Raises the DomainError of the first rule that refuses."""
-        head = CallerHead(request.headers)
-        presented = presented_credential(head.authorizations, head.api_keys)
-        path = parse_proxy_path(request.raw_path)
-        if head.expectations:
-            head.check_expectation()
-        if presented is None:
-            raise DomainError(
-                "unauthenticated", "Send an API key as Authorization: Bearer or X-API-Key.", headers=_CHALLENGE
-            )
-        record = await self._keys.find(presented)
+        head = request.head
+        key = head.key
+        if key is None:
+            key = head.key = _key_of(head.caller)
+        record = await self._keys.find(key)
         if record is None:
-            await self._abuse.saw_bad_key(self._address_of(request, head))
+            await self._abuse.saw_bad_key(self._address_of(request))
             raise InvalidApiKey
-        self._check_permission(request, head, record, path)
-        return Caller(record, path, head)
+        route = head.path.route
+        self._check_permission(request, record, route)
+        return Caller(record, route)
 
     async def admit(self, caller: Caller) -> Entry:
         """404, 429, and bans that Redis knows of. Many calls share a round trip; an unknown route is a call too."""
@@ -87,7 +83,7 @@ class Gate:
         if admission.decision is Decision.BANNED:
             raise self._banned(_EPOCH + timedelta(milliseconds=admission.banned_until_ms))
         headers = admission.headers()
-        route = self._routes.recall(caller.path.route) or await self._routes.find(caller.path.route)
+        route = self._routes.recall(caller.route) or await self._routes.find(caller.route)
         if route is None:
             unknown = UnknownRoute()
             unknown.headers |= as_text(headers)
@@ -100,15 +96,15 @@ class Gate:
     async def close(self) -> None:
         await self._limiter.close()
 
-    def _address_of(self, request: PaidRequest, head: CallerHead) -> str:
-        return caller_address(request.peer, head.forwarded_for, trusted=self._trusted)
+    def _address_of(self, request: PaidRequest) -> str:
+        return caller_address(request.peer, request.head.caller.forwarded_for, trusted=self._trusted)
 
-    def _check_permission(self, request: PaidRequest, head: CallerHead, record: KeyRecord, path: ProxyPath) -> None:
+    def _check_permission(self, request: PaidRequest, record: KeyRecord, route: str) -> None:
         if record.account_status == "suspended":
             raise AccountSuspended
-        if not record.may_call(path.route):
+        if not record.may_call(route):
             raise KeyNotAllowed("This key's scopes do not cover this route.")
-        if record.allowed_ips and not record.may_come_from(self._address_of(request, head)):
+        if record.allowed_ips and not record.may_come_from(self._address_of(request)):
             raise KeyNotAllowed("This key may not be used from this address.")
         if record.banned_until is not None and record.is_banned(self._clock.real_now()):
             raise self._banned(record.banned_until)
@@ -125,6 +121,17 @@ class Gate:
             extra={"banned_until": until},
             headers={"Retry-After": str(seconds)},
         )
+
+
+def _key_of(caller: CallerHead) -> PresentedKey:
+    """400, 401."""
+    credential = presented_credential(caller.authorizations, caller.api_keys)
+    caller.check_expectation()
+    if credential is None:
+        raise DomainError(
+            "unauthenticated", "Send an API key as Authorization: Bearer or X-API-Key.", headers=_CHALLENGE
+        )
+    return presented(credential)
 
 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}

@@ -96,7 +96,7 @@ class _Receipt:
 async def _open(call: Call, conversation: Conversation, receipt: _Receipt) -> None:
     request = call.request
     try:
-        await conversation.open(request.body if call.head.has_body else None)
+        await conversation.open(request.body if request.head.caller.has_body else None)
     except UpstreamFailed as error:
         if request.presence.has_left and isinstance(error, UpstreamTooSlow):
             receipt.stands()

@@ -101,7 +101,7 @@ class MeteredAnswer:
         except CannotCapture as error:
             raise self._tab.refuse_unanswered() from error
         headers = head_of(self._status, self._headers)
-        if self._call.request.method != "HEAD":
+        if self._call.request.head.method != "HEAD":
             headers = _with_length(self._status, headers, len(body))
         headers += credits_headers(result["charged"], result["available"])
         return PaidAnswer(self._status, headers, body)

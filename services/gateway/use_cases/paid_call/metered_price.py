@@ -57,7 +57,7 @@ async def _read(call: Call) -> MeteredRequest:
     except TimeoutError:
         raise request_timeout() from None
     route_format = call.route.format if call.route.price.per_1000_tokens else "raw"
-    return read_request(body, path=call.path.rest, route_format=route_format)
+    return read_request(body, path=call.request.head.path.rest, route_format=route_format)
 
 
 def _bounds(call: Call, asked: MeteredRequest) -> HoldBounds:
@@ -73,7 +73,7 @@ async def _open(call: Call, conversation: Conversation, tab: Tab, asked: Metered
     request = call.request
     accepted = readable_encodings(every(request.headers, b"accept-encoding"), is_stream=asked.is_stream)
     try:
-        await conversation.open(asked.body if call.head.has_body else None, accept_encoding=accepted)
+        await conversation.open(asked.body if request.head.caller.has_body else None, accept_encoding=accepted)
     except UpstreamFailed as error:
         if request.presence.has_left and isinstance(error, UpstreamTooSlow):
             await tab.capture_estimate(streamed_tokens=0)

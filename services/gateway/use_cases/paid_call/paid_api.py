@@ -114,7 +114,7 @@ class PaidApi:
         """Answer one paid request. Raises DomainError for a refusal, CallerLeft where nobody waits for an answer."""
         began_ns = time.monotonic_ns()
         try:
-            key = key_of(request.headers)
+            key = key_of(request.head)
             caller = await self._gate.identify(request)
             account_id = caller.record.identity.account_id
             self._crowd.enter(account_id)
@@ -140,7 +140,7 @@ class PaidApi:
             if time.monotonic_ns() - began_ns > self._longest_wait_ns:
                 raise overloaded()
             call_id = uuid_text_of("req", request.request_id) or str(self._desk.new_uuid())
-            call = Call(call_id, request, caller.head, caller.record, entry.route, caller.path, began_ns)
+            call = Call(call_id, request, caller.record, entry.route, began_ns)
             answer = await (self._paid(self._desk, call) if key is None else self._once(call, key))
         except DomainError as refusal:
             refusal.headers |= as_text(entry.headers)

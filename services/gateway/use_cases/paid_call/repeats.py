@@ -5,11 +5,12 @@ twice. What the rows say and in which order is `ticket`'s and `domain/paid_repea
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 
-from services.gateway.domain.forwarding import Header, every, first, may_have_body
+from services.gateway.domain.forwarding import every, first, may_have_body
 from services.gateway.domain.paid_repeat import Asked
+from services.gateway.domain.request_head import RequestHead
 from services.gateway.store.paid_repeats import LEASE_SECONDS, PaidRepeats, Place, RepeatsUnavailable
 from services.gateway.use_cases.paid_call.bodies import begun
 from services.gateway.use_cases.paid_call.desk import Call, Desk
@@ -25,12 +26,11 @@ RENEW_SECONDS = LEASE_SECONDS * 0.3
 Pay = Callable[[Desk, Call], Awaitable[PaidAnswer]]
 
 
-def key_of(headers: Sequence[Header]) -> str | None:
+def key_of(head: RequestHead) -> str | None:
     """The call's Idempotency-Key, None where it bears none. DomainError `invalid_idempotency_key`."""
-    for name, _ in headers:
-        if name == b"idempotency-key":
-            return checked_key([value.decode("latin-1") for value in every(headers, b"idempotency-key")])
-    return None
+    if b"idempotency-key" not in head.known:
+        return None
+    return checked_key([value.decode("latin-1") for value in every(head.headers, b"idempotency-key")])
 
 
 class Repeats:
@@ -73,7 +73,7 @@ class Repeats:
                     logger.warning("leases_not_renewed", calls=len(running), error=repr(error.__cause__))
 
     def _asked(self, request: PaidRequest) -> Asked:
-        target = b" ".join((request.method.encode(), request.raw_path, request.query))
+        target = b" ".join((request.head.method.encode(), request.head.raw_path, request.head.query))
         body = digest(request.body, self._pepper) if isinstance(request.body, bytes) else None
         return Asked(digest(target, self._pepper), body)
 
@@ -132,7 +132,7 @@ async def _closing_on_refusal(ticket: Ticket, body: AsyncGenerator[bytes]) -> No
 
 def _length(answer: PaidAnswer, request: PaidRequest) -> int | None:
     """How long the answer's body is; None where only its end tells."""
-    if not may_have_body(request.method, answer.status):
+    if not may_have_body(request.head.method, answer.status):
         return 0
     length = first(answer.headers, b"content-length")
     return int(length) if length is not None and length.isdigit() else None

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
+from services.gateway.domain.request_head import RequestHead
 from shared.errors import DomainError
 
 Header = tuple[bytes, bytes]
@@ -36,16 +37,14 @@ class Presence:
 
 @dataclass(slots=True, eq=False)
 class PaidRequest:
-    """`raw_path` and `query` as they were sent; header names in lower case.
+    """`headers` are the head's, with this request's own length, names in lower case.
 
     `body` is bytes where all of it came with the head or right after it (b"" where there is none), else its pieces,
     to be read once. Nobody changes a request: it is not frozen because freezing costs a microsecond a call.
     """
 
     request_id: str
-    method: str
-    raw_path: bytes
-    query: bytes
+    head: RequestHead
     headers: Sequence[Header]
     peer: str | None
     body: bytes | AsyncIterator[bytes] = field(repr=False)
