@@ -394,12 +394,13 @@ async def test_a_call_with_the_header_needs_postgresql(platform: Platform, monke
     async def away() -> None:
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(platform.gateway.database, "asyncpg_pool", away)
-    answer = await customer.http.get("/proxy/echo/x", headers=KEY)
-    assert (answer.status_code, code_of(answer)) == (503, "service_unavailable")
-    assert platform.upstream.received == []
-    assert (await customer.http.get("/proxy/echo/x")).status_code == 200
-    await platform.settled(customer.account_id, FULL - CREDIT)
+    with monkeypatch.context() as patched:
+        patched.setattr(platform.gateway.database, "asyncpg_pool", away)
+        answer = await customer.http.get("/proxy/echo/x", headers=KEY)
+        assert (answer.status_code, code_of(answer)) == (503, "service_unavailable")
+        assert platform.upstream.received == []
+        assert (await customer.http.get("/proxy/echo/x")).status_code == 200
+        await platform.settled(customer.account_id, FULL - CREDIT)
 
 
 async def test_an_answer_that_cannot_be_noted_does_not_end(
