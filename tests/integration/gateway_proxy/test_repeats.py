@@ -400,7 +400,7 @@ async def test_a_call_with_the_header_needs_postgresql(platform: Platform, monke
         assert (answer.status_code, code_of(answer)) == (503, "service_unavailable")
         assert platform.upstream.received == []
         assert (await customer.http.get("/proxy/echo/x")).status_code == 200
-        await platform.settled(customer.account_id, FULL - CREDIT)
+        await platform.settled(customer.account_id, FULL - 2 * CREDIT)
 
 
 async def test_an_answer_that_cannot_be_noted_does_not_end(
