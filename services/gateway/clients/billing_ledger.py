@@ -90,8 +90,13 @@ class BillingLedger:
         self._batches_in_flight = batches_in_flight
         self._most_waiting = most_waiting
         self._longest_wait = longest_wait_ms / 1_000
+        self._patience = min(_STUCK_SECONDS, self._longest_wait)
         self._queue: FairQueue[_Waiting] = FairQueue()
+        self._most_untroubled = min(contract.MAX_ITEMS, most_waiting // _SHARE)
+        """Less waits than the next request carries, and than any bound: nobody asks further."""
         self._under_way: dict[int, _Batch] = {}
+        self._stuck_from = math.inf
+        """When the oldest request under way is stuck; while one is awaited again, always."""
         self._pausing = 0
         self._senders: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -103,11 +108,12 @@ class BillingLedger:
         if loop is None:  # asking for it is a system call each time
             loop = self._loop = asyncio.get_running_loop()
         now = loop.time()
-        if len(self._queue) and not self._has_room_for(item, now):
+        is_slow = len(self._queue) >= self._most_untroubled or now > self._stuck_from
+        if is_slow and not self._has_room_for(item, now):
             raise BillingOverloaded
         verdict: asyncio.Future[contract.Result] = loop.create_future()
         self._queue.add(item["account_id"], _Waiting(item, verdict, now, now + self._deadline_seconds), at=now)
-        if len(self._senders) < self._batches_in_flight:
+        if is_slow or not self._senders:
             self._send_if_needed(now)
         if self._sweeper is None:
             self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep)
@@ -174,8 +180,11 @@ class BillingLedger:
 
     def _needs_another(self, now: float) -> bool:
         """Whether what waits would wait for a request that is stuck, or for one that can't carry it all."""
-        is_stuck = self._pausing or any(batch.sent_at < now - _STUCK_SECONDS for batch in self._under_way.values())
-        return bool(is_stuck) or len(self._queue) > contract.MAX_ITEMS
+        return now > self._stuck_from or len(self._queue) > contract.MAX_ITEMS
+
+    def _look_for_stuck(self) -> None:
+        oldest = min((batch.sent_at for batch in self._under_way.values()), default=math.inf)
+        self._stuck_from = -math.inf if self._pausing else oldest + self._patience
 
     def _send(self) -> None:
         sender = asyncio.create_task(self._work_off())
@@ -192,8 +201,10 @@ class BillingLedger:
         loop = asyncio.get_running_loop()
         while batch := self._next_batch():
             self._under_way[id(batch)] = _Batch(batch, loop.time())
+            self._look_for_stuck()
             results = await self._asked(batch)
             del self._under_way[id(batch)]
+            self._look_for_stuck()
             if results is None:
                 self._put_back(batch)
                 await self._pause(pause)
@@ -206,10 +217,12 @@ class BillingLedger:
 
     async def _pause(self, seconds: float) -> None:
         self._pausing += 1
+        self._look_for_stuck()
         try:
             await asyncio.sleep(seconds)
         finally:
             self._pausing -= 1
+            self._look_for_stuck()
 
     def _next_batch(self) -> list[_Waiting]:
         """Those who still wait, one of each account in turn; who gave up is not sent."""

@@ -13,15 +13,15 @@ _LENGTH = b"content-length"
 
 
 class RequestHead:
-    """As it was sent, names in lower case. `known` are the headers by name, the last of each."""
+    """As it was sent, names in lower case."""
 
     __slots__ = (
-        "_length_at",
         "caller",
         "headers",
         "is_judged",
         "key",
         "known",
+        "length_at",
         "method",
         "opening",
         "path",
@@ -41,7 +41,9 @@ class RequestHead:
         self.query = query
         self.headers = headers
         self.known: Mapping[bytes, bytes] = dict(headers)
-        self._length_at = next((at for at, (name, _) in enumerate(headers) if name == _LENGTH), -1)
+        """The headers by name, the last of each."""
+        self.length_at = next((at for at, (name, _) in enumerate(headers) if name == _LENGTH), -1)
+        """Where the body's length stands among the headers of every head that is this one again; -1: nowhere."""
         self.caller = CallerHead(headers)
         self.path: ProxyPath = parse_proxy_path(raw_path)
         self.is_judged = False
@@ -55,7 +57,7 @@ class RequestHead:
         """Whether these are the same words, but for the body's length."""
         if target != self.target or method != self.method or version != self.version:
             return False
-        mine, at = self.headers, self._length_at
+        mine, at = self.headers, self.length_at
         if headers == mine:
             return True
         return (

@@ -18,7 +18,6 @@ from uvicorn.server import ServerState
 
 from services.gateway.api.edge.exchange import Exchange
 from services.gateway.api.edge.house import Edge, PaidCalls
-from services.gateway.domain.forwarding import first
 from services.gateway.domain.request_head import RequestHead
 from services.gateway.use_cases.paid_call.request import request_timeout
 from shared.doors import protocol
@@ -154,8 +153,8 @@ class EdgeProtocol(ProblemProtocol):
         parser = self.parser
         exchange = Exchange(self, head)
         exchange.keep_alive = head.version != "1.0" and parser.should_keep_alive() and not parser.should_upgrade()
-        if b"content-length" in head.known:
-            exchange.length = int(first(self.headers, b"content-length") or b"0")
+        if head.length_at >= 0:
+            exchange.length = int(self.headers[head.length_at][1])
         if b"expect" in head.known:
             exchange.expects_100 = head.version != "1.0" and head.known[b"expect"].lower() == b"100-continue"
         previous, self.cycle = self.cycle, cast(Any, exchange)

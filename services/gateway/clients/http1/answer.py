@@ -102,23 +102,21 @@ class Answer:
     def begin(self, status: int, headers: list[Header]) -> None:
         self.status = status
         self.headers = headers
-        self._tell()
 
     def add(self, piece: bytes) -> None:
         self._pieces.append(piece)
         self.size_waiting += len(piece)
-        self._tell()
 
     def complete(self) -> None:
         self.is_complete = True
         self._source = None
-        self._tell()
 
     def fail(self, failure: BaseException) -> None:
         self._failure = failure
         self._source = None
-        self._tell()
+        self.tell()
 
-    def _tell(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+    def tell(self) -> None:
+        """All that came with one read of the socket is there: wake who waits, once there is a head."""
+        if self._waiter is not None and (self.status or self._failure is not None) and not self._waiter.done():
             self._waiter.set_result(None)

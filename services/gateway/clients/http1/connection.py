@@ -133,8 +133,10 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
+            answer.tell()
             self._end(ExchangeFailed(self._refusal or str(error)))
             return
+        answer.tell()
         if answer.is_complete:
             self._answered()
         elif self._silent > MOST_SILENT:
@@ -154,6 +156,7 @@ class Connection(asyncio.Protocol):
         answer = self._answer
         if answer is not None and answer.status and _ends_with_connection(answer.headers):
             answer.complete()
+            answer.tell()
             self._answer = None
         self._lost()
 

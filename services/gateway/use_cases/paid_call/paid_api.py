@@ -9,7 +9,6 @@ from functools import partial
 
 from redis.asyncio import Redis
 
-from services.gateway.clients.billing_lanes import BillingLanes
 from services.gateway.clients.billing_ledger import BillingLedger
 from services.gateway.clients.upstream import Upstreams
 from services.gateway.domain.admission import AbuseRule
@@ -89,7 +88,7 @@ class PaidApi:
             trusted_proxies=parse_networks(settings.trusted_proxies),
         )
         crash_points.arm(settings.crash_at)
-        self._ledger, self._refused_ledger = _ledger(settings, minter), _ledger(settings, minter)
+        self._ledger = _ledger(settings, minter)
         self._crowd = Crowd(settings.paid_calls_per_account)
         self._longest_wait_ns = settings.paid_wait_ms * 1_000_000
         self._undo = Undo(self._ledger)
@@ -98,7 +97,7 @@ class PaidApi:
         self._repeats = Repeats(PaidRepeats(database), self._undo, pepper=settings.idempotency_pepper)
         self._upstreams = _upstreams(settings)
         self._desk = Desk(
-            ledger=BillingLanes(self._ledger, self._refused_ledger),
+            ledger=self._ledger,
             undo=self._undo,
             outcomes=self._outcomes,
             progress=self._progress,
@@ -178,7 +177,6 @@ class PaidApi:
                     await self._outcomes.tell_waiting()
             await self._gate.close()
             await self._ledger.close()
-            await self._refused_ledger.close()
             await self._upstreams.close()
 
 
