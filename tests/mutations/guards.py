@@ -95,6 +95,13 @@ _LEDGER_GUARDS = (
         (f"{_POSTINGS}::test_a_known_charge_is_posted_again_on_a_wallet_that_ran_dry",),
     ),
     Guard(
+        "a known charge keeps its verdict where its account was refused last",
+        "services/billing/store/swift_postings.py",
+        "WHERE account_id <> ALL(ARRAY(SELECT account_id FROM transfers WHERE id = ANY($2)",
+        "WHERE account_id <> ALL(ARRAY(SELECT account_id FROM transfers WHERE id IS NULL",
+        (f"{_GROUP_COMMIT}::test_a_known_id_of_who_was_refused_keeps_its_verdict",),
+    ),
+    Guard(
         "wallets are locked in one order",
         "services/billing/store/swift_postings.py",
         " ORDER BY account_id FOR NO KEY UPDATE",

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
 from services.billing.domain.ledger.usage import Ending
-from services.billing.store import usage_records
+from services.billing.domain.ledger.wallet import Wallet
+from services.billing.store import usage_records, wallets
 from services.billing.store.ledger_connection import translated
 
 _MOVED = """
@@ -88,6 +90,14 @@ WHERE holds.account_id = asked.account_id AND holds.id = asked.id AND holds.id =
 RETURNING place, wallets.balance, wallets.held
 """
 
+_UNKNOWN = f"""
+SELECT {wallets.COLUMNS}
+FROM unnest($1::text[]) AS asked (account_id) LEFT JOIN wallets USING (account_id)
+WHERE account_id <> ALL(ARRAY(SELECT account_id FROM transfers WHERE id = ANY($2) AND id BETWEEN $3 AND $4))
+  AND account_id <> ALL(ARRAY(SELECT account_id FROM holds WHERE id = ANY($2) AND id BETWEEN $3 AND $4))
+"""  # noqa: S608
+"""The least and the greatest id name the months to look in."""
+
 _FIRST_ROWS_OF_ONE, _FIRST_ROWS_OF_SEVERAL = 6, 3
 
 Rows = Sequence[tuple[Any, ...]]
@@ -126,6 +136,15 @@ class SwiftConnection:
         with translated():
             found: Sequence[Any] = await self._connection.fetch(text, at, *moved, *rows)
         return found
+
+    async def wallets_of_unknown(self, account_ids: Sequence[str], ids: Sequence[UUID]) -> dict[str, Wallet]:
+        """The wallets of those accounts of which none of these charges' and holds' ids is known, as of one moment and
+        not locked. An account that never had one reads as zeros."""
+        rows = await self._connection.fetch(_UNKNOWN, account_ids, ids, min(ids), max(ids))
+        return {
+            row["account_id"]: Wallet(row["account_id"]) if row["balance"] is None else wallets.wallet_from(row)
+            for row in rows
+        }
 
     async def tell_progress(self, columns: Sequence[Sequence[Any]]) -> Sequence[Any]:
         """(place, balance, held) of each open hold that was told of. Raises WalletsBusy."""

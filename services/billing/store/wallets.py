@@ -8,7 +8,7 @@ from typing import Any
 from services.billing.domain.ledger.wallet import Wallet
 from services.billing.store.ledger_connection import Ledger
 
-_COLUMNS = "account_id, balance, held, last_position, open_disputes, overdrawn, next_expiry_at"
+COLUMNS = "account_id, balance, held, last_position, open_disputes, overdrawn, next_expiry_at"
 
 
 async def open_missing(ledger: Ledger, account_ids: Iterable[str], *, at: datetime) -> None:
@@ -25,7 +25,7 @@ async def lock(ledger: Ledger, account_ids: Iterable[str]) -> dict[str, Wallet]:
     """Lock the wallets that exist, in the order of their ids, and read them. Waits up to the lock timeout."""
     return _by_account(
         await ledger.fetch(
-            f"SELECT {_COLUMNS} FROM wallets WHERE account_id = ANY($1::text[]) ORDER BY account_id FOR UPDATE",  # noqa: S608
+            f"SELECT {COLUMNS} FROM wallets WHERE account_id = ANY($1::text[]) ORDER BY account_id FOR UPDATE",  # noqa: S608
             sorted(set(account_ids)),
         )
     )
@@ -35,7 +35,7 @@ async def lock_free(ledger: Ledger, account_ids: Iterable[str]) -> dict[str, Wal
     """As `lock`, leaving out the wallets that somebody else has locked. Waits for nobody."""
     return _by_account(
         await ledger.fetch(
-            f"SELECT {_COLUMNS} FROM wallets WHERE account_id = ANY($1::text[])"  # noqa: S608
+            f"SELECT {COLUMNS} FROM wallets WHERE account_id = ANY($1::text[])"  # noqa: S608
             " ORDER BY account_id FOR UPDATE SKIP LOCKED",
             sorted(set(account_ids)),
         )
@@ -44,7 +44,7 @@ async def lock_free(ledger: Ledger, account_ids: Iterable[str]) -> dict[str, Wal
 
 async def read(ledger: Ledger, account_id: str) -> Wallet:
     """The wallet as committed, unlocked. An account that never had one reads as zeros."""
-    row = await ledger.fetchrow(f"SELECT {_COLUMNS} FROM wallets WHERE account_id = $1", account_id)  # noqa: S608
+    row = await ledger.fetchrow(f"SELECT {COLUMNS} FROM wallets WHERE account_id = $1", account_id)  # noqa: S608
     return wallet_from(row) if row is not None else Wallet(account_id)
 
 

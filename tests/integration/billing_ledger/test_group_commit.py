@@ -14,7 +14,7 @@ from services.billing.domain.ledger.items import Capture, Charge, Hold, Item, Re
 from services.billing.store.swift_postings import SwiftConnection
 from services.billing.use_cases import post_items
 from services.billing.use_cases.post_credit import post_grant
-from services.billing.use_cases.posting import exactly, lane
+from services.billing.use_cases.posting import exactly, lane, refusals
 from services.billing.use_cases.posting import poster as poster_module
 from services.billing.use_cases.posting.poster import Poster
 from services.billing.use_cases.verify_ledger import verify_ledger
@@ -142,6 +142,78 @@ async def test_what_waits_together_is_one_statement_and_the_tenth_is_refused_whe
     assert (await wallet_of(account_id)).balance == 0
 
 
+@pytest.fixture
+def never_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes the exact way fails."""
+    monkeypatch.setattr(exactly, "post_each", None)
+
+
+@pytest.mark.usefixtures("never_exactly")
+async def test_who_can_pay_for_nothing_is_refused_without_a_lock_and_beside_who_pays(
+    *, poster: Poster, statements: list[int], database: TestDatabase, fund: Fund
+) -> None:
+    await fund("acct_dry", 99)
+    await fund("acct_rich", 10_000)
+    no = Verdict.INSUFFICIENT_CREDITS
+    [first] = await poster.post([charge("acct_dry", 100)])
+    assert (first.verdict, first.available, first.balance) == (no, 99, 99) and statements == [1]
+    never_funded = await poster.post([charge("acct_none", 1), hold("acct_none", 1)])
+    assert [(result.verdict, result.balance) for result in never_funded] == [(no, 0)] * 2
+    holder = await asyncpg.connect(database.url_of("billing"))
+    async with holder.transaction():
+        await holder.execute("SELECT 1 FROM wallets WHERE account_id = 'acct_dry' FOR UPDATE")
+        items: list[Item] = [charge("acct_dry", 100), charge("acct_rich", 100), hold("acct_dry", 500, at_least=100)]
+        refused, paid, unheld = await poster.post(items)
+    await holder.close()
+    assert [result.verdict for result in (refused, paid, unheld)] == [no, P, no]
+    assert statements == [1, 1, 1], "the refused account is in no batch any more"
+
+
+async def test_who_was_refused_pays_when_there_is_enough_and_is_not_looked_at_any_more(
+    poster: Poster, statements: list[int], account_id: str, fund: Fund
+) -> None:
+    await fund(account_id, 1)
+    assert (await poster.post([charge(account_id, 1_000)]))[0].verdict is Verdict.INSUFFICIENT_CREDITS
+    await fund(account_id, 2_000)
+    first, last = [(await poster.post([charge(account_id, 1_000)]))[0] for _ in range(2)]
+    assert [(result.verdict, result.available) for result in (first, last)] == [(P, 1_001), (P, 1)]
+    assert statements == [1, 1], "only the first after a refusal goes the exact way"
+
+
+async def test_a_known_id_of_who_was_refused_keeps_its_verdict(poster: Poster, account_id: str, fund: Fund) -> None:
+    await fund(account_id, 1_000)
+    charged, held = charge(account_id, 500), hold(account_id, 500)
+    knowns: list[Item] = [charged, held]
+    await poster.post(knowns)
+    for _ in range(2):
+        assert (await poster.post([charge(account_id, 1)]))[0].verdict is Verdict.INSUFFICIENT_CREDITS
+        for known in knowns:
+            [again], [new] = await asyncio.gather(poster.post([known]), poster.post([charge(account_id, 1)]))
+            assert (again.verdict, new.verdict) == (P, Verdict.INSUFFICIENT_CREDITS)
+            assert (again.charged, again.held) == ((500, 0) if known is charged else (0, 500))
+
+
+@pytest.mark.usefixtures("never_exactly")
+async def test_a_frozen_account_is_told_so_at_once(
+    poster: Poster, billing_db: Database, account_id: str, fund: Fund
+) -> None:
+    await fund(account_id, 1_000)
+    pool = await billing_db.asyncpg_pool()
+    await pool.execute("UPDATE wallets SET open_disputes = 1 WHERE account_id = $1", account_id)
+    for _ in range(2):
+        [result] = await poster.post([charge(account_id, 1)])
+        assert (result.verdict, result.reason) == (Verdict.ACCOUNT_FROZEN, "dispute")
+
+
+async def test_only_so_many_refused_accounts_are_remembered(
+    poster: Poster, statements: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "MOST_REMEMBERED", 2)
+    for account_id in ("acct_a", "acct_b", "acct_c", "acct_c", "acct_a"):
+        assert (await poster.post([charge(account_id, 1)]))[0].verdict is Verdict.INSUFFICIENT_CREDITS
+    assert statements == [1, 1, 1, 1]
+
+
 async def test_both_ways_lock_several_accounts_in_one_order(
     *, poster: Poster, billing_db: Database, database: TestDatabase, fund: Fund, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,7 +248,7 @@ async def test_items_of_one_account_are_decided_in_order_of_arrival(
 ) -> None:
     await fund(account_id, 1_000)
     taken, held = charge(account_id, 1_000), hold(account_id, 1_000)
-    story = [
+    story: list[Item] = [
         taken,
         charge(account_id, 1),
         reverse(taken),

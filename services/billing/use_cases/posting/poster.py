@@ -1,9 +1,9 @@
 """Posts items for all requests of a process: group commit.
 
 What waits while transactions are under way makes the next one; alone, an item waits for nobody. A batch's plain
-accounts go in one statement; those whose wallets it did not move, and items of other kinds, go on the exact way, beside
-the next batches. An account is in one batch at a time, so its items are decided in order of arrival. Whoever does not
-hear what became of an item sends it again with the same id.
+accounts go in one statement. Those whose wallets it did not move are refused by a look at them, or else, with items of
+other kinds, go on the exact way; both beside the next batches. An account is in one batch at a time, so its items are
+decided in order of arrival. Whoever does not hear what became of an item sends it again with the same id.
 """
 
 import asyncio
@@ -17,7 +17,8 @@ from services.billing.store.ledger_connection import IdTaken, WalletsBusy
 from services.billing.use_cases.posting.asks import Ask, Groups, Request, unknown_outcome
 from services.billing.use_cases.posting.exactly import Exactly, fail
 from services.billing.use_cases.posting.lane import Lane
-from services.billing.use_cases.posting.swift import SwiftBatch, is_plain
+from services.billing.use_cases.posting.refusals import Refusals
+from services.billing.use_cases.posting.swift import SwiftBatch, is_plain, is_spending
 from services.billing.use_cases.posting.waiting import Waiting
 from shared.clock import Clock
 from shared.db import Database
@@ -40,6 +41,7 @@ class Poster:
         self._clock = clock
         self._waiting = Waiting()
         self._exactly = Exactly(database, clock, done=self._done)
+        self._refusals = Refusals(database, clock, done=self._done, pass_on=self._exactly.post)
         self._idle = [Lane(database) for _ in range(_LANES)]
         self._telling = Lane(database, durable=False)
         self._told_one_by_one = asyncio.Lock()
@@ -73,10 +75,15 @@ class Poster:
         """Take nothing more, answer what waits, and end the connections."""
         self._closed = True
         while self._tasks or self._waiting.size:
-            await asyncio.wait(self._tasks) if self._tasks else await self._exactly.finish()
-        await self._exactly.finish()
+            await asyncio.wait(self._tasks) if self._tasks else await self._finish_beside()
+        await self._finish_beside()
+        await self._refusals.close()
         for lane in (*self._idle, self._telling):
             await lane.close()
+
+    async def _finish_beside(self) -> None:
+        await self._refusals.finish()
+        await self._exactly.finish()
 
     def _put(self, ask: Ask) -> None:
         if ask.may_be_given_up and self._waiting.of(ask.item.account_id) >= MOST_WAITING_OF_ACCOUNT:
@@ -132,17 +139,24 @@ class Poster:
         return kept
 
     async def _commit(self, lane: Lane, groups: Groups) -> None:
+        """Post what may be posted in one statement. The rest of the batch is answered beside the next ones."""
         span = IdSpan(self._clock.real_now())
-        plain = {account_id: asks for account_id, asks in groups.items() if is_plain(asks, span)}
+        plain = {account_id for account_id, asks in groups.items() if is_plain(asks, span)}
+        spending = {account_id for account_id in plain if is_spending(groups[account_id])}
+        poor = {account_id: groups[account_id] for account_id in spending if account_id in self._refusals}
+        self._refusals.judge(poor)
+        groups = {account_id: asks for account_id, asks in groups.items() if account_id not in poor}
+        swift = {account_id: asks for account_id, asks in groups.items() if account_id in plain}
         try:
-            if plain:
-                await self._post_swiftly(lane, SwiftBatch(plain))
+            if swift:
+                await self._post_swiftly(lane, SwiftBatch(swift))
         except Exception as error:  # noqa: BLE001 - each asker is told, and the lane goes on with a new connection
             lane.drop()
-            fail((ask for asks in plain.values() for ask in asks), error)
+            fail((ask for asks in swift.values() for ask in asks), error)
         left = _unanswered(groups)
         self._done([account_id for account_id in groups if account_id not in left])
-        self._exactly.post(left)
+        self._refusals.judge({account_id: asks for account_id, asks in left.items() if account_id in spending})
+        self._exactly.post({account_id: asks for account_id, asks in left.items() if account_id not in spending})
 
     async def _post_swiftly(self, lane: Lane, batch: SwiftBatch) -> None:
         """Post and answer what can be in one statement. What a unique key or a lock undoes is answered by nobody."""

@@ -23,6 +23,11 @@ def is_plain(asks: Sequence[Ask], span: IdSpan) -> bool:
     return len(kinds) == 1 and all(_is_plain(ask.item, span) for ask in asks)
 
 
+def is_spending(asks: Sequence[Ask]) -> bool:
+    """Whether an account's plain items are charges and holds."""
+    return not isinstance(asks[0].item, Progress)
+
+
 def _is_plain(item: Item, span: IdSpan) -> bool:
     if isinstance(item, Charge):
         return span.takes(item.id) and span.takes(item.call.request_id)

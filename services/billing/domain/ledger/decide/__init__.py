@@ -8,7 +8,7 @@ charges   charges and what gives them back
 holds     holds, what their calls have cost so far, and how they end
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ from services.billing.domain.ledger.items import (
     ids_of,
 )
 from services.billing.domain.ledger.transfer import IdSpan
+from services.billing.domain.ledger.wallet import Wallet
 
 _JUDGES: Mapping[type[Any], Callable[[Desk, Any], Result]] = {
     Charge: charge,
@@ -45,6 +46,12 @@ def decide(book: Book, items: Iterable[Item], *, now: datetime) -> Decision:
     desk, span = Desk(book), IdSpan(now)
     results = [_judge(desk, item, span) for item in items]
     return desk.decision(results)
+
+
+def refused_in_all(wallet: Wallet, items: Iterable[Item], *, now: datetime) -> Sequence[Result] | None:
+    """The verdicts on charges and holds of one account whose ids nobody knows, where each is a refusal; else None."""
+    results = decide(Book({wallet.account_id: wallet}), items, now=now).results
+    return None if any(result.verdict is Verdict.POSTED for result in results) else results
 
 
 def _judge(desk: Desk, item: Item, span: IdSpan) -> Result:
