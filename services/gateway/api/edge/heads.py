@@ -24,12 +24,9 @@ def status_line(status: int) -> bytes:
 
 def header_lines(headers: Sequence[Header]) -> bytes:
     """The lines of an answer's own headers (names in lower case). AssertionError for one that would be two lines."""
-    lines = [b": ".join(header) for header in headers if header[0] not in _OURS]
-    if not lines:
-        return b""
-    lines.append(b"")
-    block = b"\r\n".join(lines)
-    assert len(block.splitlines()) == len(lines) - 1 and b"\0" not in block, "a header is one line"
+    lines = [b"%b: %b\r\n" % header for header in headers if header[0] not in _OURS]
+    block = b"".join(lines)
+    assert block.count(b"\n") == block.count(b"\r") == len(lines) and b"\0" not in block, "a header is one line"
     return block
 
 
