@@ -113,8 +113,7 @@ class Platform:
 
     def send_postings_to(self, url: str) -> None:
         """Where the gateway's postings go from now on."""
-        for ledger in (self.gateway.paid._ledger, self.gateway.paid._refused_ledger):
-            ledger._door._origin = origin_of(url)
+        self.gateway.paid._ledger._door._origin = origin_of(url)
 
     async def client(self, key: str) -> httpx.AsyncClient:
         headers = {"authorization": f"Bearer {key}"}
