@@ -46,9 +46,10 @@ class BillingOverloaded(Exception):
 
 
 class _Waiting:
-    """An item and who waits for its verdict; times are the loop's."""
+    """An item and who waits for its verdict; times are the loop's. `is_repeat`: what became of an earlier sending is
+    not known."""
 
-    __slots__ = ("arrived_at", "item", "until", "verdict", "was_sent")
+    __slots__ = ("arrived_at", "is_repeat", "item", "until", "verdict", "was_sent")
 
     def __init__(
         self, item: contract.Item, verdict: asyncio.Future[contract.Result], arrived_at: float, until: float
@@ -58,6 +59,7 @@ class _Waiting:
         self.arrived_at = arrived_at
         self.until = until
         self.was_sent = False
+        self.is_repeat = False
 
 
 class _Batch:
@@ -236,6 +238,7 @@ class BillingLedger:
     def _put_back(self, batch: Sequence[_Waiting]) -> None:
         for waiting in reversed(batch):
             if not waiting.verdict.done():
+                waiting.is_repeat = waiting.was_sent
                 self._queue.put_back(waiting.item["account_id"], waiting, arrived_at=waiting.arrived_at)
 
     async def _asked(self, batch: Sequence[_Waiting]) -> list[contract.Result] | None:
@@ -265,8 +268,13 @@ def _mark(batch: Sequence[_Waiting], were_sent: Sequence[bool]) -> None:
 
 
 def _deliver(batch: Sequence[_Waiting], results: Sequence[contract.Result]) -> None:
+    """`busy` says that this sending did nothing: an earlier one may stand yet, and is its asker's to undo."""
     for waiting, result in zip(batch, results, strict=True):
-        if not waiting.verdict.done():
+        if waiting.verdict.done():
+            continue
+        if waiting.is_repeat and result["verdict"] == "busy":
+            waiting.verdict.set_exception(BillingUnavailable(may_have_been_posted=True))
+        else:
             waiting.verdict.set_result(result)
 
 

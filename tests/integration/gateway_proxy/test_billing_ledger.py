@@ -119,6 +119,20 @@ async def test_an_unknown_outcome_is_asked_again_with_the_same_id(fault: str) ->
     assert billing.batches == [["7"], ["7"]]
 
 
+@pytest.mark.parametrize("fails", [0, 1])
+async def test_what_is_busy_only_when_it_is_sent_again_may_stand(fails: int) -> None:
+    busy = b'{"results": [{"verdict": "busy", "charged": 0, "held": 0, "available": 0, "balance": 0}]}'
+    billing = Billing(fails=fails, answer=busy)
+    billing.open.set()
+    async with ledger_of(billing) as ledger:
+        if not fails:
+            assert (await ledger.post(hold(1)))["verdict"] == "busy"
+            return
+        with pytest.raises(BillingUnavailable) as raised:
+            await ledger.post(hold(1))
+        assert raised.value.may_have_been_posted
+
+
 async def test_past_the_deadline_an_item_that_was_sent_may_stand() -> None:
     billing = Billing()
     async with ledger_of(billing, deadline_ms=150) as ledger:
