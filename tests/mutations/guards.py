@@ -103,9 +103,9 @@ _LEDGER_GUARDS = (
     ),
     Guard(
         "wallets are locked in one order",
-        "services/billing/store/swift_postings.py",
-        " ORDER BY account_id FOR NO KEY UPDATE",
-        " FOR NO KEY UPDATE",
+        "services/billing/use_cases/posting/swift.py",
+        "in sorted(groups.items()):",
+        "in groups.items():",
         (f"{_GROUP_COMMIT}::test_both_ways_lock_several_accounts_in_one_order",),
     ),
     Guard(

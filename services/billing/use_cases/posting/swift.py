@@ -37,7 +37,8 @@ def _is_plain(item: Item, span: IdSpan) -> bool:
 
 
 class SwiftBatch:
-    """Rows for the statement. `place` of a wallet counts from 1; `through` and `number` of a charge are the sum and
+    """Rows for the statement, in the order of the accounts' ids, in which every batch locks its wallets. `place` of a
+    wallet counts from 1; `through` and `number` of a charge are the sum and
     the count of its account's charges up to it."""
 
     __slots__ = ("_progress", "charges", "groups", "holds", "telling", "wallets")
@@ -49,7 +50,7 @@ class SwiftBatch:
         self.charges: list[tuple[Any, ...]] = []
         self.holds: list[tuple[Any, ...]] = []
         self._progress: list[tuple[Any, ...]] = []
-        for account_id, asks in groups.items():
+        for account_id, asks in sorted(groups.items()):
             self._add(account_id, asks)
 
     @property
