@@ -76,9 +76,9 @@ class Line:
     ) -> Reply:
         """Raises Lost; Left where the answer takes longer than `leave_after`. An endless wait is a TimeoutError."""
         incoming = _Incoming()
+        request = _request(method, path, self._host, headers, body)
         try:
-            async with asyncio.timeout(leave_after or NOBODY_WAITS_LONGER):
-                await self._exchange(_request(method, path, self._host, headers, body), incoming)
+            await self._exchange(request, incoming, seconds=leave_after or NOBODY_WAITS_LONGER)
         except TimeoutError:
             if leave_after is None:
                 raise
@@ -90,16 +90,30 @@ class Line:
                 self.close()
         return incoming.reply
 
-    async def _exchange(self, request: bytes, incoming: "_Incoming") -> None:
+    async def _exchange(self, request: bytes, incoming: "_Incoming", *, seconds: float) -> None:
+        """A busy machine wakes the caller late: he takes what has come by then, and only then hangs up."""
+        try:
+            async with asyncio.timeout(seconds):
+                (await self._writer()).write(request)
+                await self._take(incoming)
+        except TimeoutError:
+            async with asyncio.timeout(0):
+                await self._take(incoming)
+
+    async def _writer(self) -> asyncio.StreamWriter:
         if self._streams is None:
             try:
                 self._streams = await asyncio.open_connection(self._host, self._port)
             except OSError as error:
                 raise Unreached(repr(error), status=0, request_id=None, received=0) from error
-        reader, writer = self._streams
-        writer.write(request)
+        return self._streams[1]
+
+    async def _take(self, incoming: "_Incoming") -> None:
+        """Raises TimeoutError where there is no connection yet: nothing can have come."""
+        if self._streams is None:
+            raise TimeoutError
         while not incoming.is_complete:
-            piece = await reader.read(_READ)
+            piece = await self._streams[0].read(_READ)
             if not piece:
                 raise incoming.lost("cut")
             incoming.feed(piece)
