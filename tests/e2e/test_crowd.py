@@ -62,9 +62,7 @@ def test_crowd_whose_service_is_killed_pays_for_each_answer_once(
             running.wait_until_replaced(victim, gone, seconds=30)
         crowd.wait_for_more_paid(callers, seconds=60)
     running.wait_until_well(seconds=30)
-    known = {"disconnected", "unknown"} | ({"delivered"} if victim == "gateway" and kills > MANY else set())
-    found = settled(crowd, running, operator, unanswered=known)
-    assert found.outcomes["delivered"] <= kills // MANY, "a caller may hang up while his answer is on the way; few do"
+    found = settled(crowd, running, operator, unanswered={"disconnected", "unknown"})
     assert {status for status, _ in crowd.statuses} <= WAR, crowd.statuses
     if victim == "gateway":
         assert found.lost > 0, "calls were under way when it was killed"

@@ -16,7 +16,7 @@ from services.gateway.store.accounts import IDENTITY_COLUMNS, identity_of
 from services.gateway.store.record_cache import kept_once
 from shared.db import Database
 
-LOAD_SECONDS = 5.0
+LOAD_SECONDS = 2.5
 _COLUMNS = (
     "id, account_id, name, prefix, last4, scopes, allowed_ips, own_per_minute, own_per_day, most_per_minute,"
     " most_per_day, created_at, expires_at, revoked_at, banned_until, rotated_from"
@@ -58,10 +58,11 @@ def _key(row: Row[Any]) -> ApiKey:
 
 async def load(database: Database, key_hashes: Sequence[bytes]) -> dict[bytes, KeyRecord]:
     """Those of the keys that are not revoked, with their accounts, in one round trip by the index on key_hash. A flood
-    of bad keys asks all the time, hence the raw pool. TimeoutError past `LOAD_SECONDS`."""
+    of bad keys asks all the time, hence the raw pool. TimeoutError past `LOAD_SECONDS`, and as long again for the
+    connection to be given back: without a bound of its own that waits for PostgreSQL to hear of it."""
     pool = await database.asyncpg_pool()
-    async with asyncio.timeout(LOAD_SECONDS):
-        found = await pool.fetch(_LOAD, key_hashes)
+    async with asyncio.timeout(LOAD_SECONDS), pool.acquire(timeout=LOAD_SECONDS) as connection:
+        found = await connection.fetch(_LOAD, key_hashes)
     return {row["key_hash"]: _record(SimpleNamespace(**row)) for row in found}
 
 

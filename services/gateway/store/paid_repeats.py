@@ -136,11 +136,12 @@ class PaidRepeats:
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
-        """Raises RepeatsUnavailable past the deadline, or where PostgreSQL is at fault."""
+        """Raises RepeatsUnavailable past the deadline, or where PostgreSQL is at fault. Giving back a connection whose
+        statement was broken off waits for PostgreSQL to hear of it, as long as acquiring may last."""
         try:
             async with asyncio.timeout(_DEADLINE_SECONDS):
                 pool = await self._database.asyncpg_pool()
-                async with pool.acquire() as connection:
+                async with pool.acquire(timeout=_DEADLINE_SECONDS) as connection:
                     yield connection
         except Exception as error:
             if is_unavailable(error):

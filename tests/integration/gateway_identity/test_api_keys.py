@@ -1,5 +1,7 @@
 import asyncio
+import os
 import re
+import signal
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,7 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from services.gateway.domain.api_key import key_hash, make_key, may_exist, presented
-from services.gateway.store import changes
+from services.gateway.store import changes, keys
+from tests.conftest import Servers
 from tests.integration.gateway_identity.conftest import Billing, Customer, World, code_of
 from tests.support.http import eventually
 
@@ -350,6 +353,24 @@ async def test_wrong_check_causes_no_look_up(world: World, rich: Customer, monke
     unknown = make_key(b"\x01" * 32)
     assert await world.gateway.keys.find(presented(unknown.text)) is None
     assert looked_up == [unknown.hash]
+
+
+async def test_a_look_up_ends_where_postgresql_does_not_even_hear_that_it_is_broken_off(
+    world: World, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "LOAD_SECONDS", 0.3)
+    assert await keys.load(world.gateway.database, [b"unknown"]) == {}
+    pid = servers.postgres.pid
+    assert pid is not None
+    async with world.gateway.database.transaction() as connection:
+        await connection.execute(text("LOCK TABLE api_keys"))
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            loading = asyncio.create_task(keys.load(world.gateway.database, [b"unknown"]))
+            ended, _ = await asyncio.wait((loading,), timeout=2)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    assert ended and isinstance(loading.exception(), TimeoutError)
 
 
 async def test_imported_key_of_any_shape_is_found(world: World, rich: Customer) -> None:

@@ -183,7 +183,7 @@ class Pool:
 
     def free(self, lane: _Lane, connection: Connection) -> None:
         """A connection may be used again: by who waits for its origin, or later."""
-        turn = _next(lane)
+        turn = _next(lane) if lane.waiting else None
         if turn is not None:
             turn.set_result(connection)
         elif self._waiting and self._size >= self._most:
