@@ -20,6 +20,7 @@ MOST_HEADERS = 200
 _PLAIN_PATH = b"/!$&'()*+,;=:@-._~ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _HIDDEN = (b"%2f", b"%5c", b"%00")
 _ONCE = frozenset({b"host", b"content-length", b"content-type", b"transfer-encoding", b"content-encoding", b"expect"})
+_NOT_SERVED = frozenset({"TRACE", "CONNECT"})
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 _SPACE, _DELETE, _BACKSLASH, _PERCENT = 0x20, 0x7F, 0x5C, 0x25
 
@@ -55,7 +56,7 @@ def is_plain(
     return (
         len(known) == len(headers) <= MOST_HEADERS
         and (coding is None or (coding == b"chunked" and http_version == "1.1" and b"content-length" not in known))
-        and method != "TRACE"
+        and method not in _NOT_SERVED
         and len(raw_path) <= LONGEST_PATH
         and len(query) <= LONGEST_QUERY
         and raw_path.startswith(b"/")
@@ -111,10 +112,10 @@ def judge_headers(headers: Headers) -> None:
 
 
 def judge_exchange(method: str, http_version: str, headers: Headers) -> None:
-    """`method_not_allowed` for TRACE, whose answer would show what a route sends upstream; `ambiguous_headers` for a
-    chunked body in HTTP/1.0, which knows none."""
-    if method == "TRACE":
-        raise DomainError("method_not_allowed", "TRACE is not served.")
+    """`method_not_allowed` for TRACE, whose answer would show what a route sends upstream, and CONNECT, after whose
+    answer a connection speaks another protocol; `ambiguous_headers` for a chunked body in HTTP/1.0, which has none."""
+    if method in _NOT_SERVED:
+        raise DomainError("method_not_allowed", f"{method} is not served.")
     if http_version == "1.0" and any(name == b"transfer-encoding" for name, _ in headers):
         raise _ambiguous_headers("HTTP/1.0 knows no chunked bodies.")
 

@@ -248,6 +248,7 @@ async def test_a_caller_who_leaves_in_the_middle_of_a_body_has_left(make_house: 
         ("GET /proxy/a HTTP/1.1", (), "ambiguous_headers"),
         ("GET http://evil.example/proxy/a HTTP/1.1", ("Host: localhost",), "misdirected_request"),
         ("TRACE /proxy/a HTTP/1.1", ("Host: localhost",), "method_not_allowed"),
+        ("CONNECT /proxy/a HTTP/1.1", ("Host: localhost",), "method_not_allowed"),
         ("POST /proxy/a HTTP/1.0", ("Host: localhost", "Transfer-Encoding: chunked"), "ambiguous_headers"),
         (f"GET /proxy/{'a' * 9_000} HTTP/1.1", ("Host: localhost",), "uri_too_long"),
         ("GET /proxy/a HTTP/1.1", ("Host: localhost", *(f"X-{n}: y" for n in range(300))), "headers_too_large"),
@@ -296,6 +297,22 @@ async def test_an_upgrade_is_not_taken_up(house: House, path: str) -> None:
     wire = await house.one(head(f"GET {path} HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket"), b"\x81\x01a")
     assert (await wire.answer())[1]["connection"] == "close"
     assert await wire.is_over()
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 3", "Transfer-Encoding: chunked"])
+async def test_a_body_that_an_upgrade_would_swallow_is_not_paid_for(house: House, framing: str) -> None:
+    wishing = head("POST /proxy/a HTTP/1.1", "Connection: Upgrade", "Upgrade: h2c", framing)
+    for before in ("", head("POST /proxy/a HTTP/1.1", "Content-Length: 0")):
+        house.stub.seen.clear()
+        wire = await house.one(before + wishing, b"3\r\nabc\r\n0\r\n\r\n" if "chunked" in framing else b"abc")
+        if before:
+            assert (await wire.answer())[0] == 200
+        answer = await wire.answer()
+        assert (answer[0], code(answer), answer[1]["connection"]) == (400, "ambiguous_headers", "close")
+        assert await wire.is_over()
+        assert len(house.stub.seen) == bool(before)
+    wire = await house.one(head("POST /proxy/a HTTP/1.1", "Connection: Upgrade", "Upgrade: h2c", "Content-Length: 0"))
+    assert (await wire.answer())[0] == 200
 
 
 async def test_a_head_ends_in_time_and_in_bytes(make_house: MakeHouse, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,11 +63,15 @@ def test_a_body_is_chunked_and_nothing_else(coding: bytes) -> None:
         judge_headers([(b"transfer-encoding", coding)])
 
 
-def test_http_1_0_has_no_chunks_and_trace_is_not_served() -> None:
+def test_http_1_0_has_no_chunks_and_neither_trace_nor_connect_is_served() -> None:
     chunked = [(b"transfer-encoding", b"chunked")]
     judge_exchange("POST", "1.1", chunked)
     judge_exchange("GET", "1.0", [])
-    for method, version, code in (("POST", "1.0", "ambiguous_headers"), ("TRACE", "1.1", "method_not_allowed")):
+    for method, version, code in (
+        ("POST", "1.0", "ambiguous_headers"),
+        ("TRACE", "1.1", "method_not_allowed"),
+        ("CONNECT", "1.1", "method_not_allowed"),
+    ):
         with pytest.raises(DomainError) as refusal:
             judge_exchange(method, version, chunked)
         assert refusal.value.code == code
@@ -109,7 +113,7 @@ _HEADERS = st.lists(st.tuples(_NAMES, _VALUES), max_size=6) | st.just([(b"n%d" %
 
 
 @given(
-    method=st.sampled_from(["GET", "POST", "TRACE"]),
+    method=st.sampled_from(["GET", "POST", "TRACE", "CONNECT"]),
     version=st.sampled_from(["1.0", "1.1"]),
     path=_PATHS,
     query=st.sampled_from([b"", b"a=b", b"q" * 16_385]),

@@ -152,9 +152,12 @@ class EdgeProtocol(ProblemProtocol):
     def _take_paid(self, head: RequestHead) -> None:
         parser = self.parser
         exchange = Exchange(self, head)
-        exchange.keep_alive = head.version != "1.0" and parser.should_keep_alive() and not parser.should_upgrade()
+        upgrades = parser.should_upgrade()
+        exchange.keep_alive = head.version != "1.0" and parser.should_keep_alive() and not upgrades
         if head.length_at >= 0:
             exchange.length = int(self.headers[head.length_at][1])
+        if upgrades and head.caller.has_body and exchange.length != 0:
+            exchange.refusal = _unreadable_body()
         if b"expect" in head.known:
             exchange.expects_100 = head.version != "1.0" and head.known[b"expect"].lower() == b"100-continue"
         previous, self.cycle = self.cycle, cast(Any, exchange)
@@ -187,7 +190,8 @@ class EdgeProtocol(ProblemProtocol):
         if not isinstance(cycle, Exchange):
             HttpToolsProtocol.on_message_complete(self)
             return
-        cycle.end_body()
+        if cycle.refusal is None:
+            cycle.end_body()
         if cycle is self._pending or cycle is self._gathering:
             self._pending = None
             self._end_gathering()
@@ -351,6 +355,13 @@ class EdgeProtocol(ProblemProtocol):
 
     def date_line(self) -> bytes:
         return self.edge.date_line(self.server_state.default_headers)
+
+
+def _unreadable_body() -> DomainError:
+    """The parser takes what follows a wish for another protocol for that protocol's bytes, a body too."""
+    return DomainError(
+        "ambiguous_headers", "A request with a body can't ask for an upgrade.", headers={"Connection": "close"}
+    )
 
 
 def _malformed() -> DomainError:
