@@ -122,8 +122,9 @@ _LOCK_NOT_AVAILABLE = "55P03"
 
 def is_unavailable(error: BaseException) -> bool:
     """Whether the database, and not the request, is at fault: gone, full, restarting, out of time or of connections
-    (SQLSTATE classes 08, 40, 53 and 57, and a lock not had in time). The request may be sent again."""
-    if isinstance(error, OSError | TimeoutError | PoolTimeout | asyncpg.InterfaceError):
+    (SQLSTATE classes 08, 40, 53 and 57, and a lock not had in time). The request may be sent again. asyncpg
+    takes it for a fault of its own where a server took leave of an idle connection and its end is not seen yet."""
+    if isinstance(error, OSError | TimeoutError | PoolTimeout | asyncpg.InterfaceError | asyncpg.InternalClientError):
         return True
     cause = error.orig if isinstance(error, DBAPIError) else error
     state = getattr(cause, "sqlstate", None)
