@@ -27,8 +27,8 @@ Verdict = Literal[
 ]
 """`id_refused`: the id's time is over 35 days old or 2 h ahead. `id_conflict`: the id was used with other content.
 `reversed`: the charge was reversed before it arrived. `hold_lapsed`: expired or released. `not_found`: no such hold.
-`busy`, of a charge or hold only: it was not begun in time (the wallet's lock, the request's deadline) and nothing was
-done."""
+`busy`, of a charge or hold only: it was not begun in time (the wallet's lock, the request's deadline) and this sending
+did nothing; one before it, whose verdict was not heard, may stand."""
 
 
 class Units(TypedDict):
