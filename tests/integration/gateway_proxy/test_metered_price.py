@@ -3,13 +3,16 @@
 import asyncio
 import gzip
 import json
+import socket
 from typing import Any
 
 import httpx
 import pytest
 
 from services.gateway.use_cases.admin_routes import PriceParts
+from services.gateway.use_cases.paid_call.kept_back import UNCOUNTED_BYTES
 from shared.contracts.ledger import PATH
+from shared.db import Database
 from shared.ids import decode
 from tests.integration.gateway_proxy.conftest import CREDIT, NOWHERE, Customer, MakePlatform, Platform, code_of
 from tests.integration.gateway_proxy.upstream import answer_of, event
@@ -253,6 +256,67 @@ async def test_where_a_process_keeps_too_much_back_long_answers_flow(make_platfo
     assert "x-credits-charged" not in (await answered(200_000)).headers
     assert (await answered(60_000)).headers["x-credits-charged"] == "0.04"
     await platform.settled(customer.account_id, FULL - 5 * 40)
+
+
+@pytest.mark.parametrize("outcome", ["delivered", "disconnected"])
+async def test_a_long_answer_is_kept_until_its_caller_has_it(
+    make_platform: MakePlatform, billing_db: Database, outcome: str
+) -> None:
+    platform = await make_platform(metered_kept_bytes=10_000_000)
+    await platform.route("demo", price=BY_TOKEN)
+    customer = await platform.customer()
+    body = b'{"data":"' + b"x" * 8_000_000 + b'","usage":{"prompt_tokens":40,"total_tokens":40}}'
+    platform.upstream.answers["/embeddings"] = answer_of(body)
+    kept, pool = platform.gateway.paid._desk.kept_back, await billing_db.asyncpg_pool()
+
+    async def ended_as(said: str) -> bool:
+        found = await pool.fetchval("SELECT outcome FROM usage_records WHERE account_id = $1", customer.account_id)
+        return bool(found == said)
+
+    reader, writer = await asking_slowly(customer, "/proxy/demo/embeddings")
+    assert b"x-credits-charged: 0.04" in await reader.readuntil(b"\r\n\r\n")
+    await asyncio.sleep(0.3)
+    assert kept.left_bytes < 10_000_000 - len(body) + UNCOUNTED_BYTES + 1
+    assert await ended_as("unknown")
+    if outcome == "delivered":
+        assert await reader.readexactly(len(body)) == body
+    writer.transport.abort()
+    await eventually(lambda: ended_as(outcome), within_seconds=10)
+    assert kept.left_bytes == 10_000_000
+    await platform.settled(customer.account_id, FULL - 40)
+
+
+async def test_what_was_kept_of_an_answer_that_flows_is_counted_until_its_caller_has_it(
+    make_platform: MakePlatform,
+) -> None:
+    platform = await make_platform(metered_kept_bytes=5_000_000)
+    await platform.route("demo", price=BY_TOKEN)
+    customer = await platform.customer()
+    body = b'{"data":"' + b"x" * 8_000_000 + b'","usage":{"prompt_tokens":40,"total_tokens":40}}'
+    platform.upstream.answers["/embeddings"] = answer_of(body)
+    kept = platform.gateway.paid._desk.kept_back
+    reader, writer = await asking_slowly(customer, "/proxy/demo/embeddings")
+    assert b"x-credits-charged" not in await reader.readuntil(b"\r\n\r\n")
+    await asyncio.sleep(0.3)
+    assert kept.left_bytes < 1_000_000
+    assert await reader.readexactly(len(body)) == body
+    assert kept.left_bytes == 5_000_000
+    writer.transport.abort()
+    await platform.settled(customer.account_id, FULL - 40)
+
+
+async def asking_slowly(customer: Customer, path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A caller's own connection that takes little at a time, with a request on it."""
+    url = customer.http.base_url
+    receiving = socket.socket()
+    receiving.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    receiving.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(receiving, (url.host, url.port))
+    reader, writer = await asyncio.open_connection(sock=receiving, limit=4_096)
+    content = json.dumps(asking())
+    own = f"X-API-Key: {customer.key}\r\nContent-Length: {len(content)}"
+    writer.write(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{own}\r\n\r\n{content}".encode())
+    return reader, writer
 
 
 async def test_without_a_capture_no_answer_ends_well(make_platform: MakePlatform) -> None:

@@ -14,6 +14,17 @@ def test_calls_share_what_may_be_kept_and_give_it_back() -> None:
     assert kept.left_bytes == 1_000
 
 
+def test_what_is_handed_on_is_counted_until_that_share_ends() -> None:
+    kept = KeptBack(1_000)
+    with kept.share() as share:
+        assert share.may_be(UNCOUNTED_BYTES + 700)
+        later = share.handed_on()
+    assert kept.left_bytes == 300
+    with later:
+        pass
+    assert kept.left_bytes == 1_000
+
+
 def test_a_short_answer_is_always_kept() -> None:
     kept = KeptBack(0)
     with kept.share() as share:

@@ -1,4 +1,5 @@
-"""Memory for answers that are kept back until their usage is known: so much for all calls of a process together.
+"""Memory for answers that are kept back until their usage is known, and then until their callers have taken them: so
+much for all calls of a process together.
 
 Every call may keep 64 KiB uncounted, so that however much others keep, the answers of most are read whole.
 """
@@ -36,6 +37,12 @@ class Share:
         self._counted += more
         self._of.left_bytes -= more
         return True
+
+    def handed_on(self) -> "Share":
+        """What is kept beyond this share's end, as a share of its own."""
+        share = Share(self._of)
+        share._counted, self._counted = self._counted, 0
+        return share
 
     def __enter__(self) -> Self:
         return self

@@ -5,7 +5,7 @@ Events flow as they come, and the format's last words wait for the capture. What
 piece waits.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 
 from services.gateway.clients.upstream import UpstreamFailed
 from services.gateway.domain.forwarding import every, first, is_bodiless, without
@@ -17,7 +17,7 @@ from services.gateway.domain.metering.usage import Fault, Usage, units_of
 from services.gateway.use_cases.paid_call.bodies import begun, head_of
 from services.gateway.use_cases.paid_call.conversation import Conversation, upstream_refusal
 from services.gateway.use_cases.paid_call.desk import Call, credits_headers
-from services.gateway.use_cases.paid_call.kept_back import KeptBack
+from services.gateway.use_cases.paid_call.kept_back import UNCOUNTED_BYTES, KeptBack, Share
 from services.gateway.use_cases.paid_call.request import AnswerCut, CallerLeft, PaidAnswer
 from services.gateway.use_cases.paid_call.tab import CannotCapture, Tab
 from shared.contracts.ledger import Outcome
@@ -26,6 +26,7 @@ MOST_KEPT_BACK = 8 * 1024 * 1024
 MOST_DECODED = 32 * 1024 * 1024
 _MOST_LAST_WORDS = 256 * 1024
 _TAIL = 64 * 1024
+_PIECE = 256 * 1024
 
 Tokens = tuple[int | None, Fault | None]
 """What was reported, None where nothing sensible was, and why it is to be flagged, if it is."""
@@ -57,7 +58,8 @@ class MeteredAnswer:
             return await self._kept_back()
         if self._reads_tokens and (self._encoding == b"identity" or is_decodable(self._encoding)):
             return await self._events_answer()
-        return await self._flowing_answer(b"")
+        with self._all_kept_back.share() as nothing:
+            return await self._flowing_answer(b"", nothing)
 
     @property
     def _reads_tokens(self) -> bool:
@@ -87,24 +89,33 @@ class MeteredAnswer:
                     pieces.append(piece)
                     size += len(piece)
                     if size > MOST_KEPT_BACK or not share.may_be(size):
-                        return await self._flowing_answer(_joined(pieces))
+                        return await self._flowing_answer(_joined(pieces), share)
             except UpstreamFailed as error:
                 raise await self._failed_unanswered(error, received=size) from error
-            return await self._paid_whole(_joined(pieces))
+            return await self._paid_whole(_joined(pieces), share)
 
-    async def _paid_whole(self, body: bytes) -> PaidAnswer:
+    async def _paid_whole(self, body: bytes, share: Share) -> PaidAnswer:
         """Nothing is awaited between the capture and the answer: who broke off in between would have paid for none."""
         usage = self._usage(self._tokens_of_whole(body))
+        is_long = len(body) > UNCOUNTED_BYTES
         await self._conversation.close()
         try:
-            result = await self._tab.capture(usage, self._outcome())
+            result = await self._tab.capture(usage, None if is_long else self._outcome())
         except CannotCapture as error:
             raise self._tab.refuse_unanswered() from error
         headers = head_of(self._status, self._headers)
         if self._call.request.head.method != "HEAD":
             headers = _with_length(self._status, headers, len(body))
         headers += credits_headers(result["charged"], result["available"])
-        return PaidAnswer(self._status, headers, body)
+        return PaidAnswer(self._status, headers, await begun(self._taken(body, share.handed_on())) if is_long else body)
+
+    async def _taken(self, body: bytes, share: Share) -> AsyncGenerator[bytes]:
+        """A long answer as fast as its caller takes it: kept until then, and delivered no sooner."""
+        with share:
+            yield b""
+            for piece in _in_pieces(body):
+                yield piece
+            self._tab.ended(self._outcome())
 
     def _tokens_of_whole(self, body: bytes) -> Tokens:
         if not self._reads_tokens:
@@ -130,16 +141,22 @@ class MeteredAnswer:
 
     # Flowing, the last piece waiting
 
-    async def _flowing_answer(self, beginning: bytes) -> PaidAnswer:
+    async def _flowing_answer(self, beginning: bytes, share: Share) -> PaidAnswer:
         headers = head_of(self._status, self._headers)
-        return PaidAnswer(self._status, headers, await begun(self._flow(beginning)))
+        return PaidAnswer(self._status, headers, await begun(self._flow(beginning, share.handed_on())))
 
-    async def _flow(self, beginning: bytes) -> AsyncGenerator[bytes]:
-        waiting, tail = beginning, beginning[-_TAIL:]
+    async def _flow(self, beginning: bytes, share: Share) -> AsyncGenerator[bytes]:
+        waiting, tail = b"", beginning[-_TAIL:]
         self._received = len(beginning)
         self._tab.flows(lambda: self._received // BYTES_PER_TOKEN, units=self._usage(_NOTHING).units)
         try:
             yield b""
+            with share:
+                for early in _in_pieces(beginning):
+                    if waiting:
+                        yield waiting
+                    waiting = early
+                beginning = b""
             while (piece := await self._conversation.next_piece()) is not None:
                 if waiting:
                     yield waiting
@@ -228,6 +245,11 @@ def _joined(pieces: list[bytes]) -> bytes:
     whole = b"".join(pieces)
     pieces.clear()
     return whole
+
+
+def _in_pieces(body: bytes) -> Iterator[bytes]:
+    """What is written at once, before its caller is waited for."""
+    return (body[at : at + _PIECE] for at in range(0, len(body), _PIECE))
 
 
 def _with_length(status: int, headers: list[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:

@@ -78,8 +78,9 @@ class Tab:
             reach("after_progress")
         self._seen_tokens, self._told = tokens, max(cost, self._told)
 
-    async def capture(self, usage: Usage, outcome: contract.Outcome) -> contract.Result:
-        """Charge what was used, durably, and free the rest; how it ended is told behind it. Raises CannotCapture."""
+    async def capture(self, usage: Usage, outcome: contract.Outcome | None) -> contract.Result:
+        """Charge what was used, durably, and free the rest; how it ended is told behind it, where that is known by now.
+        Raises CannotCapture."""
         cost = self._call.route.price.cost(usage)
         if usage.fault is not None:
             METERING_FAULTS.labels(self._call.route.name, usage.fault).inc()
@@ -97,8 +98,13 @@ class Tab:
             raise CannotCapture(result["verdict"])
         self._is_closed = True
         WRITTEN_OFF.inc(max(0, cost - result["charged"]))
-        tell_outcome(self._desk, self._call, outcome)
+        if outcome is not None:
+            self.ended(outcome)
         return result
+
+    def ended(self, outcome: contract.Outcome) -> None:
+        """How the answer that was captured for ended."""
+        tell_outcome(self._desk, self._call, outcome)
 
     async def capture_estimate(self, *, streamed_tokens: int) -> None:
         """The caller left before the usage came: charge a flagged estimate of what was streamed."""
