@@ -6,6 +6,7 @@ Light enough for hundreds of callers in one test process. A caller may hang up, 
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ import httptools
 
 NOBODY_WAITS_LONGER = 60.0
 _READ = 64 * 1024
+_CROSSES_WITHIN = 5.0
 
 
 class Lost(Exception):
@@ -76,13 +78,14 @@ class Line:
     ) -> Reply:
         """Raises Lost; Left where the answer takes longer than `leave_after`. An endless wait is a TimeoutError."""
         incoming = _Incoming()
-        request = _request(method, path, self._host, headers, body)
         try:
-            await self._exchange(request, incoming, seconds=leave_after or NOBODY_WAITS_LONGER)
+            async with asyncio.timeout(leave_after or NOBODY_WAITS_LONGER):
+                await self._exchange(_request(method, path, self._host, headers, body), incoming)
         except TimeoutError:
             if leave_after is None:
                 raise
-            raise Left from None
+            if not await self._crosses_hanging_up(incoming):
+                raise Left from None
         except (OSError, httptools.HttpParserError) as error:
             raise incoming.lost(repr(error)) from error
         finally:
@@ -90,30 +93,31 @@ class Line:
                 self.close()
         return incoming.reply
 
-    async def _exchange(self, request: bytes, incoming: "_Incoming", *, seconds: float) -> None:
-        """A busy machine wakes the caller late: he takes what has come by then, and only then hangs up."""
-        try:
-            async with asyncio.timeout(seconds):
-                (await self._writer()).write(request)
-                await self._take(incoming)
-        except TimeoutError:
-            async with asyncio.timeout(0):
-                await self._take(incoming)
-
-    async def _writer(self) -> asyncio.StreamWriter:
+    async def _exchange(self, request: bytes, incoming: "_Incoming") -> None:
         if self._streams is None:
             try:
                 self._streams = await asyncio.open_connection(self._host, self._port)
             except OSError as error:
                 raise Unreached(repr(error), status=0, request_id=None, received=0) from error
-        return self._streams[1]
+        self._streams[1].write(request)
+        await self._take(self._streams[0], incoming)
 
-    async def _take(self, incoming: "_Incoming") -> None:
-        """Raises TimeoutError where there is no connection yet: nothing can have come."""
+    async def _crosses_hanging_up(self, incoming: "_Incoming") -> bool:
+        """Hang up, and take what was on its way by then: a busy machine wakes the caller late, and an answer that was
+        told before it could be known that nobody listens was told."""
         if self._streams is None:
-            raise TimeoutError
+            return False
+        reader, writer = self._streams
+        with suppress(Lost, OSError, httptools.HttpParserError):
+            async with asyncio.timeout(_CROSSES_WITHIN):
+                writer.write_eof()
+                await self._take(reader, incoming)
+        self.close()
+        return incoming.is_complete
+
+    async def _take(self, reader: asyncio.StreamReader, incoming: "_Incoming") -> None:
         while not incoming.is_complete:
-            piece = await self._streams[0].read(_READ)
+            piece = await reader.read(_READ)
             if not piece:
                 raise incoming.lost("cut")
             incoming.feed(piece)

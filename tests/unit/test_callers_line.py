@@ -13,10 +13,11 @@ from tests.e2e.wire import Left, Line
 _ANSWERS_AFTER = 0.1
 _LEAVES_AFTER = 0.2
 _IS_BUSY_FOR = 0.4
+_ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"
 
 
 class _Upstream(socketserver.StreamRequestHandler):
-    """Answers `/soon`, and nothing else."""
+    """Answers `/soon`, and `/crossing` when its caller has hung up; nothing else."""
 
     def handle(self) -> None:
         target = self.rfile.readline().split()[1]
@@ -24,8 +25,10 @@ class _Upstream(socketserver.StreamRequestHandler):
             pass
         if target == b"/soon":
             time.sleep(_ANSWERS_AFTER)
-            self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi")
+            self.wfile.write(_ANSWER)
         self.rfile.read()
+        if target == b"/crossing":
+            self.wfile.write(_ANSWER)
 
 
 @pytest.fixture
@@ -43,6 +46,10 @@ async def test_who_is_woken_late_takes_what_came_before_he_hangs_up(line: Line) 
     reply = await line.ask("GET", "/soon", {}, leave_after=_LEAVES_AFTER)
     assert reply.body == b"hi"
     line.close()
+
+
+async def test_an_answer_that_crosses_his_hanging_up_was_told(line: Line) -> None:
+    assert (await line.ask("GET", "/crossing", {}, leave_after=_LEAVES_AFTER)).body == b"hi"
 
 
 async def test_who_was_told_nothing_hangs_up(line: Line) -> None:
