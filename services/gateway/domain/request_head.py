@@ -53,6 +53,11 @@ class RequestHead:
         self.opening: tuple[object, bytes] | None = None
         """What begins the request to an upstream, and the way that it was made for."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of target and headers."""
+        return len(self.target) + sum(len(name) + len(value) for name, value in self.headers)
+
     def is_again(self, method: str, version: str, target: bytes, headers: Sequence[Header]) -> bool:
         """Whether these are the same words, but for the body's length."""
         if target != self.target or method != self.method or version != self.version:

@@ -262,6 +262,24 @@ async def test_what_has_two_meanings_is_refused(
     assert house.stub.seen == []
 
 
+async def test_a_connection_remembers_a_short_head_whatever_its_bodies_lengths(house: House) -> None:
+    wire = await house.wire()
+    for body in (b"one", b"three"):
+        await wire.send(post(body))
+        assert (await wire.answer())[2] == b"ok /proxy/a/b" + body
+    first, second = house.stub.seen
+    assert first.head is second.head
+    assert [dict(one.headers)[b"content-length"] for one in (first, second)] == [b"3", b"5"]
+
+
+async def test_a_connection_remembers_no_long_head(house: House) -> None:
+    wire = await house.wire()
+    for _ in range(2):
+        await wire.send(post(b"", "X-Long: " + "x" * 5_000))
+        assert (await wire.answer())[0] == 200
+    assert house.stub.seen[0].head is not house.stub.seen[1].head
+
+
 async def test_an_absolute_target_is_served_as_its_path(house: House) -> None:
     wire = await house.one(head("GET http://api.example.com/proxy/a?b HTTP/1.1", host="evil.example"))
     assert (await wire.answer())[0] == 200

@@ -38,8 +38,8 @@ def _is_plain(item: Item, span: IdSpan) -> bool:
 
 class SwiftBatch:
     """Rows for the statement, in the order of the accounts' ids, in which every batch locks its wallets. `place` of a
-    wallet counts from 1; `through` and `number` of a charge are the sum and
-    the count of its account's charges up to it."""
+    wallet counts from 1; `through` and `number` of a charge are the sum and the count of its account's charges up to
+    it."""
 
     __slots__ = ("_progress", "charges", "groups", "holds", "telling", "wallets")
 

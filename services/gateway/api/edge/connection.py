@@ -46,7 +46,7 @@ class EdgeProtocol(ProblemProtocol):
         self.edge: Edge = cast(Any, config.app).state.edge
         self.paid: PaidCalls = self.edge.paid
         self.peer: str | None = None
-        self._head: RequestHead | None = None
+        self.last_head: RequestHead | None = None
         self._active: Exchange | RequestResponseCycle | None = None
         self._pending: Exchange | None = None
         self._gathering: Exchange | None = None
@@ -137,14 +137,14 @@ class EdgeProtocol(ProblemProtocol):
             self._take_host_of_target()
         parser = self.parser
         method, version = parser.get_method().decode("ascii"), parser.get_http_version()
-        head = self._head
+        head = self.last_head
         if head is None or not head.is_again(method, version, self.url, self.headers):
             target = httptools.parse_url(self.url)
             if not target.path.startswith(_PAID):
                 self._hand_to_uvicorn()
                 return
             assert target.path.isascii()
-            head = self._head = RequestHead(
+            head = RequestHead(
                 method, version, self.url, raw_path=target.path, query=target.query or b"", headers=self.headers
             )
         self._take_paid(head)

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from services.gateway.api.edge.connection import EdgeProtocol
 
 _LARGEST_JOINED = 64 * 1024
+_LARGEST_REMEMBERED = 4 * 1024
+"""Bytes of a head that an idle connection may keep."""
 
 
 class Exchange:
@@ -83,6 +85,8 @@ class Exchange:
             if self.refusal is not None:
                 raise self.refusal
             self._edge.judge(self.head)
+            if self._connection.last_head is not self.head and self.head.size <= _LARGEST_REMEMBERED:
+                self._connection.last_head = self.head
         except DomainError as refusal:
             self._refuse(refusal)
             self._end()
