@@ -39,20 +39,11 @@ class Upstreams:
         )
         self._origins: dict[str, Origin] = {}
 
-    async def open(
-        self,
-        method: str,
-        base_url: str,
-        target: bytes,
-        headers: Sequence[Header],
-        body: bytes | AsyncIterable[bytes] | None,
+    async def send(
+        self, method: str, base_url: str, head: bytes, body: bytes | AsyncIterable[bytes] | None
     ) -> UpstreamAnswer:
-        """Send a request and wait for its answer's head. Raises UpstreamFailed; what `body` raises goes through."""
-        origin = self._origins.get(base_url) or self._read(base_url)
-        return await self._pool.open(origin, method, target, headers, body)
-
-    async def send(self, method: str, base_url: str, head: bytes, body: bytes | None) -> UpstreamAnswer:
-        """The same of a head that is made already: an `opening_of`, this request's own lines and an empty one."""
+        """Send a request and wait for its answer's head: `head` is an `opening_of`, this request's own lines and an
+        empty one. Raises UpstreamFailed; what `body` raises goes through."""
         origin = self._origins.get(base_url) or self._read(base_url)
         return await self._pool.send(origin, method, head, body)
 

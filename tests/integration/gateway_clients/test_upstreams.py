@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from services.gateway.clients.http1 import NotConnected, origin_of
-from services.gateway.clients.upstream import UpstreamFailed, Upstreams, _PublicOnly
+from services.gateway.clients.upstream import UpstreamFailed, Upstreams, _PublicOnly, opening_of
 from services.gateway.domain.caller_address import parse_networks
 from tests.integration.gateway_clients.peer import OK, answering, get, peer, pool_of
 
@@ -23,7 +23,8 @@ LOOPBACK = parse_networks(("127.0.0.0/8",))
 
 async def _asked(upstreams: Upstreams, url: str) -> bytes | None:
     try:
-        return (await upstreams.open("GET", url, b"/x", [(b"host", b"upstream")], None)).whole
+        head = opening_of("GET", b"/x", [(b"host", b"upstream")]) + b"\r\n"
+        return (await upstreams.send("GET", url, head, None)).whole
     finally:
         await upstreams.close()
 

@@ -47,41 +47,29 @@ class Conversation:
         self, body: bytes | AsyncIterable[bytes] | None, *, accept_encoding: bytes | None = None
     ) -> UpstreamAnswer:
         """Send the request and wait for the answer's head. Raises UpstreamFailed, UpstreamTooSlow."""
-        route = self._call.route
+        request, route = self._call.request, self._call.route
         way = way_to(route.upstream_url, route.upstream_headers)
-        if accept_encoding is None and (body is None or isinstance(body, bytes)):
-            method = self._call.request.head.method
-            sending = self._desk.upstreams.send(method, route.upstream_url, self._head(way, body), body)
-        else:
-            sending = self._open_anew(way, body, accept_encoding)
-        self._answer = await self._within(sending)
+        opening = self._remembered(way) if accept_encoding is None else self._opening(way, accept_encoding)
+        framing = b"" if body is None else _framing(request.headers, body)
+        head = b"%bx-request-id: %b\r\n%b\r\n" % (opening, request.request_id.encode("ascii"), framing)
+        self._answer = await self._within(
+            self._desk.upstreams.send(request.head.method, route.upstream_url, head, body)
+        )
         return self._answer
 
-    def _head(self, way: Way, body: bytes | None) -> bytes:
+    def _remembered(self, way: Way) -> bytes:
         """What most requests open with was made for the last one with the same head."""
-        request = self._call.request
-        head = request.head
+        head = self._call.request.head
         if head.opening is None or head.opening[0] is not way:
-            target = way.target(head.path.rest, head.query)
-            head.opening = (way, opening_of(head.method, target, way.headers(head.caller)))
-        own = (head.opening[1], request.request_id.encode("ascii"))
-        if body is None:
-            return b"%bx-request-id: %b\r\n\r\n" % own
-        return b"%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (*own, len(body))
+            head.opening = (way, self._opening(way))
+        return head.opening[1]
 
-    async def _open_anew(
-        self, way: Way, body: bytes | AsyncIterable[bytes] | None, accept_encoding: bytes | None
-    ) -> UpstreamAnswer:
-        request = self._call.request
-        headers = [*way.headers(request.head.caller), (b"x-request-id", request.request_id.encode("ascii"))]
+    def _opening(self, way: Way, accept_encoding: bytes | None = None) -> bytes:
+        head = self._call.request.head
+        headers = way.headers(head.caller)
         if accept_encoding is not None:
             headers = [*without(headers, b"accept-encoding"), (b"accept-encoding", accept_encoding)]
-        if body is not None:
-            headers.append(_framing(request.headers, body))
-        target = way.target(request.head.path.rest, request.head.query)
-        return await self._desk.upstreams.open(
-            request.head.method, self._call.route.upstream_url, target, headers, body
-        )
+        return opening_of(head.method, way.target(head.path.rest, head.query), headers)
 
     async def next_piece(self) -> bytes | None:
         """The next of the answer's body, None at its end. Raises UpstreamFailed, UpstreamTooSlow."""
@@ -132,12 +120,12 @@ class Conversation:
         self.deadline = min(self.deadline, self._loop.time() + self._desk.hang_up_read_ms / 1_000)
 
 
-def _framing(headers: Sequence[Header], body: bytes | AsyncIterable[bytes]) -> Header:
-    """How the body that goes upstream is delimited."""
+def _framing(headers: Sequence[Header], body: bytes | AsyncIterable[bytes]) -> bytes:
+    """The line that says how the body that goes upstream is delimited."""
     if isinstance(body, bytes):
-        return (b"content-length", b"%d" % len(body))
+        return b"content-length: %d\r\n" % len(body)
     length = first(headers, b"content-length")
-    return (b"content-length", length) if length is not None else (b"transfer-encoding", b"chunked")
+    return b"transfer-encoding: chunked\r\n" if length is None else b"content-length: %b\r\n" % length
 
 
 def upstream_refusal(error: UpstreamFailed, undone: Result) -> DomainError:
