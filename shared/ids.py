@@ -5,7 +5,7 @@ sort by time as text. The same bits as a `UUID` are a transfer's or a hold's id.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import AnyStr, Generic, TypeVar
@@ -77,13 +77,13 @@ def uuid_text_of(prefix: str, text: str) -> str | None:
     return None if number is None else _dashed(number)
 
 
-def _characters(number: int) -> str:
-    return "".join([_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS])
+def _characters(number: int, shifts: Iterable[int] = _SHIFTS) -> str:
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in shifts])
 
 
 @lru_cache(maxsize=1)
 def _time_characters(unix_ms: int) -> str:
-    return "".join([_PAIRS[(unix_ms >> shift) & 1023] for shift in _TIME_SHIFTS])
+    return _characters(unix_ms, _TIME_SHIFTS)
 
 
 def _number(prefix: str, text: str) -> int | None:
