@@ -27,6 +27,9 @@ from shared.telemetry import configure_logging, logger
 Opener = Callable[[Any], AbstractAsyncContextManager[Any]]
 Loops = Callable[[Any], Sequence[Loop]]
 
+_NOT_STARTED = 3
+"""The exit code that uvicorn gives a server which could not start."""
+
 GRACE_SECONDS = 25
 """How long a stopping process lets its answers end (it must be gone within 30 s of SIGTERM)."""
 
@@ -81,21 +84,33 @@ def serve(create: Callable[[], FastAPI], *, host: str, port: int, processes: int
     """Answer HTTP until SIGTERM or SIGINT: by this process, or by so many children of it."""
     if processes == 1:
         app = create()
-        uvicorn.run(app, host=host, port=port, **uvicorn_options(app))
+        server = _Server(uvicorn.Config(app, host=host, port=port, **uvicorn_options(app)))
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run()
+        if not server.started:
+            raise SystemExit(_NOT_STARTED)
         return
 
     def child(number: int, say_ready: Callable[[], None]) -> None:
         app = create()
         app.state.siblings = Siblings(Path(folder), number, processes)
-        server = _Child(uvicorn.Config(app, **uvicorn_options(app)), say_ready)
-        server.run(sockets=[bound_with_others(host, port)])
+        served = _Child(uvicorn.Config(app, **uvicorn_options(app)), say_ready)
+        served.run(sockets=[bound_with_others(host, port)])
 
     # The port is ours also while no child lives.
     with tempfile.TemporaryDirectory(prefix="tollgate-") as folder, closing(bound_with_others(host, port)):
         raise SystemExit(Processes(processes, child).run())
 
 
-class _Child(uvicorn.Server):
+class _Server(uvicorn.Server):
+    """A process of its own: what it has opened, it keeps."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        garbage.settle()
+
+
+class _Child(_Server):
     """A server that says when it answers."""
 
     def __init__(self, config: uvicorn.Config, say_ready: Callable[[], None]) -> None:
@@ -144,7 +159,6 @@ def lifespan(
     async def live(app: FastAPI) -> AsyncIterator[None]:
         async with open_service(settings) as service:
             app.state.service = service
-            garbage.settle()
             async with running(loops(service) if settings.run_workers else ()):
                 yield
 
