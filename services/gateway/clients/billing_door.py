@@ -1,5 +1,6 @@
 """Billing's inner HTTP for what a paid call posts: JSON both ways, over connections of its own."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,8 +25,8 @@ class BillingDoor:
             most_connections=most_connections, most_per_origin=most_connections, most_waiting=most_connections
         )
 
-    async def post(self, path: str, document: Any) -> tuple[int, bytes]:
-        """The answer's status and body. Raises ExchangeFailed."""
+    async def post(self, path: str, document: Any, leaving: Callable[[], None] | None = None) -> tuple[int, bytes]:
+        """The answer's status and body. `leaving` is called before the first byte goes out. Raises ExchangeFailed."""
         body = orjson.dumps(document)
         headers = [
             (b"host", self._host),
@@ -34,7 +35,7 @@ class BillingDoor:
             (b"content-length", b"%d" % len(body)),
         ]
         target = (self._prefix + path).encode("ascii")
-        answer = await self._pool.open(self._origin, "POST", target, headers, body)
+        answer = await self._pool.open(self._origin, "POST", target, headers, body, leaving=leaving)
         if answer.whole is not None:
             return answer.status, answer.whole
         try:

@@ -9,6 +9,7 @@ with its first verdict.
 import asyncio
 import math
 from collections.abc import Sequence
+from functools import partial
 from itertools import chain
 
 import orjson
@@ -249,22 +250,17 @@ class BillingLedger:
             "items": [waiting.item for waiting in batch],
             "deadline_ms": max(1, int(seconds * 1_000)),
         }
-        were_sent = [waiting.was_sent for waiting in batch]
-        _mark(batch, [True] * len(batch))
         try:
             async with asyncio.timeout(seconds):
-                status, answer = await self._door.post(contract.PATH, postings)
-        except http1.NotConnected:
-            _mark(batch, were_sent)
-            return None
+                status, answer = await self._door.post(contract.PATH, postings, partial(_mark_sent, batch))
         except (http1.ExchangeFailed, TimeoutError):
             return None
         return _results(status, answer, len(batch))
 
 
-def _mark(batch: Sequence[_Waiting], were_sent: Sequence[bool]) -> None:
-    for waiting, was_sent in zip(batch, were_sent, strict=True):
-        waiting.was_sent = was_sent
+def _mark_sent(batch: Sequence[_Waiting]) -> None:
+    for waiting in batch:
+        waiting.was_sent = True
 
 
 def _deliver(batch: Sequence[_Waiting], results: Sequence[contract.Result]) -> None:

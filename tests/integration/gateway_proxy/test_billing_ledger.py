@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -147,6 +148,20 @@ async def test_an_item_that_never_left_can_not_stand() -> None:
         with pytest.raises(BillingUnavailable) as raised:
             await ledger.post(item(1))
         assert not raised.value.may_have_been_posted
+
+
+async def test_an_item_whose_time_ended_while_connecting_can_not_stand() -> None:
+    """A listener whose backlog is full answers no one who connects."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as others:
+        for _ in range(8):
+            other = others.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(full.getsockname())
+        host, port = full.getsockname()
+        async with ledger_at(f"http://{host}:{port}", deadline_ms=150) as ledger:
+            with pytest.raises(BillingUnavailable) as raised:
+                await ledger.post(item(1))
+            assert not raised.value.may_have_been_posted
 
 
 async def test_the_queue_is_bounded() -> None:

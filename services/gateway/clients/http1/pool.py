@@ -5,7 +5,7 @@ Origins are those of the operators' routes, so what is kept of each is never dro
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 
 from services.gateway.clients.http1.answer import Answer, DiedUnanswered, Header, NotConnected
 from services.gateway.clients.http1.connection import Connection
@@ -69,14 +69,26 @@ class Pool:
         target: bytes,
         headers: Sequence[Header],
         body: bytes | AsyncIterable[bytes] | None,
+        *,
+        leaving: Callable[[], None] | None = None,
     ) -> Answer:
-        """Send a request and wait for its answer's head. Raises ExchangeFailed; what `body` raises goes through."""
-        return await self.send(origin, method, request_head(method, target, headers), body)
+        """Send a request and wait for its answer's head. Raises ExchangeFailed; what `body` raises goes through.
+        `leaving` is called once there is a connection: until then nobody can have received anything of it."""
+        return await self.send(origin, method, request_head(method, target, headers), body, leaving)
 
-    async def send(self, origin: Origin, method: str, head: bytes, body: bytes | AsyncIterable[bytes] | None) -> Answer:
+    async def send(
+        self,
+        origin: Origin,
+        method: str,
+        head: bytes,
+        body: bytes | AsyncIterable[bytes] | None,
+        leaving: Callable[[], None] | None = None,
+    ) -> Answer:
         """The same of a head that is made already, for one request."""
         lane = self._lanes.get(origin) or self._new_lane(origin)
         connection = self._kept_of(lane) or await self._in_turn(lane)
+        if leaving is not None:
+            leaving()
         try:
             return await connection.ask(head, body, is_head=method == "HEAD")
         except DiedUnanswered:
