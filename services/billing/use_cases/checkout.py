@@ -14,7 +14,8 @@ from datetime import timedelta
 from typing import TypeVar
 
 from services.billing.clients.fraud import FraudUnavailable
-from services.billing.clients.stripe import NewCheckout, StripeRefused, StripeUnavailable
+from services.billing.clients.stripe import StripeRefused, StripeUnavailable
+from services.billing.clients.stripe.checkouts import NewCheckout, create_checkout, end_session
 from services.billing.domain.checkout_addresses import SESSION_PLACEHOLDER, AddressRules, checked_address
 from services.billing.domain.checkout_session import SessionState
 from services.billing.domain.credit_limit import WINDOW, CreditLimit
@@ -188,7 +189,8 @@ def _unassessed(payment: Payment, floor_minor: int | None) -> Payment:
 async def _make_page(billing: Billing, payment: Payment) -> SessionState:
     """Stripe's page, once for each payment however often it is asked."""
     try:
-        session = await billing.stripe.create_checkout(
+        session = await create_checkout(
+            billing.stripe,
             NewCheckout(
                 payment_id=payment.id,
                 account_id=payment.account_id,
@@ -197,7 +199,7 @@ async def _make_page(billing: Billing, payment: Payment) -> SessionState:
                 success_url=payment.success_url,
                 cancel_url=payment.cancel_url,
                 expires_at=payment.expires_at + STRIPE_MARGIN,
-            )
+            ),
         )
     except (StripeUnavailable, StripeRefused) as error:
         logger.warning("checkout_without_stripe", payment_id=payment.id, error=str(error))
@@ -218,7 +220,7 @@ async def _open(billing: Billing, payment: Payment, session: SessionState, finis
             await tell(billing, connection, opened)
             return await finish(connection, opened)
     with suppress(StripeUnavailable, StripeRefused):
-        await billing.stripe.end_session(session.id)
+        await end_session(billing.stripe, session.id)
     raise CheckoutEnded(current.status)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
+from services.billing.clients.stripe.checkouts import end_session, find_session
 from services.billing.domain.checkout_session import SessionState
 from services.billing.domain.payment import AT_THE_PAGE, Payment, PaymentId, Status, may_become
 from services.billing.service import Billing
@@ -47,9 +48,9 @@ async def _look_after(billing: Billing, payment_id: PaymentId) -> None:
     if payment.session_id is None:
         await _expire(billing, payment, None)
     elif overdue:
-        await _expire(billing, payment, await billing.stripe.end_session(payment.session_id))
+        await _expire(billing, payment, await end_session(billing.stripe, payment.session_id))
     else:
-        await _catch_up(billing, await billing.stripe.session(payment.session_id))
+        await _catch_up(billing, await find_session(billing.stripe, payment.session_id))
 
 
 async def _catch_up(billing: Billing, session: SessionState | None) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
+from services.billing.clients.stripe.checkouts import end_session
 from services.billing.domain.checkout_session import SessionState
 from services.billing.domain.payment import (
     CANCELABLE,
@@ -66,7 +67,7 @@ async def _ended_session(billing: Billing, payment: Payment) -> SessionState | N
     if payment.session_id is None:
         return None
     try:
-        return await billing.stripe.end_session(payment.session_id)
+        return await end_session(billing.stripe, payment.session_id)
     except (StripeUnavailable, StripeRefused) as error:
         raise DomainError(
             "service_unavailable",

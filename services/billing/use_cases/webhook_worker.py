@@ -9,6 +9,7 @@ import asyncio
 from datetime import timedelta
 
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
+from services.billing.clients.stripe.checkouts import find_session, session_of_intent
 from services.billing.domain.checkout_session import Ignored, SessionState
 from services.billing.domain.stripe_events import (
     ApplyIntent,
@@ -89,9 +90,9 @@ async def _apply(billing: Billing, event: LeasedEvent) -> None:
 async def _session_of(billing: Billing, command: Command) -> SessionState | None:
     match command:
         case ApplySession(session_id):
-            return await billing.stripe.session(session_id)
+            return await find_session(billing.stripe, session_id)
         case ApplyIntent(intent_id):
-            return await billing.stripe.session_of_intent(intent_id)
+            return await session_of_intent(billing.stripe, intent_id)
         case Ignore():
             return None
 

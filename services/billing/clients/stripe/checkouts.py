@@ -1,0 +1,114 @@
+"""Checkout Sessions: the pages on which customers pay."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from stripe.params.checkout import SessionCreateParams
+
+from services.billing.clients.stripe.gate import StripeGate, StripeRefused
+from services.billing.domain.checkout_session import IntentState, SessionState
+from shared.money import Money
+from shared.telemetry import logger
+
+_EXPANDED = ["payment_intent"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewCheckout:
+    """What a payment page is made of. `expires_at` is Stripe's end of it."""
+
+    payment_id: str
+    account_id: str
+    credits: int
+    price: Money
+    success_url: str
+    cancel_url: str
+    expires_at: datetime
+
+
+async def create_checkout(gate: StripeGate, wanted: NewCheckout) -> SessionState:
+    """Make the payment page; once for each payment, however often it is asked."""
+    created = await gate.ask(
+        gate.v1.checkout.sessions.create_async(
+            _create_params(wanted), {"idempotency_key": f"checkout-{wanted.payment_id}"}
+        )
+    )
+    return _session(created.to_dict())
+
+
+async def find_session(gate: StripeGate, session_id: str) -> SessionState | None:
+    """The session as it is now, or None where Stripe knows none of that id."""
+    found = await gate.find(gate.v1.checkout.sessions.retrieve_async(session_id, {"expand": list(_EXPANDED)}))
+    return None if found is None else _session(found.to_dict())
+
+
+async def session_of_intent(gate: StripeGate, intent_id: str) -> SessionState | None:
+    """The session that a payment intent was made by, or None."""
+    listed = await gate.find(
+        gate.v1.checkout.sessions.list_async(
+            {"payment_intent": intent_id, "limit": 1, "expand": [f"data.{name}" for name in _EXPANDED]}
+        )
+    )
+    found: list[dict[str, Any]] = [] if listed is None else listed.to_dict()["data"]
+    return _session(found[0]) if found else None
+
+
+async def end_session(gate: StripeGate, session_id: str) -> SessionState | None:
+    """Expire an open session; one that is over already is answered as it is."""
+    try:
+        await gate.ask(gate.v1.checkout.sessions.expire_async(session_id))
+    except StripeRefused as refusal:
+        logger.info("session_was_over", session_id=session_id, code=refusal.code)
+    return await find_session(gate, session_id)
+
+
+def _create_params(wanted: NewCheckout) -> SessionCreateParams:
+    labels = {
+        "payment_id": wanted.payment_id,
+        "account_id": wanted.account_id,
+        "credits": str(wanted.credits),
+    }
+    return {
+        "mode": "payment",
+        "client_reference_id": wanted.account_id,
+        "success_url": wanted.success_url,
+        "cancel_url": wanted.cancel_url,
+        "expires_at": int(wanted.expires_at.timestamp()),
+        "metadata": labels,
+        "payment_intent_data": {"metadata": labels},
+        "line_items": [
+            {
+                "quantity": 1,
+                "price_data": {
+                    "currency": wanted.price.currency,
+                    "unit_amount": wanted.price.amount_minor,
+                    "product_data": {"name": f"{wanted.credits:,} API credits"},
+                },
+            }
+        ],
+    }
+
+
+def _session(raw: dict[str, Any]) -> SessionState:
+    return SessionState(
+        id=raw["id"],
+        url=raw.get("url"),
+        status=raw["status"],
+        payment_status=raw["payment_status"],
+        amount_total_minor=raw.get("amount_total") or 0,
+        currency=raw.get("currency") or "",
+        livemode=raw["livemode"],
+        metadata=raw.get("metadata") or {},
+        intent=_intent(raw.get("payment_intent")),
+    )
+
+
+def _intent(raw: dict[str, Any] | str | None) -> IntentState | None:
+    """Expanded, or (should an expansion be left out) an id alone."""
+    if raw is None:
+        return None
+    if isinstance(raw, str):
+        return IntentState(raw, "unknown", None)
+    charge = raw.get("latest_charge")
+    return IntentState(raw["id"], raw["status"], charge["id"] if isinstance(charge, dict) else charge)
