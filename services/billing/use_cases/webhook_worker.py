@@ -9,20 +9,11 @@ import asyncio
 from datetime import timedelta
 
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
-from services.billing.clients.stripe.checkouts import find_session, session_of_intent
-from services.billing.domain.checkout_session import Ignored, SessionState
-from services.billing.domain.stripe_events import (
-    ApplyIntent,
-    ApplySession,
-    Command,
-    Ignore,
-    command_of,
-    read_event,
-)
+from services.billing.domain.stripe_events import command_of, read_event
 from services.billing.service import Billing
 from services.billing.store import webhook_events
 from services.billing.store.webhook_events import LeasedEvent
-from services.billing.use_cases.settlement import settle
+from services.billing.use_cases import stripe_news
 from shared.errors import DomainError
 from shared.telemetry import logger
 
@@ -73,28 +64,13 @@ async def _work(billing: Billing, event: LeasedEvent) -> None:
 
 async def _apply(billing: Billing, event: LeasedEvent) -> None:
     command = command_of(read_event(event.body(billing.settings.seal_keys)))
-    session = await _session_of(billing, command)
+    found = await stripe_news.fetch(billing, command)
     async with billing.database.transaction() as connection:
-        if isinstance(command, Ignore):
-            ignored: Ignored | None = Ignored(command.reason)
-        elif session is None:
-            ignored = Ignored("Stripe knows no Checkout Session of this")
-        else:
-            ignored = await settle(billing, connection, session)
+        ignored = await stripe_news.apply(billing, connection, found)
         reason = None if ignored is None else ignored.reason
         status: webhook_events.Closed = "handled" if ignored is None else "ignored"
         if not await webhook_events.close(connection, event, status, reason=reason, at=billing.clock.now()):
             raise LeaseLost
-
-
-async def _session_of(billing: Billing, command: Command) -> SessionState | None:
-    match command:
-        case ApplySession(session_id):
-            return await find_session(billing.stripe, session_id)
-        case ApplyIntent(intent_id):
-            return await session_of_intent(billing.stripe, intent_id)
-        case Ignore():
-            return None
 
 
 async def _failed(billing: Billing, event: LeasedEvent, error: Exception) -> None:
