@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
+from services.billing.domain.pricing import read_rates
 from services.billing.domain.seal.checkpoint import Signer, signer
 from shared.settings import Key32, ServiceSettings, Url
 
@@ -35,6 +36,13 @@ def _webhook_secrets(value: object) -> object:
     ):
         raise ValueError("holds something that is no endpoint secret; each begins with whsec_")
     return value
+
+
+_DEFAULT_RATES = "bhd:0.376,eur:0.92,gbp:0.79,jpy:155"
+
+
+def _rates(value: object) -> object:
+    return read_rates(value) if isinstance(value, str) else value
 
 
 class Settings(ServiceSettings):
@@ -82,6 +90,11 @@ class Settings(ServiceSettings):
         " name beside the platform's own.",
     )
 
+    credit_rates: Annotated[dict[str, int], NoDecode, BeforeValidator(_rates)] = Field(
+        default_factory=lambda: read_rates(_DEFAULT_RATES),
+        description="What a US dollar is worth in each other currency that credits are sold in, as eur:0.92,jpy:155"
+        " (eur, gbp, jpy, bhd; empty: US dollars only). State your own: the default is nobody's market rate.",
+    )
     fraud_timeout_seconds: float = Field(
         2.0, gt=0, le=30, description="How long checkout waits for fraud's assessment."
     )

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from services.billing.api.guards import active_caller_required, billing_of, caller_of
 from services.billing.domain.payment import PREFIX, Payment, Status
+from services.billing.domain.pricing import rate_text
 from services.billing.use_cases import payments
 from shared.doors import StrictRoute, answer, guarded
 from shared.doors.idempotent import idempotently
@@ -70,6 +71,7 @@ def payment_view(payment: Payment, now: datetime) -> dict[str, object]:
     }
     if payment.type == "credits":
         view["credits"] = Credits(payment.millicredits)
+        view["rate"] = rate_text(payment.rate_micros)
     if payment.payable_at(now):
         view["checkout_url"] = payment.checkout_url
         if payment.status is Status.REQUIRES_ACTION:

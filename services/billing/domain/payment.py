@@ -8,7 +8,7 @@
 
 Money that arrives after expiry or cancellation is credited all the same: `succeeded` is reachable from every state
 in which Stripe may hold money of ours. Amounts are in the currency's minor unit, `usd_minor` in US cents, credits in
-millicredits. All instants are business time.
+millicredits, `rate_micros` as `pricing` has it. All instants are business time.
 """
 
 from dataclasses import dataclass, replace
@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import NewType
 from uuid import UUID
 
+from services.billing.domain.pricing import USD_RATE_MICROS
 from shared.errors import DomainError
 from shared.money import Money
 
@@ -109,6 +110,7 @@ class Payment:
     cancel_url: str
     created_at: datetime
     expires_at: datetime
+    rate_micros: int = USD_RATE_MICROS
     refunded_minor: int = 0
     assessment_id: str | None = None
     score: int | None = None

@@ -15,7 +15,7 @@ from shared.money import Money
 _COLUMNS = (
     "id, account_id, type, status, amount_minor, currency, usd_minor, millicredits, refunded_minor, assessment_id,"
     " score, reasons, flags, success_url, cancel_url, session_id, intent_id, charge_id, checkout_url, transfer_id,"
-    " created_at, expires_at, succeeded_at"
+    " created_at, expires_at, succeeded_at, rate_micros"
 )
 
 
@@ -26,7 +26,7 @@ async def insert(connection: AsyncConnection, payment: Payment) -> None:
             f"INSERT INTO payments ({_COLUMNS}, updated_at) VALUES (:id, :account_id, :type, :status, :amount_minor,"  # noqa: S608
             " :currency, :usd_minor, :millicredits, :refunded_minor, :assessment_id, :score, CAST(:reasons AS jsonb),"
             " :flags, :success_url, :cancel_url, :session_id, :intent_id, :charge_id, :checkout_url, :transfer_id,"
-            " :created_at, :expires_at, :succeeded_at, :created_at)"
+            " :created_at, :expires_at, :succeeded_at, :rate_micros, :created_at)"
         ),
         {
             **_mutable(payment),
@@ -41,6 +41,7 @@ async def insert(connection: AsyncConnection, payment: Payment) -> None:
             "cancel_url": payment.cancel_url,
             "created_at": payment.created_at,
             "expires_at": payment.expires_at,
+            "rate_micros": payment.rate_micros,
         },
     )
 
@@ -187,5 +188,6 @@ def _payment(row: Row[Any]) -> Payment:
         transfer_id=row.transfer_id,
         created_at=row.created_at,
         expires_at=row.expires_at,
+        rate_micros=row.rate_micros,
         succeeded_at=row.succeeded_at,
     )

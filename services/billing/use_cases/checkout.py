@@ -108,7 +108,7 @@ def _wanted(billing: Billing, buyer: Buyer, order: CheckoutOrder) -> Payment:
         raise Invalid("/credits", f"must be from {settings.checkout_min_credits} to {settings.checkout_max_credits}")
     if order.device_id is not None:
         raise Invalid("/device_id", "no such device")
-    price: Price = price_of(order.credits, order.currency)
+    price: Price = price_of(order.credits, order.currency, settings.credit_rates)
     return Payment(
         id=PaymentId(new_id(PREFIX, at=now)),
         account_id=buyer.account_id,
@@ -117,6 +117,7 @@ def _wanted(billing: Billing, buyer: Buyer, order: CheckoutOrder) -> Payment:
         amount=price.money,
         usd_minor=price.usd_minor,
         millicredits=price.millicredits,
+        rate_micros=price.rate_micros,
         success_url=_address(billing, order.success_url, "/success_url", PAID_PATH),
         cancel_url=_address(billing, order.cancel_url, "/cancel_url", LEFT_PATH),
         created_at=now,

@@ -152,8 +152,8 @@ def test_exactly_the_limit_is_allowed_and_a_cent_more_is_not() -> None:
 
 
 def test_credits_cost_a_cent_for_ten_rounded_up() -> None:
-    assert price_of(5_000, "usd").money == Money(500, "usd")
-    assert price_of(5_001, "USD").money == Money(501, "usd")
+    assert price_of(5_000, "usd", {}).money == Money(500, "usd")
+    assert price_of(5_001, "USD", {}).money == Money(501, "usd")
     for currency in ("eur", "", "us", "usdd"):
         with pytest.raises(Invalid):
-            price_of(5_000, currency)
+            price_of(5_000, currency, {"gbp": 790_000})
