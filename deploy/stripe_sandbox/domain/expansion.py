@@ -22,7 +22,16 @@ REFERENCES: dict[tuple[str, str], str] = {
     ("charge", "balance_transaction"): "balance_transaction",
     ("charge", "customer"): "customer",
     ("charge", "payment_intent"): "payment_intent",
-    ("balance_transaction", "source"): "charge",
+    ("charge", "failure_balance_transaction"): "balance_transaction",
+    ("refund", "balance_transaction"): "balance_transaction",
+    ("refund", "charge"): "charge",
+    ("refund", "customer"): "customer",
+    ("refund", "failure_balance_transaction"): "balance_transaction",
+    ("refund", "payment_intent"): "payment_intent",
+    ("refund", "payment_method"): "payment_method",
+    ("dispute", "charge"): "charge",
+    ("dispute", "payment_intent"): "payment_intent",
+    ("payout", "balance_transaction"): "balance_transaction",
     ("payment_method", "customer"): "customer",
     ("price", "product"): "product",
     ("product", "default_price"): "price",
@@ -37,7 +46,11 @@ EMPTY: frozenset[tuple[str, str]] = frozenset(
         ("customer", "default_source"),
         ("payment_intent", "review"),
         ("charge", "review"),
-        ("charge", "failure_balance_transaction"),
+        ("refund", "source_transfer_reversal"),
+        ("refund", "transfer_reversal"),
+        ("payout", "failure_balance_transaction"),
+        ("payout", "original_payout"),
+        ("payout", "reversed_by"),
     }
 )
 # Fields that are only there when they are asked for.
@@ -52,6 +65,9 @@ INCLUDED: frozenset[tuple[str, str]] = frozenset(
         ("customer", "tax_ids"),
     }
 )
+
+# What moved the balance: the source's id alone says of which kind it is.
+SOURCES = ("charge", "refund", "dispute", "payout")
 
 Find = Callable[[str, str], Json | None]
 Include = Callable[[Json, str], Any]
@@ -95,10 +111,16 @@ def _value(body: Json, kind: str, field: str, walk: _Walk) -> Any:
         return walk.include(body, field)
     if isinstance(value, dict):
         return value
-    wanted = REFERENCES.get((kind, field))
+    wanted = SOURCES if (kind, field) == ("balance_transaction", "source") else _kinds(kind, field)
     if value is None and (wanted or (kind, field) in EMPTY):
         return None
-    found = walk.find(wanted, value) if wanted and isinstance(value, str) else None
+    candidates = (walk.find(each, value) for each in wanted) if isinstance(value, str) else ()
+    found = next((each for each in candidates if each is not None), None)
     if found is None:
         raise StripeError(f"This property cannot be expanded ({walk.path}).", param="expand")
     return found
+
+
+def _kinds(kind: str, field: str) -> tuple[str, ...]:
+    wanted = REFERENCES.get((kind, field))
+    return () if wanted is None else (wanted,)

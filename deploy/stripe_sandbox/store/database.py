@@ -50,6 +50,18 @@ MIGRATIONS = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX idempotency_by_age ON idempotency (created);
     """,
+    """
+    -- What is due to happen to an object by the passing of time alone; a row goes when it is done.
+    CREATE TABLE timers (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        at INTEGER NOT NULL,
+        verb TEXT NOT NULL,
+        object_id TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX timers_due ON timers (at, seq);
+    CREATE INDEX objects_by_charge ON objects (kind, json_extract(body, '$.charge'), seq);
+    CREATE INDEX objects_by_source ON objects (kind, json_extract(body, '$.source'), seq);
+    """,
 )
 
 

@@ -11,13 +11,15 @@ from deploy.stripe_sandbox.domain.values import Json
 class Page:
     """Which objects of a kind are wanted, newest first.
 
-    `equal` compares fields of the body (`customer`, `customer_details.email`), `among` one field with several
-    values, `created` the creation time (`gt`, `gte`, `lt`, `lte`). `after` and `before` are ids of the kind.
+    `equal` compares fields of the body (`customer`, `customer_details.email`), `hidden` fields that no answer
+    shows, `among` one field with several values, `created` the creation time (`gt`, `gte`, `lt`, `lte`). `after` and
+    `before` are ids of the kind.
     """
 
     kind: str
     limit: int
     equal: dict[str, object] = field(default_factory=dict)
+    hidden: dict[str, object] = field(default_factory=dict)
     among: dict[str, list[str]] = field(default_factory=dict)
     created: dict[str, int] = field(default_factory=dict)
     after: str | None = None
@@ -108,6 +110,9 @@ class Objects:
         for path, value in page.equal.items():
             where.append(f"json_extract(body, '$.{path}') = ?")
             values.append(value)
+        for path, value in page.hidden.items():
+            where.append(f"json_extract(hidden, '$.{path}') = ?")
+            values.append(value)
         for path, options in page.among.items():
             where.append(f"json_extract(body, '$.{path}') IN ({', '.join('?' * len(options))})")
             values.extend(options)
@@ -127,6 +132,14 @@ class Objects:
             (now, limit),
         )
         return [json.loads(row[0]) for row in rows]
+
+    def next_session_end(self) -> int | None:
+        """When the first of the open sessions expires (index open_sessions)."""
+        row = self._connection.execute(
+            "SELECT min(json_extract(body, '$.expires_at')) FROM objects WHERE kind = 'checkout.session' "
+            "AND json_extract(body, '$.status') = 'open'"
+        ).fetchone()
+        return None if row[0] is None else int(row[0])
 
 
 def _text(body: Json) -> str:

@@ -7,7 +7,9 @@ from pathlib import Path
 from deploy.stripe_sandbox.store.answers import Answers
 from deploy.stripe_sandbox.store.database import open_file, transaction
 from deploy.stripe_sandbox.store.deliveries import Deliveries
+from deploy.stripe_sandbox.store.ledger import Ledger
 from deploy.stripe_sandbox.store.objects import Objects
+from deploy.stripe_sandbox.store.timers import Timers
 
 
 class Store:
@@ -18,6 +20,8 @@ class Store:
         self.objects = Objects(self._connection)
         self.deliveries = Deliveries(self._connection)
         self.answers = Answers(self._connection)
+        self.timers = Timers(self._connection)
+        self.ledger = Ledger(self._connection)
 
     def transaction(self) -> AbstractContextManager[None]:
         return transaction(self._connection)
