@@ -4,7 +4,8 @@
             -> in_review                        fraud wants a person's judgement
             -> blocked | failed | canceled | expired
             -> processing -> succeeded | failed
-    succeeded -> partially_refunded -> refunded, disputed
+    succeeded <-> partially_refunded <-> refunded   what has gone back in sum; a refund that fails leads back
+    each of these three -> disputed
 
 Money that arrives after expiry or cancellation is credited all the same: `succeeded` is reachable from every state
 in which Stripe may hold money of ours. Amounts are in the currency's minor unit, `usd_minor` in US cents, credits in
@@ -155,6 +156,21 @@ def credited(
         succeeded_at=at,
     )
     return flagged(paid, FLAG_LATE_MONEY) if payment.status in LATE else paid
+
+
+def with_refunded(payment: Payment, refunded_minor: int) -> Payment:
+    """The payment once so much of it has gone back in sum. A dispute's status stays until the dispute ends."""
+    assert payment.status in PAID and 0 <= refunded_minor <= payment.amount.amount_minor
+    after = replace(payment, refunded_minor=refunded_minor)
+    return after if payment.status is Status.DISPUTED else replace(after, status=status_by_refunds(after))
+
+
+def status_by_refunds(payment: Payment) -> Status:
+    """What a paid payment is where no dispute says otherwise."""
+    if payment.refunded_minor == 0:
+        return Status.SUCCEEDED
+    whole = payment.refunded_minor == payment.amount.amount_minor
+    return Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED
 
 
 class AlreadyPaid(DomainError):
