@@ -173,6 +173,18 @@ def status_by_refunds(payment: Payment) -> Status:
     return Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED
 
 
+def disputed(payment: Payment) -> Payment:
+    """The payment while a dispute of it is open, and once one was lost."""
+    assert payment.status in PAID
+    return replace(payment, status=Status.DISPUTED)
+
+
+def undisputed(payment: Payment) -> Payment:
+    """The payment once no dispute keeps any of it: what its refunds make of it."""
+    assert payment.status in PAID
+    return replace(payment, status=status_by_refunds(payment))
+
+
 class AlreadyPaid(DomainError):
     """What was to be canceled turned out to be paid."""
 
