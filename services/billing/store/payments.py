@@ -68,6 +68,30 @@ async def locked(connection: AsyncConnection, payment_id: str) -> Payment | None
     return _optional(found.first())
 
 
+async def locked_of_charge(
+    connection: AsyncConnection, *, intent_id: str | None, charge_id: str | None
+) -> Payment | None:
+    """The payment that Stripe's intent or charge is of, its row locked until the transaction ends. Served by the
+    unique key on `intent_id` and by `payments_of_charge`."""
+    found = await connection.execute(
+        text(
+            f"SELECT {_COLUMNS} FROM payments WHERE intent_id = :intent_id OR charge_id = :charge_id"  # noqa: S608
+            " ORDER BY intent_id = :intent_id DESC NULLS LAST LIMIT 1 FOR UPDATE"
+        ),
+        {"intent_id": intent_id, "charge_id": charge_id},
+    )
+    return _optional(found.first())
+
+
+async def find(connection: AsyncConnection, payment_id: str) -> Payment | None:
+    """The payment, whosever it is, unlocked: for operators."""
+    found = await connection.execute(
+        text(f"SELECT {_COLUMNS} FROM payments WHERE id = :id"),  # noqa: S608
+        {"id": payment_id},
+    )
+    return _optional(found.first())
+
+
 async def of_account(connection: AsyncConnection, account_id: str, payment_id: str) -> Payment | None:
     """The account's own payment, or None: another's is not told from none."""
     found = await connection.execute(

@@ -121,6 +121,25 @@ async def post_refund(
     return await _lock_and_post(connection, order, at=at, real_now=real_now)
 
 
+async def post_refund_undone(
+    connection: Connection,
+    *,
+    account_id: str,
+    transfer_id: UUID,
+    millicredits: int,
+    reference: str,
+    description: str,
+    purchase_id: UUID | None,
+    at: datetime,
+    real_now: datetime,
+) -> PostedCredit:
+    """Credits of a refund whose money came back: to the purchase's own lot, once debt is paid."""
+    ledger = await ledger_of(connection)
+    wallet = await _locked(ledger, account_id, at=at)
+    order = Order(account_id, transfer_id, Kind.REFUND_UNDONE, millicredits, description, reference, purchase_id)
+    return await _post(ledger, order, wallet, at=at, real_now=real_now)
+
+
 async def _lock_and_post(connection: Connection, order: Order, *, at: datetime, real_now: datetime) -> PostedCredit:
     """Takes credits, so what has expired is taken first."""
     ledger = await ledger_of(connection)
