@@ -140,6 +140,42 @@ async def post_refund_undone(
     return await _post(ledger, order, wallet, at=at, real_now=real_now)
 
 
+async def post_dispute(
+    connection: Connection,
+    *,
+    account_id: str,
+    transfer_id: UUID,
+    millicredits: int,
+    reference: str,
+    description: str,
+    purchase_id: UUID | None,
+    at: datetime,
+    real_now: datetime,
+) -> PostedCredit:
+    """Credits of money that a bank has taken back. May take the wallet under zero."""
+    order = Order(account_id, transfer_id, Kind.DISPUTE, millicredits, description, reference, purchase_id)
+    return await _lock_and_post(connection, order, at=at, real_now=real_now)
+
+
+async def post_dispute_won(
+    connection: Connection,
+    *,
+    account_id: str,
+    transfer_id: UUID,
+    millicredits: int,
+    reference: str,
+    description: str,
+    purchase_id: UUID | None,
+    at: datetime,
+    real_now: datetime,
+) -> PostedCredit:
+    """Credits of a dispute that was won, back in the lot that they were bought as."""
+    ledger = await ledger_of(connection)
+    wallet = await _locked(ledger, account_id, at=at)
+    order = Order(account_id, transfer_id, Kind.DISPUTE_WON, millicredits, description, reference, purchase_id)
+    return await _post(ledger, order, wallet, at=at, real_now=real_now)
+
+
 async def _lock_and_post(connection: Connection, order: Order, *, at: datetime, real_now: datetime) -> PostedCredit:
     """Takes credits, so what has expired is taken first."""
     ledger = await ledger_of(connection)
