@@ -92,21 +92,6 @@ async def find(connection: AsyncConnection, payment_id: str) -> Payment | None:
     return _optional(found.first())
 
 
-async def locked_of_charge(
-    connection: AsyncConnection, *, charge_id: str | None, intent_id: str | None
-) -> Payment | None:
-    """The payment that Stripe's charge is of, else its payment intent, its row locked until the transaction ends.
-    Served by `payments_of_charge` and the intents' unique key."""
-    found = await connection.execute(
-        text(
-            f"SELECT {_COLUMNS} FROM payments WHERE charge_id = :charge_id OR intent_id = :intent_id"  # noqa: S608
-            " ORDER BY charge_id IS NOT DISTINCT FROM :charge_id DESC LIMIT 1 FOR UPDATE"
-        ),
-        {"charge_id": charge_id, "intent_id": intent_id},
-    )
-    return _optional(found.first())
-
-
 async def of_account(connection: AsyncConnection, account_id: str, payment_id: str) -> Payment | None:
     """The account's own payment, or None: another's is not told from none."""
     found = await connection.execute(
