@@ -12,7 +12,7 @@ from pathlib import Path
 from struct import pack
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-ADDING = ("purchase", "grant", "reversal", "dispute_won")
+ADDING = ("purchase", "grant", "reversal", "refund_undone", "dispute_won")
 
 
 def bits(name):  # the 128 bits of an id such as txn_01J...

@@ -114,7 +114,7 @@ def _referred(rows: Sequence[Any], kind: Kind) -> list[UUID]:
     return [row["refers_to"] for row in rows if row["kind"] == kind.value and row["refers_to"] is not None]
 
 
-_OF_A_LOT = frozenset({Kind.EXPIRY, Kind.REFUND, Kind.DISPUTE, Kind.DISPUTE_WON})
+_OF_A_LOT = frozenset({Kind.EXPIRY, Kind.REFUND, Kind.REFUND_UNDONE, Kind.DISPUTE, Kind.DISPUTE_WON})
 
 
 def _entry_from(row: Any, held: dict[UUID, datetime], charges: dict[UUID, int]) -> Entry:

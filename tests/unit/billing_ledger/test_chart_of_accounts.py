@@ -3,26 +3,37 @@
 import re
 from importlib import import_module
 
-from services.billing.domain.chart_of_accounts import CHART, MAY_OVERDRAW, Kind, direction
+from services.billing.domain.books.posting import MoneyKind
+from services.billing.domain.chart_of_accounts import ACCOUNTS, CHART, MAY_OVERDRAW, WALLET, Kind, direction
 
-migration = import_module("services.billing.migrations.versions.0002_ledger")
-lean = import_module("services.billing.migrations.versions.0004_lean_postings")
+migration = import_module("services.billing.migrations.versions.0008_money_book")
+
+
+def words_in(sql: str, before: str) -> set[str]:
+    """The quoted words of the list that follows."""
+    return set(re.findall(r"'(\w+)'", sql.partition(before)[2].partition(")")[0]))
 
 
 def test_the_database_knows_the_same_kinds_and_sides() -> None:
-    table = lean.TRANSFERS.partition("INSERT INTO chart_of_accounts")[2].partition(";")[0]
+    table = migration.CHART.partition("INSERT INTO chart_of_accounts")[2].partition(";")[0]
     in_database = set(re.findall(r"\('(\w+)', '(\w+)', '(\w+)'\)", table))
     assert in_database == {(kind.value, sides.debit, sides.credit) for kind, sides in CHART.items()}
-    known = re.search(r"transfer_is_of_a_kind CHECK \(kind IN \(([^)]*)\)", lean.TRANSFERS)
-    assert known and set(re.findall(r"'(\w+)'", known[1])) == {kind.value for kind in CHART}
+    assert words_in(migration.CHART, "transfer_is_of_a_kind CHECK (kind IN (") == {kind.value for kind in CHART}
 
 
 def test_every_kind_that_takes_is_guarded_in_the_database_or_may_overdraw() -> None:
-    guarded = re.search(r"spends_no_more\w+ CHECK \(kind NOT IN \(([^)]*)\)", migration.TRANSFERS)
-    assert guarded
-    named = {Kind(name) for name in re.findall(r"'(\w+)'", guarded[1])}
-    assert named == {kind for kind in Kind if direction(kind) < 0} - MAY_OVERDRAW
+    guarded = {Kind(name) for name in words_in(migration.CHART, "kind NOT IN (")}
+    assert guarded == {kind for kind in Kind if direction(kind) < 0} - MAY_OVERDRAW
 
 
 def test_only_a_void_moves_nothing() -> None:
     assert {kind for kind in Kind if direction(kind) == 0} == {Kind.VOID}
+
+
+def test_every_side_is_an_account_of_the_chart() -> None:
+    assert {side for sides in CHART.values() for side in (sides.debit, sides.credit)} <= set(ACCOUNTS)
+
+
+def test_the_money_book_knows_the_same_kinds_and_every_account_but_the_wallets() -> None:
+    assert words_in(migration.MONEY, "money_entry_is_of_a_kind CHECK (kind IN (") == set(MoneyKind)
+    assert words_in(migration.MONEY, "CHECK (ledger_account IN (") == set(ACCOUNTS) - {WALLET}

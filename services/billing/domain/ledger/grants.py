@@ -145,11 +145,11 @@ class _Table:
                 self.remember(entry, self.take(entry.amount, began_at=entry.began_at))
             case Kind.REVERSAL:
                 self.give_back(entry)
-            case Kind.DEBIT | Kind.EXPIRY | Kind.REFUND | Kind.DISPUTE:
+            case Kind.DEBIT | Kind.EXPIRY | Kind.BREAKAGE | Kind.REFUND | Kind.DISPUTE:
                 self.take(entry.amount, began_at=entry.began_at, first=entry.lot_id)
             case Kind.PURCHASE | Kind.GRANT:
                 self.put(entry.id, self.after_debt(entry.amount))
-            case Kind.DISPUTE_WON:
+            case Kind.DISPUTE_WON | Kind.REFUND_UNDONE:
                 self.put(entry.lot_id or PLAIN.id, self.after_debt(entry.amount))
 
     def take(self, amount: int, *, began_at: datetime, first: UUID | None = None) -> list[tuple[UUID, int]]:

@@ -1,0 +1,1 @@
+"""The book of money: what Stripe, its fees and the bank have, which no wallet sees."""

@@ -1,0 +1,91 @@
+"""A posting of the money book: lines that sum to zero in each currency.
+
+Amounts are micros, millionths of a currency's major unit: a US cent is 10,000 of them, a yen 1,000,000, and a
+millicredit, which is worth a millionth of a dollar, is one. A debit is positive, a credit negative.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.billing.domain.chart_of_accounts import ACCOUNTS, WALLET
+from shared.money import Money
+
+MICROS = 1_000_000
+_WITHOUT_MINOR_UNIT = frozenset(
+    ("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf")
+)
+_OF_THREE_DECIMALS = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
+"""A balance may be kept in more currencies than credits are sold in."""
+
+
+class MoneyKind(StrEnum):
+    """What a money posting is for; with its reference, what it is known by."""
+
+    PAYMENT_RECEIVED = "payment_received"
+    REFUND_MADE = "refund_made"
+    REFUND_UNDONE = "refund_undone"
+    DISPUTE_OPENED = "dispute_opened"
+    DISPUTE_REINSTATED = "dispute_reinstated"
+    DISPUTE_LOST = "dispute_lost"
+    STRIPE = "stripe"
+    """One transaction of Stripe's balance."""
+    SUSPENSE_CLEARED = "suspense_cleared"
+    """A transaction of Stripe's balance that was in suspense turned out to be ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One side of a posting: a debit where `micros` is over zero, else a credit."""
+
+    ledger_account: str
+    currency: str
+    micros: int
+
+    def __post_init__(self) -> None:
+        assert self.micros != 0 and self.ledger_account in ACCOUNTS and self.ledger_account != WALLET
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyPosting:
+    """(kind, reference) is what it is known by: it is booked once. One without lines has nothing to book."""
+
+    kind: MoneyKind
+    reference: str
+    lines: tuple[Line, ...]
+
+    def __post_init__(self) -> None:
+        assert self.reference and not any(balances(self.lines).values()), "a posting sums to zero in each currency"
+
+
+def posting_of(kind: MoneyKind, reference: str, sides: Iterable[tuple[str, str, int]]) -> MoneyPosting:
+    """From (ledger account, currency, micros); a side of nothing is no line."""
+    lines = tuple(Line(account, currency, micros) for account, currency, micros in sides if micros)
+    return MoneyPosting(kind, reference, lines)
+
+
+def reversed_as(kind: MoneyKind, posting: MoneyPosting) -> MoneyPosting:
+    """The same with its sides changed."""
+    return posting_of(
+        kind, posting.reference, ((each.ledger_account, each.currency, -each.micros) for each in posting.lines)
+    )
+
+
+def balances(lines: Iterable[Line]) -> dict[str, int]:
+    """The sum of lines in each currency."""
+    sums: dict[str, int] = defaultdict(int)
+    for line in lines:
+        sums[line.currency] += line.micros
+    return sums
+
+
+def micros_of(money: Money) -> int:
+    """Money in micros of its currency's major unit."""
+    return micros_of_minor(money.amount_minor, money.currency)
+
+
+def micros_of_minor(amount_minor: int, currency: str) -> int:
+    """The same of a number of minor units."""
+    decimals = 0 if currency in _WITHOUT_MINOR_UNIT else 3 if currency in _OF_THREE_DECIMALS else 2
+    return amount_minor * MICROS // 10**decimals
