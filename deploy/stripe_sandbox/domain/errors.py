@@ -1,7 +1,7 @@
 """Stripe's errors: `{"error": {"type", "code", "message", "param", ...}}` with an HTTP status.
 
 `StripeError` is raised for what the rules refuse and undoes the request's transaction. A declined card is
-no such thing: its failed charge stays, so use cases return it as a value (`declines.py`).
+no such thing: its failed charge stays, so use cases return it as a value (`cards.Decline`).
 """
 
 from deploy.stripe_sandbox.domain.values import Json
@@ -50,7 +50,7 @@ def doc_url(code: str) -> str:
 
 def missing_object(kind: str, object_id: str, *, param: str, status: int = 404) -> StripeError:
     """404 for an id in the path, 400 for one in a parameter (the caller says which)."""
-    noun = kind.replace(".", " ").replace("_", " ") if kind != "payment_intent" else kind
+    noun = kind.replace(".", " ").replace("_", " ") if kind not in ("payment_intent", "setup_intent") else kind
     if kind == "payment_method":
         noun = "PaymentMethod"
     return StripeError(f"No such {noun}: '{object_id}'", status=status, code="resource_missing", param=param)

@@ -16,6 +16,7 @@ MAX_LEVELS = 4
 REFERENCES: dict[tuple[str, str], str] = {
     ("checkout.session", "customer"): "customer",
     ("checkout.session", "payment_intent"): "payment_intent",
+    ("checkout.session", "setup_intent"): "setup_intent",
     ("payment_intent", "customer"): "customer",
     ("payment_intent", "latest_charge"): "charge",
     ("payment_intent", "payment_method"): "payment_method",
@@ -33,6 +34,8 @@ REFERENCES: dict[tuple[str, str], str] = {
     ("dispute", "payment_intent"): "payment_intent",
     ("payout", "balance_transaction"): "balance_transaction",
     ("payment_method", "customer"): "customer",
+    ("setup_intent", "customer"): "customer",
+    ("setup_intent", "payment_method"): "payment_method",
     ("price", "product"): "product",
     ("product", "default_price"): "price",
     ("invoice_settings", "default_payment_method"): "payment_method",
@@ -41,10 +44,11 @@ REFERENCES: dict[tuple[str, str], str] = {
 EMPTY: frozenset[tuple[str, str]] = frozenset(
     {
         ("checkout.session", "invoice"),
-        ("checkout.session", "setup_intent"),
         ("checkout.session", "subscription"),
         ("customer", "default_source"),
         ("payment_intent", "review"),
+        ("setup_intent", "latest_attempt"),
+        ("setup_intent", "mandate"),
         ("charge", "review"),
         ("refund", "source_transfer_reversal"),
         ("refund", "transfer_reversal"),

@@ -69,6 +69,11 @@ class Objects:
         row = self._connection.execute("SELECT hidden FROM objects WHERE id = ?", (object_id,)).fetchone()
         return {} if row is None or row[0] is None else json.loads(row[0])
 
+    def hide(self, object_id: str, **facts: object) -> None:
+        """Adds to what is kept beside an object and shown in no answer."""
+        hidden = {**self.hidden(object_id), **facts}
+        self._connection.execute("UPDATE objects SET hidden = ? WHERE id = ?", (_text(hidden), object_id))
+
     def save(self, body: Json) -> None:
         self._connection.execute("UPDATE objects SET body = ? WHERE id = ?", (_text(body), body["id"]))
 
