@@ -16,7 +16,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from shared import garbage
+from shared import garbage, open_files
 from shared.doors.protocol import ProblemProtocol
 from shared.loops import Loop, running
 from shared.processes import Processes, bound_with_others
@@ -82,6 +82,7 @@ def _parse(name: str, extra: dict[str, Any]) -> tuple[str, argparse.Namespace, l
 
 def serve(create: Callable[[], FastAPI], *, host: str, port: int, processes: int) -> None:
     """Answer HTTP until SIGTERM or SIGINT: by this process, or by so many children of it."""
+    open_files.raise_limit()
     if processes == 1:
         app = create()
         server = _Server(uvicorn.Config(app, host=host, port=port, **uvicorn_options(app)))

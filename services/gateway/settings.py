@@ -132,10 +132,14 @@ class Settings(ServiceSettings):
         30_000, ge=100, description="How long a paid call waits for its caller to send on, or to read on."
     )
     upstream_connections: int = Field(
-        2_000, ge=1, le=65_535, description="Connections to upstreams that one process may hold open."
+        4_000, ge=1, le=65_535, description="Connections to upstreams that one process may hold open."
     )
     upstream_connections_per_host: int = Field(
-        1_000, ge=1, le=65_535, description="How many of them may lead to one host and port."
+        2_000,
+        ge=1,
+        le=65_535,
+        description="How many of them may lead to one host and port; more than PAID_CALLS_PER_ACCOUNT, or one account"
+        " may keep all of a slow upstream's.",
     )
     upstream_private_allowed: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = Field(
         (),

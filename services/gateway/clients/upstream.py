@@ -10,11 +10,11 @@ from collections.abc import AsyncIterable, Sequence
 from services.gateway.clients import http1
 from services.gateway.clients.http1 import Answer as UpstreamAnswer
 from services.gateway.clients.http1 import ExchangeFailed as UpstreamFailed
-from services.gateway.clients.http1 import Header, NotConnected, Origin, opening_of
+from services.gateway.clients.http1 import Header, NoRoom, NotConnected, Origin, opening_of
 from services.gateway.domain.caller_address import Network
 from services.gateway.domain.route import is_private_address
 
-__all__ = ["Header", "UpstreamAnswer", "UpstreamFailed", "Upstreams", "opening_of"]
+__all__ = ["Header", "NoRoom", "UpstreamAnswer", "UpstreamFailed", "Upstreams", "opening_of"]
 
 _MOST_URLS = 10_000
 

@@ -1,12 +1,15 @@
 """Too much at once: refused early with Retry-After, and one account's flood is its own."""
 
 import asyncio
+import socket
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from services.gateway.clients.http1 import pool
 from services.gateway.domain.api_key import make_key, presented
 from services.gateway.domain.key_record import KeyRecord
 from services.gateway.use_cases.admin_routes import PriceParts
@@ -59,6 +62,44 @@ async def test_a_caller_who_leaves_leaves_the_crowd(platform: Platform) -> None:
     assert under_way(platform) == 1
     call.cancel()
     await eventually(lambda: under_way(platform) == 0)
+
+
+async def test_no_connection_left_to_an_upstream_is_ours_to_say(
+    make_platform: MakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "WAIT_SECONDS", 0.1)
+    platform = await make_platform(upstream_connections_per_host=1)
+    await platform.route("echo", price=PER_CALL)
+    flooding, other = await platform.customer(), await platform.customer()
+    held = asyncio.create_task(flooding.http.get("/proxy/echo/held"))
+    await eventually(lambda: len(platform.upstream.received) == 1)
+    refused = await other.http.get("/proxy/echo/x")
+    assert (refused.status_code, code_of(refused), refused.headers["retry-after"]) == (503, "overloaded", "1")
+    platform.upstream.go_on.set()
+    assert (await held).status_code == 200
+    await platform.settled(other.account_id, 5_000 * CREDIT)
+
+
+async def test_who_reads_slowly_gets_and_pays_for_what_the_upstream_gave_in_time(platform: Platform) -> None:
+    """The route's timeout is the upstream's: it stands still while the caller takes nothing."""
+    size = 8 * 1024 * 1024
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size
+    platform.upstream.answers["/large"] = head + b"x" * size
+    await platform.route("echo", price=PER_CALL, timeout_ms=1_000)
+    customer = await platform.customer()
+    with socket.socket() as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+        address = urlsplit(platform.url)
+        await asyncio.to_thread(line.connect, (address.hostname, address.port))
+        reader, writer = await asyncio.open_connection(sock=line, limit=1024)
+        asked = f"Host: {address.netloc}\r\nAuthorization: {customer.http.headers['authorization']}\r\n\r\n"
+        writer.write(b"GET /proxy/echo/large HTTP/1.1\r\n" + asked.encode())
+        await reader.readuntil(b"\n")
+        await asyncio.sleep(1.5)
+        await reader.readuntil(b"\r\n\r\n")
+        assert len(await reader.readexactly(size)) == size
+        writer.close()
+    await platform.settled(customer.account_id, (5_000 - 1) * CREDIT)
 
 
 async def test_a_call_that_waited_for_too_long_is_not_charged(make_platform: MakePlatform) -> None:

@@ -258,6 +258,14 @@ class Exchange:
 
     async def _drained(self) -> None:
         """Wait while the caller takes what was written; one who takes nothing for too long has left."""
+        loop = self._connection.loop
+        self.presence.blocks(loop.time())
+        try:
+            await self._taken()
+        finally:
+            self.presence.takes_on(loop.time())
+
+    async def _taken(self) -> None:
         left = self._transport.get_write_buffer_size()
         while self._flow.write_paused and not self.presence.has_left:
             try:

@@ -5,7 +5,7 @@ proxy of the environment, no retry but one: a safe request without a body whose 
 long an answer may take is the caller's to bound (`asyncio.timeout`): cancelling a wait closes the connection.
 """
 
-from services.gateway.clients.http1.answer import Answer, ExchangeFailed, Header, NotConnected
+from services.gateway.clients.http1.answer import Answer, ExchangeFailed, Header, NoRoom, NotConnected
 from services.gateway.clients.http1.dialing import Origin, as_named, origin_of
 from services.gateway.clients.http1.framing import opening_of
 from services.gateway.clients.http1.pool import Pool
@@ -14,6 +14,7 @@ __all__ = [
     "Answer",
     "ExchangeFailed",
     "Header",
+    "NoRoom",
     "NotConnected",
     "Origin",
     "Pool",

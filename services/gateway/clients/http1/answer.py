@@ -18,6 +18,10 @@ class NotConnected(ExchangeFailed):
     """There was no connection to be had; nothing of the request was sent."""
 
 
+class NoRoom(NotConnected):
+    """All connections that there may be are in use, and none came free in time."""
+
+
 class DiedUnanswered(ExchangeFailed):
     """The connection ended before a byte of the answer came."""
 

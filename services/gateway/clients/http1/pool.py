@@ -7,7 +7,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterable, Callable, Sequence
 
-from services.gateway.clients.http1.answer import Answer, DiedUnanswered, Header, NotConnected
+from services.gateway.clients.http1.answer import Answer, DiedUnanswered, Header, NoRoom, NotConnected
 from services.gateway.clients.http1.connection import Connection
 from services.gateway.clients.http1.dialing import Addresses, Origin, as_named, dial
 from services.gateway.clients.http1.framing import request_head
@@ -168,7 +168,7 @@ class Pool:
 
     async def _turn(self, lane: _Lane) -> Connection | None:
         if self._waiting >= self._most_waiting:
-            raise NotConnected("too many wait for a connection")
+            raise NoRoom("too many wait for a connection")
         loop = asyncio.get_running_loop()
         turn: _Turn = loop.create_future()
         lane.waiting[turn] = None
@@ -250,4 +250,4 @@ def _next(lane: _Lane) -> _Turn | None:
 
 def _refuse(turn: _Turn) -> None:
     if not turn.done():
-        turn.set_exception(NotConnected("no connection was free in time"))
+        turn.set_exception(NoRoom("no connection was free in time"))

@@ -1,12 +1,13 @@
-"""A call's exchange with its upstream: one deadline from first byte to last, shorter once the caller has left."""
+"""A call's exchange with its upstream: one deadline from first byte to last, shorter once the caller has left, and
+standing still while the caller takes nothing."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Sequence
 from typing import TypeVar
 
-from services.gateway.clients.upstream import UpstreamAnswer, UpstreamFailed, opening_of
+from services.gateway.clients.upstream import NoRoom, UpstreamAnswer, UpstreamFailed, opening_of
 from services.gateway.domain.forwarding import Way, first, way_to, without
-from services.gateway.use_cases.paid_call.desk import Call, Desk
+from services.gateway.use_cases.paid_call.desk import Call, Desk, overloaded
 from services.gateway.use_cases.paid_call.request import Header
 from shared.contracts.ledger import Result
 from shared.errors import DomainError
@@ -31,6 +32,7 @@ class Conversation:
         desk.deadlines.watch(self)
         self._waiting: asyncio.Task[object] | None = None
         self._is_late = False
+        self._granted = 0.0
         self._is_cutting = False
         self._answer: UpstreamAnswer | None = None
         self._body: AsyncGenerator[bytes] | None = None
@@ -105,11 +107,20 @@ class Conversation:
             self._was_cut(task, cancelled_before)
 
     def expire(self) -> None:
-        """The deadline has passed: whoever waits, waits no more."""
+        """The deadline has passed: whoever waits, waits no more. What the caller kept us waiting is not the upstream's
+        time, and is granted first."""
+        if self._is_granted_more():
+            self._desk.deadlines.watch(self)
+            return
         self._is_late = True
         if self._waiting is not None and not self._is_cutting:
             self._is_cutting = True
             self._waiting.cancel()
+
+    def _is_granted_more(self) -> bool:
+        before, self._granted = self._granted, self._presence.kept_waiting(self._loop.time())
+        self.deadline += self._granted - before
+        return self._granted > before
 
     def _was_cut(self, task: asyncio.Task[object], cancelled_before: int) -> bool:
         """Whether it was we who cancelled the wait, and nobody else did too; asked again: no."""
@@ -117,6 +128,7 @@ class Conversation:
         return was_cutting and task.uncancel() <= cancelled_before
 
     def _shorten(self) -> None:
+        self._granted = self._presence.kept_waiting(self._loop.time())
         self.deadline = min(self.deadline, self._loop.time() + self._desk.hang_up_read_ms / 1_000)
 
 
@@ -129,7 +141,9 @@ def _framing(headers: Sequence[Header], body: bytes | AsyncIterable[bytes]) -> b
 
 
 def upstream_refusal(error: UpstreamFailed, undone: Result) -> DomainError:
-    """502 or 504: not charged, and the answer says so."""
+    """502 or 504: not charged, and the answer says so. Where it was we who had no connection left, 503."""
+    if isinstance(error, NoRoom):
+        return overloaded()
     headers = {"X-Credits-Charged": "0", "X-Credits-Remaining": str(Credits(undone["available"]))}
     if isinstance(error, UpstreamTooSlow):
         return DomainError(

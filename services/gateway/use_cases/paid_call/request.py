@@ -18,11 +18,30 @@ class CallerLeft(Exception):
 
 
 class Presence:
-    """Whether the caller is still there. Whoever waits for an upstream asks to be told at once."""
+    """Whether the caller is still there, and how long it has kept the answer waiting. Whoever waits for an upstream
+    asks to be told at once when it leaves. Times are the loop's, in seconds."""
+
+    __slots__ = ("_blocked_since", "_blocked_so_far", "_tell", "has_left")
 
     def __init__(self) -> None:
         self.has_left = False
         self._tell: Callable[[], None] | None = None
+        self._blocked_so_far = 0.0
+        self._blocked_since: float | None = None
+
+    def blocks(self, now: float) -> None:
+        """From here on the caller takes nothing of what is written."""
+        self._blocked_since = now
+
+    def takes_on(self, now: float) -> None:
+        """It took what was written."""
+        if self._blocked_since is not None:
+            self._blocked_so_far += now - self._blocked_since
+            self._blocked_since = None
+
+    def kept_waiting(self, now: float) -> float:
+        """For how long it blocked, in all."""
+        return self._blocked_so_far + (0.0 if self._blocked_since is None else now - self._blocked_since)
 
     def leave(self) -> None:
         """The caller went away. Saying it twice is harmless."""
