@@ -29,6 +29,8 @@ class MoneyKind(StrEnum):
     DISPUTE_OPENED = "dispute_opened"
     DISPUTE_REINSTATED = "dispute_reinstated"
     DISPUTE_LOST = "dispute_lost"
+    DISPUTE_RECOVERED = "dispute_recovered"
+    """A lost dispute was won by an appeal."""
     STRIPE = "stripe"
     """One transaction of Stripe's balance."""
     SUSPENSE_CLEARED = "suspense_cleared"
@@ -87,5 +89,16 @@ def micros_of(money: Money) -> int:
 
 def micros_of_minor(amount_minor: int, currency: str) -> int:
     """The same of a number of minor units."""
+    return amount_minor * _micros_of_a_minor_unit(currency)
+
+
+def money_of(micros: int, currency: str) -> Money:
+    """The other way; `micros` must be whole minor units."""
+    amount_minor, rest = divmod(micros, _micros_of_a_minor_unit(currency))
+    assert rest == 0
+    return Money(amount_minor, currency)
+
+
+def _micros_of_a_minor_unit(currency: str) -> int:
     decimals = 0 if currency in _WITHOUT_MINOR_UNIT else 3 if currency in _OF_THREE_DECIMALS else 2
-    return amount_minor * MICROS // 10**decimals
+    return MICROS // 10**decimals

@@ -77,6 +77,12 @@ def dispute_lost(dispute: DisputeState, *, uncovered_millicredits: int) -> Money
     )
 
 
+def dispute_recovered(dispute: DisputeState, *, uncovered_millicredits: int) -> MoneyPosting:
+    """The lost dispute was won by an appeal: nothing of it is a loss."""
+    lost = dispute_lost(dispute, uncovered_millicredits=uncovered_millicredits)
+    return reversed_as(MoneyKind.DISPUTE_RECOVERED, lost)
+
+
 def on_balance(
     tx: BalanceTransaction, *, counter: Literal["receivables", "suspense"], receivable: Money | None = None
 ) -> MoneyPosting:

@@ -61,7 +61,7 @@ CREATE TABLE money_entries (
     PRIMARY KEY (kind, reference, line),
     CONSTRAINT money_entry_is_of_a_kind CHECK (kind IN (
         'payment_received', 'refund_made', 'refund_undone', 'dispute_opened', 'dispute_reinstated', 'dispute_lost',
-        'stripe', 'suspense_cleared')),
+        'dispute_recovered', 'stripe', 'suspense_cleared')),
     CONSTRAINT money_entry_follows_the_chart CHECK (ledger_account IN (
         'stripe_balance', 'bank', 'receivables', 'allowance_for_debts', 'payments', 'refunds', 'disputes', 'suspense',
         'currency_exchange', 'revenue', 'breakage', 'adjustments', 'rounding', 'promotions', 'stripe_fees',
