@@ -7,8 +7,9 @@
     warning_closed, prevented                  WIN where it had been opened, else nothing
 
 Each step is booked once. States come late and doubled: a status counts only where it is as far as the known one, and
-a later status implies the steps before it, so that any order of the same states books the same. `won` is the last word:
-an appeal may turn a loss into it, and nothing follows. Pure; credits in millicredits.
+a later status implies the steps before it (and so does money that was withdrawn), so that any order of the same states
+books the same. `won` is the last word: an appeal may turn a loss into it, and nothing follows. Pure; credits in
+millicredits.
 """
 
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ from typing import Literal
 from uuid import UUID
 
 from services.billing.domain.dispute import Dispute, DisputeId, DisputeState
-from services.billing.domain.payment import Payment
+from services.billing.domain.payment import Payment, PaymentId
 
 Standing = Literal["good", "negative_balance", "disputed"]
 
@@ -41,6 +42,13 @@ STATUSES = frozenset(_PROGRESS)
 _LOST = frozenset({"lost", "appeal_needs_response", "appeal_under_review"})
 _OPENED = frozenset({"needs_response", "under_review", "won"}) | _LOST
 _ENDED_WELL = frozenset({"won", "prevented", "warning_closed"})
+
+
+class PaymentNotSettledYet(Exception):
+    """A dispute came before the news of its payment's success. That news is on its way: try again."""
+
+    def __init__(self, payment_id: PaymentId) -> None:
+        super().__init__(f"the disputed payment {payment_id} has not been settled here yet")
 
 
 class Step(StrEnum):
@@ -82,7 +90,7 @@ def heard(dispute: Dispute, state: DisputeState) -> Dispute:
 
 def steps_left(dispute: Dispute) -> tuple[Step, ...]:
     """What its status asks for and was not booked yet."""
-    opened = dispute.opened_at is not None or dispute.status in _OPENED
+    opened = dispute.opened_at is not None or dispute.withdrawn_at is not None or dispute.status in _OPENED
     left = []
     if opened and dispute.opened_at is None:
         left.append(Step.OPEN)
