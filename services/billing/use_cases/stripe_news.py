@@ -8,7 +8,15 @@ from dataclasses import dataclass
 
 from services.billing.clients.stripe.checkouts import find_session, session_of_intent
 from services.billing.domain.checkout_session import Ignored, SessionState
-from services.billing.domain.stripe_events import ApplyIntent, ApplySession, Command, Ignore
+from services.billing.domain.stripe_events import (
+    ApplyCustomer,
+    ApplyIntent,
+    ApplyInvoice,
+    ApplySession,
+    ApplySubscription,
+    Command,
+    Ignore,
+)
 from services.billing.service import Billing
 from services.billing.use_cases.settlement import settle
 from shared.db import Connection
@@ -32,8 +40,14 @@ async def fetch(billing: Billing, command: Command) -> Found:
         case ApplyIntent(intent_id):
             session = await session_of_intent(billing.stripe, intent_id)
             return Found(session, "Stripe knows no Checkout Session of this payment intent")
+        case ApplyInvoice() | ApplySubscription():
+            return Found(nothing_because="no subscription of ours")
+        case ApplyCustomer():
+            return Found(nothing_because="no customer of Stripe's is one of ours")
         case Ignore(reason):
             return Found(nothing_because=reason)
+        case _:
+            return Found(nothing_because="no payment here has this charge")
 
 
 async def apply(billing: Billing, connection: Connection, found: Found) -> Ignored | None:

@@ -6,13 +6,24 @@ from typing import Any
 import pytest
 
 from services.billing.domain.stripe_events import (
+    ApplyCharge,
+    ApplyCustomer,
+    ApplyDispute,
     ApplyIntent,
+    ApplyInvoice,
+    ApplyPayout,
+    ApplyRefund,
     ApplySession,
+    ApplySubscription,
     Ignore,
     NotAnEvent,
     command_of,
     read_event,
+    subjects_of,
 )
+from services.billing.domain.stripe_events.subjects import MOST
+from tests.support import stripe_events as shapes
+from tests.support.stripe_events import WORLDS, World
 
 
 def _body(**changes: Any) -> bytes:
@@ -39,27 +50,107 @@ def test_every_api_version_is_taken(version: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "about", "command"),
+    ("family", "kinds", "command"),
     [
-        ("checkout.session.completed", "cs_1", ApplySession("cs_1")),
-        ("checkout.session.expired", "cs_1", ApplySession("cs_1")),
-        ("checkout.session.async_payment_succeeded", "cs_1", ApplySession("cs_1")),
-        ("checkout.session.async_payment_failed", "cs_1", ApplySession("cs_1")),
-        ("payment_intent.succeeded", "pi_1", ApplyIntent("pi_1")),
-        ("payment_intent.payment_failed", "pi_1", ApplyIntent("pi_1")),
-        ("payment_intent.canceled", "pi_1", ApplyIntent("pi_1")),
-        ("payment_intent.requires_action", "pi_1", ApplyIntent("pi_1")),
+        (
+            "checkout.session",
+            ("completed", "expired", "async_payment_succeeded", "async_payment_failed"),
+            ApplySession("xx_1"),
+        ),
+        (
+            "payment_intent",
+            ("succeeded", "payment_failed", "canceled", "requires_action", "processing", "of_a_kind_to_come"),
+            ApplyIntent("xx_1"),
+        ),
+        ("charge", ("succeeded", "updated", "refunded", "failed", "pending"), ApplyCharge("xx_1")),
+        ("refund", ("created", "updated", "failed"), ApplyRefund("xx_1")),
+        ("charge.refund", ("updated",), ApplyRefund("xx_1")),
+        (
+            "charge.dispute",
+            ("created", "updated", "closed", "funds_withdrawn", "funds_reinstated"),
+            ApplyDispute("xx_1"),
+        ),
+        ("customer", ("created", "updated", "deleted"), ApplyCustomer("xx_1")),
+        ("payout", ("created", "paid", "failed", "reconciliation_completed"), ApplyPayout("xx_1")),
     ],
 )
-def test_events_of_payments_ask_for_their_object(kind: str, about: str, command: object) -> None:
-    assert command_of(read_event(_body(type=kind, data={"object": {"id": about}}))) == command
+def test_events_ask_for_their_object(family: str, kinds: tuple[str, ...], command: object) -> None:
+    for kind in kinds:
+        assert command_of(read_event(_body(type=f"{family}.{kind}", data={"object": {"id": "xx_1"}}))) == command, kind
 
 
-@pytest.mark.parametrize("kind", ["customer.created", "invoice.paid", "charge.refunded", "of.some.new.type"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("payment_intent.created", "balance.available", "radar.early_fraud_warning.created"),
+        *(
+            "setup_intent.succeeded",
+            "setup_intent.setup_failed",
+            "customer.source.created",
+            "customer.discount.deleted",
+        ),
+        *("of.some.new.type", "ping", "invoiceitem.created", "charges.of.another.kind"),
+    ],
+)
 def test_other_types_are_ignored_with_a_reason(kind: str) -> None:
     command = command_of(read_event(_body(type=kind)))
     assert isinstance(command, Ignore)
     assert command.reason
+
+
+@pytest.mark.parametrize("kind", ["charge.refund.updated", "refund.updated"])
+def test_refunds_event_is_read_whether_it_holds_the_refund_or_its_charge(kind: str) -> None:
+    def command(about: dict[str, Any]) -> object:
+        return command_of(read_event(_body(type=kind, data={"object": about})))
+
+    assert command(shapes.refund()) == ApplyRefund("re_1")
+    assert command(shapes.charge("old")) == ApplyRefund("re_1")
+    assert command(shapes.charge("new")) == ApplyCharge("ch_1")
+    two = shapes.listed(shapes.refund(), shapes.refund(id="re_2"))
+    assert command(shapes.charge("old", refunds=two)) == ApplyCharge("ch_1")
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_invoices_and_subscriptions_come_as_values(world: World) -> None:
+    for kind, about in (("invoice.paid", shapes.invoice(world)), ("invoice_payment.paid", shapes.invoice_payment())):
+        command = command_of(read_event(json.dumps(shapes.envelope(kind, about, world=world)).encode()))
+        assert isinstance(command, ApplyInvoice)
+        assert command.invoice.id == about["id"]
+    body = json.dumps(shapes.envelope("customer.subscription.deleted", shapes.subscription(world), world=world))
+    command = command_of(read_event(body.encode()))
+    assert isinstance(command, ApplySubscription)
+    assert command.subscription.id == "sub_1"
+
+
+@pytest.mark.parametrize(
+    ("about", "subjects"),
+    [
+        (shapes.charge("old"), ("ch_1", "pi_1", "in_1", "cus_1", "txn_in", "re_1")),
+        (shapes.charge("new"), ("ch_1", "pi_1", "cus_1", "txn_in")),
+        (shapes.intent("old"), ("pi_1", "ch_1", "in_1")),
+        (shapes.dispute("new"), ("du_1", "ch_1", "pi_1", "txn_gone")),
+        (shapes.refund(), ("re_1", "ch_1", "pi_1", "txn_back")),
+        (shapes.invoice("new"), ("in_1", "cus_1", "sub_1", "pi_1")),
+        (shapes.subscription("new"), ("sub_1", "cus_1", "in_1")),
+        ({"id": "cs_1", "object": "checkout.session", "payment_intent": "pi_1"}, ("cs_1", "pi_1")),
+        ({"id": "cus_1", "object": "customer", "default_source": "card_1"}, ("cus_1",)),
+        ({"object": "balance"}, ()),
+        ({"id": "x_1", "object": ["charge"]}, ("x_1",)),
+    ],
+)
+def test_event_is_found_by_what_it_names(about: dict[str, Any], subjects: tuple[str, ...]) -> None:
+    assert subjects_of(read_event(_body(type="a.b", data={"object": about}))) == subjects
+
+
+def test_of_very_many_names_a_few_are_kept() -> None:
+    many = shapes.listed(*(shapes.refund(id=f"re_{number}") for number in range(99)))
+    event = read_event(_body(data={"object": shapes.charge("old", refunds=many)}))
+    assert len(subjects_of(event)) == MOST
+
+
+def test_what_an_event_is_about_is_not_in_its_repr() -> None:
+    event = read_event(_body(data={"object": {"id": "cus_1", "email": "ada@marked.example"}}))
+    assert "marked" not in repr(event)
 
 
 def test_object_without_a_usable_id_is_ignored() -> None:
@@ -83,7 +174,9 @@ def test_object_without_a_usable_id_is_ignored() -> None:
         _body(id="evt_ü"),
         _body(id="evt_1\n"),
         _body(id=["evt_1"]),
-        _body(type="x"),
+        _body(type=""),
+        _body(type="X"),
+        _body(type="a..b"),
         _body(type="a" * 999 + ".b"),
         _body(livemode=None),
         _body(livemode=1),

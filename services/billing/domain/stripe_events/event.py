@@ -1,18 +1,15 @@
-"""Stripe's events, from JSON to commands. The only module that knows the names of an event's fields.
-
-An event only says where to look: its object is fetched anew, and the present state is what counts, so that neither an
-old nor a doctored field of an event moves money. Shapes of API versions from 2016 to 2026 are read.
-Source: docs.stripe.com/api/events/object.
-"""
+"""The envelope of Stripe's events, whatever their API version: one shape since 2016."""
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
+
+from services.billing.domain.stripe_events.fields import Fields
 
 _EVENT_ID = re.compile(r"evt_[A-Za-z0-9_]{1,250}")
 _OBJECT_ID = re.compile(r"[a-z0-9]{1,20}_[A-Za-z0-9_]{1,230}")
-_TYPE = re.compile(r"[a-z0-9_]{1,64}(\.[a-z0-9_]{1,64}){1,7}")
+_TYPE = re.compile(r"[a-z0-9_]{1,64}(\.[a-z0-9_]{1,64}){0,7}")
 _WORD = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
 
 
@@ -22,7 +19,8 @@ class NotAnEvent(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StripeEvent:
-    """What is known of an event without looking at what it is about. `account` is a connected account's."""
+    """An event and, in `subject`, the object that it is about as it was then (personal data: for no log). `account` is
+    a connected account's. `object_id` is fit for a path of Stripe's API."""
 
     id: str
     type: str
@@ -30,55 +28,7 @@ class StripeEvent:
     livemode: bool
     account: str | None
     object_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ApplySession:
-    """Fetch this Checkout Session and apply its state."""
-
-    session_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyIntent:
-    """Fetch the Checkout Session of this payment intent and apply its state."""
-
-    intent_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ignore:
-    """Nothing is to be done, for the stated reason."""
-
-    reason: str
-
-
-Command = ApplySession | ApplyIntent | Ignore
-
-_ABOUT_SESSIONS = frozenset(
-    {
-        "checkout.session.completed",
-        "checkout.session.expired",
-        "checkout.session.async_payment_succeeded",
-        "checkout.session.async_payment_failed",
-    }
-)
-_ABOUT_INTENTS = frozenset(
-    {
-        "payment_intent.succeeded",
-        "payment_intent.payment_failed",
-        "payment_intent.processing",
-        "payment_intent.requires_action",
-        "payment_intent.canceled",
-    }
-)
-_NOTHING_TO_DO = {
-    "customer.created": "a customer of Stripe's changes nothing here",
-    "payment_intent.created": "the payment is known since its checkout",
-    "charge.succeeded": "the session's and the intent's events tell of it",
-    "charge.failed": "the intent's event tells of it",
-    "charge.updated": "the session's and the intent's events tell of it",
-}
+    subject: Fields = field(repr=False, compare=False)
 
 
 def read_event(body: bytes) -> StripeEvent:
@@ -97,16 +47,8 @@ def read_event(body: bytes) -> StripeEvent:
         livemode=livemode,
         account=_optional_text(event, "account", _WORD),
         object_id=_object_id(subject),
+        subject=subject,
     )
-
-
-def command_of(event: StripeEvent) -> Command:
-    """What an event asks billing to do."""
-    if event.type in _ABOUT_SESSIONS | _ABOUT_INTENTS:
-        if event.object_id is None:
-            return Ignore("the event names no object")
-        return ApplySession(event.object_id) if event.type in _ABOUT_SESSIONS else ApplyIntent(event.object_id)
-    return Ignore(_NOTHING_TO_DO.get(event.type, "events of this type are not acted on"))
 
 
 def _decoded(body: bytes) -> object:
