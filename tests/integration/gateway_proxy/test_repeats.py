@@ -176,7 +176,8 @@ async def test_an_answer_that_was_lost_is_forwarded_again_and_not_charged_again(
     assert (again.status_code, again.headers["x-credits-charged"], again.headers["x-credits-remaining"]) == (
         200, "1", "0",
     )  # fmt: skip
-    assert again.headers["x-request-id"] != first.headers["x-request-id"]
+    assert again.headers["x-request-id"] != first.headers["x-request-id"] == again.headers["original-request"]
+    assert "original-request" not in first.headers
     await platform.settled(customer.account_id, 0)
     third = await customer.http.get("/proxy/echo/x", headers=KEY)
     assert_already_charged(third, first.headers["x-request-id"])

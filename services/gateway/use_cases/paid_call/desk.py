@@ -127,7 +127,7 @@ async def undo_now(desk: Desk, item: contract.Reverse | contract.Release) -> con
         return await desk.ledger.post(item)
     except (BillingUnavailable, BillingOverloaded) as error:
         desk.undo.later(item)
-        raise billing_unavailable() from error
+        raise _not_undone_yet() from error
     except asyncio.CancelledError:
         desk.undo.later(item)
         raise
@@ -170,6 +170,15 @@ def _refusal(result: contract.Result, required: int) -> DomainError:
 def billing_unavailable() -> DomainError:
     return DomainError(
         "billing_unavailable", "Billing does not answer; nothing is charged. Try again.", headers={"Retry-After": "1"}
+    )
+
+
+def _not_undone_yet() -> DomainError:
+    """The charge or hold stands until billing can be asked; if we die before, a charge's outcome stays `unknown`."""
+    return DomainError(
+        "billing_unavailable",
+        "Billing does not answer. What this call was charged is given back as soon as it does.",
+        headers={"Retry-After": "1"},
     )
 
 

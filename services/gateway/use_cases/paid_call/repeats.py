@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 
-from services.gateway.domain.forwarding import every, first, may_have_body
+from services.gateway.domain.forwarding import Header, every, first, may_have_body, without
 from services.gateway.domain.paid_repeat import Asked
 from services.gateway.domain.request_head import RequestHead
 from services.gateway.store.paid_repeats import LEASE_SECONDS, PaidRepeats, Place, RepeatsUnavailable
@@ -51,6 +51,7 @@ class Repeats:
         self._tickets.add(ticket)
         try:
             answer = await pay(replace(desk, ledger=ticket, undo=ticket, outcomes=ticket), call)
+            answer.headers = _with_original(answer.headers, ticket.resumed_request_id)
             return await self._once_answered(ticket, answer, call.request)
         except asyncio.CancelledError:
             self._let_go(ticket)
@@ -113,6 +114,13 @@ class Repeats:
         finally:
             await body.aclose()
             self._let_go(ticket)
+
+
+def _with_original(headers: list[Header], request_id: str | None) -> list[Header]:
+    """`Original-Request`, as Stripe names it: the request that usage knows this call by."""
+    if request_id is None:
+        return headers
+    return [*without(headers, b"original-request"), (b"original-request", request_id.encode())]
 
 
 async def _said(ticket: Ticket) -> None:

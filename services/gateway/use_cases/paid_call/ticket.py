@@ -18,7 +18,7 @@ from services.gateway.use_cases.paid_call.metrics import REPEATS
 from services.gateway.use_cases.paid_call.undo import Undo
 from shared.contracts import ledger as contract
 from shared.errors import DomainError
-from shared.ids import milliseconds
+from shared.ids import encode, milliseconds
 
 _REFUSED_BY_WALLET = ("insufficient_credits", "account_frozen", "id_refused")
 _GIVEN_BACK = ("reversed", "hold_lapsed", "not_found")
@@ -47,6 +47,11 @@ class Ticket:
         """Whether the row's lease is to be renewed."""
         self.is_answered = False
         self._is_over = False
+
+    @property
+    def resumed_request_id(self) -> str | None:
+        """The request whose charge this call goes on with, under which usage knows it; None where it pays its own."""
+        return None if self._id == self._own_id else encode("req", self._id)
 
     # As the call's ledger
 
