@@ -15,23 +15,19 @@ _COMMITTED_IN_SECONDS = 0.1
 
 async def tell(billing: Billing, connection: Connection, payment: Payment) -> None:
     """`payment.<status>`, in the transaction that brought the payment there."""
-    await outbox.publish(
-        connection,
-        f"payment.{payment.status}",
-        payment.id,
-        {
-            "payment_id": payment.id,
-            "account_id": payment.account_id,
-            "type": payment.type,
-            "millicredits": payment.millicredits,
-            "amount_minor": payment.amount.amount_minor,
-            "currency": payment.amount.currency,
-            "usd_minor": payment.usd_minor,
-            "flags": list(payment.flags),
-        },
-        at=billing.clock.now(),
-    )
+    await outbox.publish(connection, f"payment.{payment.status}", payment.id, _facts(payment), at=billing.clock.now())
     _ring(billing)
+
+
+async def tell_refund(billing: Billing, connection: Connection, before: Payment, after: Payment) -> None:
+    """That more of a payment has gone back (`payment.partially_refunded`, `payment.refunded`), or that some of it came
+    back because a refund failed. More that goes back of a disputed payment is not told of: its status stays."""
+    if after.refunded_minor < before.refunded_minor:
+        facts = {**_facts(after), "status": after.status.value}
+        await outbox.publish(connection, "payment.refund_failed", after.id, facts, at=billing.clock.now())
+        _ring(billing)
+    elif after.status is not Status.DISPUTED:
+        await tell(billing, connection, after)
 
 
 async def tell_dispute(
@@ -56,6 +52,20 @@ async def tell_dispute(
         at=billing.clock.now(),
     )
     _ring(billing)
+
+
+def _facts(payment: Payment) -> dict[str, object]:
+    return {
+        "payment_id": payment.id,
+        "account_id": payment.account_id,
+        "type": payment.type,
+        "millicredits": payment.millicredits,
+        "amount_minor": payment.amount.amount_minor,
+        "refunded_minor": payment.refunded_minor,
+        "currency": payment.amount.currency,
+        "usd_minor": payment.usd_minor,
+        "flags": list(payment.flags),
+    }
 
 
 def _ring(billing: Billing) -> None:
