@@ -147,10 +147,12 @@ class OutcomeItem(TypedDict):
 
 
 class WalletState(TypedDict):
-    """`GET /internal/v1/wallets/{account_id}`; an account billing never saw reads as zeros."""
+    """`GET /internal/v1/wallets/{account_id}`; an account billing never saw reads as zeros. `standing` is `disputed`
+    while a dispute is open and after one was lost."""
 
     account_id: str
     balance: int
     held: int
     available: int
     frozen_reason: Literal["negative_balance", "dispute"] | None
+    standing: Literal["good", "negative_balance", "disputed"]

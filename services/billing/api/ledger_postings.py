@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from services.billing.api.guards import billing_of
 from services.billing.api.ledger_wire import LONGEST_HOLD_MS, MAX_INTEGER, view
+from services.billing.domain.disputing import standing
 from services.billing.domain.ledger import items as domain
 from services.billing.domain.ledger.items import Call, Item
 from services.billing.domain.ledger.usage import Ending
@@ -170,12 +171,13 @@ async def outcomes(request: Request, body: EndingsWire) -> Response:
 @guarded(service_required)
 async def wallet(request: Request, account_id: str) -> Response:
     """What the account has, as committed."""
-    found = await credits.read_wallet(billing_of(request), account_id)
+    found, marked = await credits.read_wallet(billing_of(request), account_id)
     state = contract.WalletState(
         account_id=account_id,
         balance=found.balance,
         held=found.held,
         available=found.available,
         frozen_reason=found.frozen_reason,
+        standing=standing(frozen_reason=found.frozen_reason, marked=marked),
     )
     return answer(state)

@@ -6,7 +6,7 @@ from datetime import datetime
 from services.billing.domain.ledger.transfer import Posted
 from services.billing.domain.ledger.wallet import Wallet
 from services.billing.service import Billing
-from services.billing.store import grant_states, transfers, wallets
+from services.billing.store import disputes, grant_states, transfers, wallets
 from services.billing.store.ledger_connection import Ledger, ledger_snapshot, ledger_transaction
 from services.billing.use_cases.grant_expiry import standing_of
 from shared import ids
@@ -35,10 +35,10 @@ class Standing:
     expiring: list[Expiring] | None
 
 
-async def read_wallet(billing: Billing, account_id: str) -> Wallet:
-    """The wallet as committed; zeros where the account has none yet."""
+async def read_wallet(billing: Billing, account_id: str) -> tuple[Wallet, bool]:
+    """The wallet as committed, zeros where the account has none yet; and whether a dispute marks the account."""
     async with ledger_transaction(billing.database) as ledger:
-        return await wallets.read(ledger, account_id)
+        return await wallets.read(ledger, account_id), await disputes.marks(ledger, account_id)
 
 
 async def read_standing(billing: Billing, account_id: str) -> Standing:

@@ -19,12 +19,16 @@ class BillingUnavailable(DomainError):
         )
 
 
+Standing = Literal["good", "negative_balance", "disputed"]
+
+
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """Millicredits that may be spent, and why the account is frozen, if it is."""
+    """Millicredits that may be spent, why the account is frozen, if it is, and how it stands with billing."""
 
     available: int
     frozen_reason: Literal["negative_balance", "dispute"] | None
+    standing: Standing
 
 
 class Wallets:
@@ -43,4 +47,4 @@ class Wallets:
         if answer.status_code != 200:
             raise BillingUnavailable
         state: WalletState = answer.json()
-        return Wallet(state["available"], state["frozen_reason"])
+        return Wallet(state["available"], state["frozen_reason"], state["standing"])

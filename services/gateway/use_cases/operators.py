@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Literal
 
-from services.gateway.clients.billing_wallet import BillingUnavailable
+from services.gateway.clients.billing_wallet import BillingUnavailable, Standing
 from services.gateway.domain.account import Account, valid_email
 from services.gateway.domain.api_key_limits import LimitsChange, set_by_operator
 from services.gateway.domain.password import new_password
@@ -17,13 +16,6 @@ from shared import outbox
 from shared.errors import NotFound
 from shared.ids import new_id
 
-Standing = Literal["good", "negative_balance", "disputed"]
-_STANDINGS: dict[str | None, Standing] = {
-    None: "good",
-    "negative_balance": "negative_balance",
-    "dispute": "disputed",
-}
-
 
 async def list_accounts(gateway: Gateway, *, after: str | None, limit: int) -> list[Account] | None:
     """Up to `limit` accounts, the oldest first; None where `after` is none."""
@@ -34,12 +26,11 @@ async def list_accounts(gateway: Gateway, *, after: str | None, limit: int) -> l
 
 
 async def standing_of(gateway: Gateway, account_id: str) -> Standing | None:
-    """How billing sees the account; None while billing is away."""
+    """How billing sees the account: `disputed` with an open or a lost dispute; None while billing is away."""
     try:
-        wallet = await gateway.wallets.get(account_id)
+        return (await gateway.wallets.get(account_id)).standing
     except BillingUnavailable:
         return None
-    return _STANDINGS[wallet.frozen_reason]
 
 
 async def standings_of(gateway: Gateway, account_ids: list[str]) -> list[Standing | None]:

@@ -165,6 +165,7 @@ async def test_a_running_calls_hold_is_seen_and_swept_by_the_services_own_loop(l
         "held": 60_000,
         "available": 40_000,
         "frozen_reason": None,
+        "standing": "good",
     }
 
     async def freed() -> bool:

@@ -25,6 +25,9 @@ PASSWORD = "correct horse battery staple"
 _numbers = itertools.count(1)
 
 
+STANDINGS = {None: "good", "negative_balance": "negative_balance", "dispute": "disputed"}
+
+
 @dataclass
 class Billing:
     """Wallets by account, as billing would tell of them; `default` is everyone else's."""
@@ -58,6 +61,7 @@ class Billing:
                 "held": 0,
                 "available": available,
                 "frozen_reason": self.frozen.get(account_id),
+                "standing": STANDINGS[self.frozen.get(account_id)],
             }
             return JSONResponse(state, self.status)
 
