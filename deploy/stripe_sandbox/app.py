@@ -15,7 +15,7 @@ from deploy.stripe_sandbox.api.faults import fault_body
 from deploy.stripe_sandbox.delivery import Courier
 from deploy.stripe_sandbox.domain.values import Json
 from deploy.stripe_sandbox.pages import front, payment
-from deploy.stripe_sandbox.sandbox import Sandbox
+from deploy.stripe_sandbox.sandbox import Sandbox, kept_clock
 from deploy.stripe_sandbox.settings import Settings
 from deploy.stripe_sandbox.store.objects import Page
 from deploy.stripe_sandbox.store.store import Store
@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 
 def create_app(settings: Settings) -> Starlette:
     """Opens the data file at once (a broken one is said before the port is open); closes it at shutdown."""
-    sandbox = Sandbox(settings=settings, store=Store(settings.data_file))
+    store = Store(settings.data_file)
+    sandbox = Sandbox(settings=settings, store=store, clock=kept_clock(store))
     with sandbox.store.transaction():
         _keep_endpoint(sandbox)
 

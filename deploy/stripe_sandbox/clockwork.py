@@ -1,11 +1,21 @@
-"""What time does by itself: checkout sessions expire, kept answers are forgotten."""
+"""What time does by itself: checkout sessions expire, refunds and disputes settle, payouts arrive, kept answers
+are forgotten. And time's leap: everything that would have happened on the way happens, in order."""
 
 import asyncio
+from collections.abc import Callable
 
 from deploy.stripe_sandbox.sandbox import Sandbox
-from deploy.stripe_sandbox.use_cases import checkout
+from deploy.stripe_sandbox.store.store import Store
+from deploy.stripe_sandbox.use_cases import checkout, refunds
+from deploy.stripe_sandbox.use_cases.turn import Turn
 
 TICK_SECONDS = 0.5
+BATCH = 100
+
+# A timer's verb -> what it does to the object.
+VERBS: dict[str, Callable[[Turn, str], None]] = {
+    refunds.SETTLE: refunds.settle,
+}
 
 
 async def run(sandbox: Sandbox) -> None:
@@ -16,9 +26,29 @@ async def run(sandbox: Sandbox) -> None:
 
 
 def tick(sandbox: Sandbox) -> None:
+    """Does what is due, a batch at a time, in one transaction."""
     with sandbox.store.transaction():
         turn = sandbox.turn()
-        expired = checkout.expire_due(turn)
+        done = checkout.expire_due(turn)
+        for timer in sandbox.store.timers.take_due(now=turn.now, limit=BATCH):
+            VERBS[timer.verb](turn, timer.object_id)
+            done += 1
         sandbox.store.answers.forget_old(now=turn.now)
-    if expired:
+    if done:
         sandbox.bell.set()
+
+
+def advance(sandbox: Sandbox, seconds: int) -> int:
+    """Moves business time on and answers what it is then. Stops wherever something is due on the way, does it
+    at its own instant, and goes on; nothing else runs meanwhile. Kept through a restart."""
+    until = sandbox.clock.now() + seconds
+    while (due := _next_due(sandbox.store)) is not None and due <= until:
+        sandbox.move_clock_to(due)
+        tick(sandbox)
+    sandbox.move_clock_to(until)
+    return sandbox.clock.now()
+
+
+def _next_due(store: Store) -> int | None:
+    instants = (store.objects.next_session_end(), store.timers.next_at())
+    return min((at for at in instants if at is not None), default=None)

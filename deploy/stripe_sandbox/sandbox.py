@@ -10,6 +10,13 @@ from deploy.stripe_sandbox.settings import Settings
 from deploy.stripe_sandbox.store.store import Store
 from deploy.stripe_sandbox.use_cases.turn import Turn
 
+CLOCK_NOTE = "clock_ahead_seconds"
+
+
+def kept_clock(store: Store) -> Clock:
+    """The clock as it was left."""
+    return Clock(int(store.note(CLOCK_NOTE) or 0))
+
 
 @dataclass(frozen=True)
 class Sandbox:
@@ -19,6 +26,13 @@ class Sandbox:
     faults: Faults = field(default_factory=Faults)
     # Rings when there may be something to deliver.
     bell: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def move_clock_to(self, instant: int) -> None:
+        """Business time becomes `instant`, if that is not past already; a restart finds it so."""
+        ahead = max(instant - self.clock.now(), 0)
+        with self.store.transaction():
+            self.store.set_note(CLOCK_NOTE, str(self.clock.ahead_seconds + ahead))
+        self.clock.advance(ahead)
 
     def turn(self, cause: Cause | None = None) -> Turn:
         """For use inside `store.transaction()`."""

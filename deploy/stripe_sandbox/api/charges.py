@@ -1,8 +1,7 @@
-"""/v1/charges and /v1/balance_transactions: what was taken, and what it left in Stripe's balance."""
+"""/v1/charges: what was taken."""
 
-from deploy.stripe_sandbox.api.lists import as_list, list_of, list_shape, picked
+from deploy.stripe_sandbox.api.lists import list_of, list_shape, picked
 from deploy.stripe_sandbox.api.operation import Given, Operation, operation
-from deploy.stripe_sandbox.domain.charges import balance_transaction_at
 from deploy.stripe_sandbox.domain.customers import previous_attributes
 from deploy.stripe_sandbox.domain.params import Labels, Text, merged, shape
 from deploy.stripe_sandbox.domain.values import Json
@@ -36,35 +35,8 @@ def _list(turn: Turn, given: Given) -> Json:
     return list_of(turn, given, "charge", "/v1/charges", equal=equal)
 
 
-def included_refunds(charge: Json) -> Json:
-    """`expand[]=refunds`: none, as long as the sandbox makes none."""
-    return as_list([], f"/v1/charges/{charge['id']}/refunds")
-
-
-def _transaction(turn: Turn, given: Given) -> Json:
-    return balance_transaction_at(turn.find("balance_transaction", given.path["id"]), now=turn.now)
-
-
-def _transactions(turn: Turn, given: Given) -> Json:
-    return list_of(
-        turn,
-        given,
-        "balance_transaction",
-        "/v1/balance_transactions",
-        equal=picked(given.params, "currency", "source", "type"),
-        shown=lambda transaction: balance_transaction_at(transaction, now=turn.now),
-    )
-
-
 OPERATIONS: tuple[Operation, ...] = (
     operation("GET", "/v1/charges", list_shape(customer=Text(), payment_intent=Text(), transfer_group=Text()), _list),
     operation("GET", "/v1/charges/{id}", shape(), _retrieve),
     operation("POST", "/v1/charges/{id}", _UPDATE, _update),
-    operation(
-        "GET",
-        "/v1/balance_transactions",
-        list_shape(currency=Text(), source=Text(), type=Text()),
-        _transactions,
-    ),
-    operation("GET", "/v1/balance_transactions/{id}", shape(), _transaction),
 )

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from deploy.stripe_sandbox import clockwork
 from deploy.stripe_sandbox.api.faults import MAX_DELAY_MS, Fault
 from deploy.stripe_sandbox.bodies import read_body
 from deploy.stripe_sandbox.domain.errors import StripeError, error_body
@@ -19,6 +20,7 @@ from deploy.stripe_sandbox.use_cases.turn import DELIVERY_MODES, MODE_NOTE, NORM
 _MAX_BYTES = 1 << 16
 _MAX_NESTING = 8  # a parser never sees what could exhaust its stack
 _MAX_TIMES = 1_000_000
+_MAX_SECONDS = 10 * 366 * 24 * 3600
 
 
 def routes(sandbox: Sandbox) -> list[BaseRoute]:
@@ -38,7 +40,17 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
                 return _refused(refusal)
         return JSONResponse({"faults": sandbox.faults.shown()})
 
+    async def clock(request: Request) -> Response:
+        if request.method == "POST":
+            try:
+                clockwork.advance(sandbox, _seconds(await _body(request)))
+            except StripeError as refusal:
+                return _refused(refusal)
+        return JSONResponse({"now": sandbox.clock.now()})
+
     return [
+        Route("/test/clock", clock, methods=["GET"]),
+        Route("/test/clock/advance", clock, methods=["POST"]),
         Route("/test/delivery", delivery, methods=["GET", "POST"]),
         Route("/test/faults", faults, methods=["GET", "POST"]),
     ]
@@ -81,6 +93,11 @@ def _mode(body: dict[str, Any]) -> str:
     if not isinstance(mode, str) or mode not in DELIVERY_MODES:
         raise StripeError(f"mode must be one of {', '.join(DELIVERY_MODES)}.", param="mode")
     return mode
+
+
+def _seconds(body: dict[str, Any]) -> int:
+    _only(body, "seconds")
+    return _number(body, "seconds", least=0, most=_MAX_SECONDS)
 
 
 def _fault(body: dict[str, Any]) -> Fault:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from deploy.stripe_sandbox.api import (
+    balance,
     charges,
     checkout_sessions,
     customers,
@@ -26,12 +27,14 @@ from deploy.stripe_sandbox.api import (
     payment_methods,
     prices,
     products,
+    refunds,
 )
 from deploy.stripe_sandbox.api.faults import Fault, fault_body
 from deploy.stripe_sandbox.api.lists import as_list
 from deploy.stripe_sandbox.api.operation import Answer, Given, Operation
 from deploy.stripe_sandbox.bodies import read_body
 from deploy.stripe_sandbox.domain import errors, forms
+from deploy.stripe_sandbox.domain.balance_transactions import transaction_at
 from deploy.stripe_sandbox.domain.errors import StripeError
 from deploy.stripe_sandbox.domain.events import Cause
 from deploy.stripe_sandbox.domain.expansion import expand
@@ -52,6 +55,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *payment_intents.OPERATIONS,
     *payment_methods.OPERATIONS,
     *charges.OPERATIONS,
+    *refunds.OPERATIONS,
+    *balance.OPERATIONS,
     *events.OPERATIONS,
 )
 
@@ -150,9 +155,18 @@ def _carry_out(turn: Turn, operation: Operation, asked: Asked, path: dict[str, s
     body = answer.body
     if answer.status == 200:
         body = expand(
-            body, paths, find=turn.store.objects.get, include=lambda found, name: _included(turn, found, name)
+            body,
+            paths,
+            find=lambda kind, object_id: _found(turn, kind, object_id),
+            include=lambda found, name: _included(turn, found, name),
         )
     return answer.status, _bytes(body)
+
+
+def _found(turn: Turn, kind: str, object_id: str) -> Json | None:
+    """What `expand[]` puts in a reference's place, as it reads now."""
+    found = turn.store.objects.get(kind, object_id)
+    return transaction_at(found, now=turn.now) if found and kind == "balance_transaction" else found
 
 
 def _included(turn: Turn, body: Json, field: str) -> object:
@@ -160,7 +174,7 @@ def _included(turn: Turn, body: Json, field: str) -> object:
     if field == "line_items":
         return checkout_sessions.included_line_items(turn, body)
     if field == "refunds":
-        return charges.included_refunds(body)
+        return refunds.included_refunds(turn, body)
     if field == "tax":
         return {
             "automatic_tax": "unrecognized_location",

@@ -60,8 +60,12 @@ DECLINES: dict[str, Decline] = {
 }
 
 PAYS = "pays"
-# Pays now; carries its own dispute once disputes are built.
+# These pay; what comes of it later is the disputes' and the refunds' to say.
 PAYS_THEN_DISPUTED = "pays_then_disputed"
+PAYS_THEN_NOT_RECEIVED = "pays_then_not_received"
+PAYS_THEN_ASKED_ABOUT = "pays_then_asked_about"
+PAYS_BUT_REFUND_FAILS = "pays_but_refund_fails"
+PAYS_BUT_REFUND_WAITS = "pays_but_refund_waits"
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,10 @@ TEST_CARDS: dict[str, TestCard] = {
     "4000002760000016": TestCard("visa", country="DE"),
     "4000000000000077": TestCard("visa"),
     "4000000000000259": TestCard("visa", PAYS_THEN_DISPUTED),
+    "4000000000002685": TestCard("visa", PAYS_THEN_NOT_RECEIVED),
+    "4000000000001976": TestCard("visa", PAYS_THEN_ASKED_ABOUT),
+    "4000000000005126": TestCard("visa", PAYS_BUT_REFUND_FAILS),
+    "4000000000007726": TestCard("visa", PAYS_BUT_REFUND_WAITS),
     "4000000000000341": TestCard("visa", "generic_decline"),
     "4000000000000002": TestCard("visa", "generic_decline", attaches=False),
     "4000000000009995": TestCard("visa", "insufficient_funds", attaches=False),
@@ -108,6 +116,10 @@ TEST_METHODS: dict[str, str] = {
     "pm_card_amex": "378282246310005",
     "pm_card_bypassPending": "4000000000000077",
     "pm_card_createDispute": "4000000000000259",
+    "pm_card_createDisputeProductNotReceived": "4000000000002685",
+    "pm_card_createDisputeInquiry": "4000000000001976",
+    "pm_card_refundFail": "4000000000005126",
+    "pm_card_pendingRefund": "4000000000007726",
     "pm_card_chargeCustomerFail": "4000000000000341",
     "pm_card_chargeDeclined": "4000000000000002",
     "pm_card_visa_chargeDeclined": "4000000000000002",

@@ -1,9 +1,9 @@
-"""Charges and their balance transactions: one attempt to take money, and what it left in Stripe's balance.
+"""Charges: one attempt to take money, what it left in Stripe's balance, and how much of it went back.
 
-The fee is Stripe's for cards in the United States: 2.9% and a fixed 30 cents, rounded half up. Each
-currency has a balance of its own; nothing is converted.
+The fee is Stripe's for cards in the United States: 2.9% and a fixed 30 cents, rounded half up.
 """
 
+from deploy.stripe_sandbox.domain.balance_transactions import Movement, new_transaction, paid_out_on
 from deploy.stripe_sandbox.domain.cards import Card, Decline
 from deploy.stripe_sandbox.domain.currencies import decimals
 from deploy.stripe_sandbox.domain.payment_methods import card_checks
@@ -11,8 +11,6 @@ from deploy.stripe_sandbox.domain.values import Json
 
 _FEE_PER_MILLE = 29
 _FIXED_FEE_MINOR = {0: 30, 2: 30, 3: 300}
-_PAYOUT_DELAY = 2 * 24 * 3600
-_DAY = 24 * 3600
 
 
 def new_charge(
@@ -85,39 +83,30 @@ def fee_minor(amount_minor: int, currency: str) -> int:
 
 
 def new_balance_transaction(transaction_id: str, *, charge: Json, now: int) -> Json:
-    fee = fee_minor(charge["amount"], charge["currency"])
-    return {
-        "id": transaction_id,
-        "object": "balance_transaction",
-        "amount": charge["amount"],
-        "available_on": (now + _PAYOUT_DELAY) // _DAY * _DAY,
-        "balance_type": "payments",
-        "created": now,
-        "currency": charge["currency"],
-        "description": charge["description"],
-        "exchange_rate": None,
-        "fee": fee,
-        "fee_details": [
-            {
-                "amount": fee,
-                "application": None,
-                "currency": charge["currency"],
-                "description": "Stripe processing fees",
-                "type": "stripe_fee",
-            }
-        ],
-        "net": charge["amount"] - fee,
-        "reporting_category": "charge",
-        "source": charge["id"],
-        "status": "pending",
-        "type": "charge",
-    }
+    """What a succeeded charge brings, less the fee."""
+    movement = Movement(
+        kind="charge",
+        category="charge",
+        amount_minor=charge["amount_captured"],
+        currency=charge["currency"],
+        source=charge["id"],
+        description=charge["description"],
+        available_on=paid_out_on(now),
+        fee_minor=fee_minor(charge["amount_captured"], charge["currency"]),
+    )
+    return new_transaction(transaction_id, movement, now=now)
 
 
-def balance_transaction_at(transaction: Json, *, now: int) -> Json:
-    """The transaction as it reads at `now`: its money becomes available by the passing of time alone."""
-    available = transaction["available_on"] <= now
-    return {**transaction, "status": "available" if available else "pending"}
+def refunded(charge: Json, amount_minor: int) -> Json:
+    """The charge after so much more of it was given back; a negative amount takes a refund back."""
+    total = charge["amount_refunded"] + amount_minor
+    assert 0 <= total <= charge["amount_captured"], "a charge gives back no more than it took"
+    return {**charge, "amount_refunded": total, "refunded": total == charge["amount_captured"]}
+
+
+def left_minor(charge: Json) -> int:
+    """What is not refunded yet."""
+    return int(charge["amount_captured"]) - int(charge["amount_refunded"])
 
 
 def _outcome(decline: Decline | None) -> Json:

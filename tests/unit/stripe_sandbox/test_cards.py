@@ -36,7 +36,7 @@ def test_every_test_number_passes_its_checksum(number: str) -> None:
     assert cards.passes_luhn(number)
     card = read(number, cvc="1234" if cards.TEST_CARDS[number].brand == "amex" else "123")
     assert isinstance(card, Card)
-    assert cards.decline_of(card.behaviour) or card.behaviour in (cards.PAYS, cards.PAYS_THEN_DISPUTED)
+    assert cards.decline_of(card.behaviour) or card.behaviour.startswith("pays")
 
 
 def test_every_ready_made_method_has_a_card() -> None:

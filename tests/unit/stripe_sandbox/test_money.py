@@ -2,7 +2,7 @@
 
 import pytest
 
-from deploy.stripe_sandbox.domain import charges, currencies
+from deploy.stripe_sandbox.domain import balance_transactions, charges, currencies
 from deploy.stripe_sandbox.domain.errors import StripeError
 
 
@@ -50,5 +50,5 @@ def test_currency_is_known_without_case() -> None:
 
 def test_money_becomes_available_with_time() -> None:
     transaction = {"available_on": 100, "status": "pending"}
-    assert charges.balance_transaction_at(transaction, now=99)["status"] == "pending"
-    assert charges.balance_transaction_at(transaction, now=100)["status"] == "available"
+    assert balance_transactions.transaction_at(transaction, now=99)["status"] == "pending"
+    assert balance_transactions.transaction_at(transaction, now=100)["status"] == "available"
