@@ -23,21 +23,23 @@ class Begun:
 
 
 async def begin_purchase(
-    gateway: Gateway, *, email: str, password: str, credits_wanted: int, address: str, request_id: str
+    gateway: Gateway, *, email: str, password: str, credits_wanted: int, currency: str, address: str, request_id: str
 ) -> Begun:
     """Raises what `sign_in` does, billing's own refusal, or `billing_unavailable`."""
     signed_in, _limit = await sign_in(gateway, email=email, password=password, address=address)
     identity = signed_in.account.identity
     if identity.is_suspended:
         raise AccountSuspended
+    wanted = {"credits": credits_wanted, "currency": currency}
     headers = gateway.billing.headers_for(claims_for(identity, ip=address), request_id)
     try:
         answered = await gateway.billing.http.post(
-            "/api/v1/credits/checkout", json={"credits": credits_wanted}, headers=headers, timeout=_DEADLINE_SECONDS
+            "/api/v1/credits/checkout", json=wanted, headers=headers, timeout=_DEADLINE_SECONDS
         )
         body: dict[str, Any] = answered.json()
     except (httpx.HTTPError, ValueError) as error:
         raise DomainError("billing_unavailable", "Billing does not answer; try again in a moment.") from error
     if answered.status_code >= 400:
-        raise DomainError(body["code"], body["detail"], status=answered.status_code)
+        extra = {"errors": body["errors"]} if "errors" in body else {}
+        raise DomainError(body["code"], body["detail"], extra=extra, status=answered.status_code)
     return Begun(body["payment_id"], body.get("checkout_url"))

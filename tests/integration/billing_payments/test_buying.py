@@ -3,6 +3,8 @@
 import asyncio
 import time
 
+import pytest
+
 from tests.integration.billing_payments.conftest import (
     BAD_CARD,
     OpenShop,
@@ -34,6 +36,18 @@ async def test_paid_checkout_adds_its_credits_within_two_seconds(shop: Shop) -> 
     assert (after["status"], after["refunded"]) == ("succeeded", {"amount": 0, "currency": "usd"})
     assert "checkout_url" not in after
     assert took < 1.0
+
+
+@pytest.mark.parametrize(("currency", "minor", "rate"), [("jpy", 775, "155"), ("bhd", 1_880, "0.376")])
+async def test_credits_bought_in_another_currency_come_at_the_stated_rate(
+    shop: Shop, currency: str, minor: int, rate: str
+) -> None:
+    buyer = a_customer()
+    body = (await shop.checkout(buyer, currency=currency.upper())).json()
+    await shop.pay(body["checkout_url"])
+    await shop.wallet_becomes(buyer.account_id, 5_000_000, within_seconds=2)
+    payment = await shop.payment(buyer, body["payment_id"])
+    assert (payment["amount"], payment["rate"]) == ({"amount": minor, "currency": currency}, rate)
 
 
 async def test_all_events_of_a_payment_credit_it_once(shop: Shop) -> None:
@@ -121,7 +135,7 @@ async def test_orders_that_make_no_sense_are_refused_and_make_nothing(shop: Shop
         assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed"), credits
     for field in (
         {"currency": "xyz"},
-        {"currency": "eur"},
+        {"currency": "chf"},
         {"currency": "dollars and more"},
         {"device_id": "dev_01JAAAAAAAAAAAAAAAAAAAAAAA"},
         {"success_url": "https://evil.example/"},
