@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from services.billing.domain.payment import Payment, Status
+from services.billing.domain.stripe_balance import BalanceTransaction
 
 
 @dataclass(frozen=True, slots=True)
 class IntentState:
-    """The session's payment intent."""
+    """The session's payment intent, its latest charge, and what that did to Stripe's balance: nothing before it has
+    succeeded, and for a moment after."""
 
     id: str
     status: str
     charge_id: str | None
+    transaction: BalanceTransaction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,11 @@ class SessionState:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """The money of this payment is there."""
+    """The money of this payment is there; `transaction` is its way into Stripe's balance, once there is one."""
 
     intent_id: str
     charge_id: str | None
+    transaction: BalanceTransaction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ def _paid(payment: Payment, session: SessionState) -> Paid | Ignored:
         return Ignored(f"paid {paid} where {asked.amount_minor} {asked.currency} was asked")
     if session.intent is None:
         return Ignored("the session is paid without a payment intent")
-    return Paid(session.intent.id, session.intent.charge_id)
+    return Paid(session.intent.id, session.intent.charge_id, session.intent.transaction)
 
 
 def _unsettled(intent: IntentState | None) -> Status:

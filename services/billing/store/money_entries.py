@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.billing.domain.books.posting import Line, MoneyKind, MoneyPosting
+from services.billing.domain.books.posting import Line, MoneyKind, MoneyPosting, money_of
+from shared.money import Money
 
 
 async def insert(connection: AsyncConnection, posting: MoneyPosting, *, at: datetime) -> bool:
@@ -56,3 +57,22 @@ async def lines_of(connection: AsyncConnection, reference: str, kinds: Collectio
         {"kinds": [kind.value for kind in kinds], "reference": reference},
     )
     return [Line(row.ledger_account, row.currency, row.micros) for row in found]
+
+
+async def owed_for(connection: AsyncConnection, source: str) -> Money | None:
+    """What Stripe owed us at first for a charge, or ceased to for a refund or dispute (under zero), of Stripe's id;
+    None where it is none of ours, or nothing has been booked for it yet. Served by `payments_of_charge` and
+    `money_entries_of_reference`."""
+    found = await connection.execute(
+        text(
+            """
+            SELECT currency, micros FROM money_entries
+            WHERE ledger_account = 'receivables'
+              AND (kind IN ('refund_made', 'dispute_opened') AND reference = :source
+                   OR kind = 'payment_received' AND reference IN (SELECT id FROM payments WHERE charge_id = :source))
+            """
+        ),
+        {"source": source},
+    )
+    row = found.first()
+    return None if row is None else money_of(row.micros, row.currency)

@@ -6,10 +6,12 @@ transaction of its own choosing. Settling the same state again changes nothing.
 
 from dataclasses import replace
 
+from services.billing.domain.books.postings import payment_received
 from services.billing.domain.checkout_session import Became, Ignored, Paid, SessionState, judge
 from services.billing.domain.payment import PREFIX, Payment, Status, credited, may_become
 from services.billing.service import Billing
 from services.billing.store import payments
+from services.billing.use_cases.bookkeeping import book, settle_transaction
 from services.billing.use_cases.news import tell
 from services.billing.use_cases.post_credit import post_purchase
 from shared.db import Connection
@@ -19,7 +21,9 @@ from shared.telemetry import logger
 
 
 async def settle(billing: Billing, connection: Connection, session: SessionState) -> Ignored | None:
-    """Apply a session as Stripe has it now; Ignored with the reason where it is none of ours or does not match.
+    """Apply a session as Stripe has it now; Ignored with the reason where it is none of ours or does not match. The
+    money's side of a payment is booked with its credits, and what the charge did to Stripe's balance where that is
+    known already; else an event of the charge's brings it.
 
     Locks the payment's row, then (when crediting) its account's wallet. A state that arrives late, after a further
     one, finds no way in the table of states and changes nothing.
@@ -34,6 +38,8 @@ async def settle(billing: Billing, connection: Connection, session: SessionState
             return judgement
         case Paid():
             await _credit(billing, connection, payment, session, judgement)
+            if judgement.transaction is not None:
+                await settle_transaction(billing, connection, judgement.transaction)
         case Became(status):
             await _move(billing, connection, payment, session, status)
     return None
@@ -60,6 +66,7 @@ async def _credit(
     )
     await _post(billing, connection, after)
     await payments.save(connection, after, at=billing.clock.now())
+    await book(connection, payment_received(after), at=billing.clock.now())
     await tell(billing, connection, after)
     logger.info("payment_succeeded", payment_id=after.id, account_id=after.account_id, flags=list(after.flags))
 

@@ -6,12 +6,14 @@ from typing import Any
 
 from stripe.params.checkout import SessionCreateParams
 
+from services.billing.clients.stripe.balance import read_transaction
 from services.billing.clients.stripe.gate import StripeGate, StripeRefused
 from services.billing.domain.checkout_session import IntentState, SessionState
 from shared.money import Money
 from shared.telemetry import logger
 
-_EXPANDED = ["payment_intent"]
+_EXPANDED = ["payment_intent.latest_charge.balance_transaction"]
+"""Four levels, with a list's own, are as deep as Stripe goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +113,8 @@ def _intent(raw: dict[str, Any] | str | None) -> IntentState | None:
     if isinstance(raw, str):
         return IntentState(raw, "unknown", None)
     charge = raw.get("latest_charge")
-    return IntentState(raw["id"], raw["status"], charge["id"] if isinstance(charge, dict) else charge)
+    if not isinstance(charge, dict):
+        return IntentState(raw["id"], raw["status"], charge)
+    transaction = charge.get("balance_transaction")
+    booked = read_transaction(transaction) if isinstance(transaction, dict) else None
+    return IntentState(raw["id"], raw["status"], charge["id"], booked)

@@ -100,5 +100,6 @@ def money_of(micros: int, currency: str) -> Money:
 
 
 def _micros_of_a_minor_unit(currency: str) -> int:
-    decimals = 0 if currency in _WITHOUT_MINOR_UNIT else 3 if currency in _OF_THREE_DECIMALS else 2
-    return MICROS // 10**decimals
+    if currency in _WITHOUT_MINOR_UNIT:
+        return MICROS
+    return MICROS // 1_000 if currency in _OF_THREE_DECIMALS else MICROS // 100
