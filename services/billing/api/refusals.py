@@ -9,9 +9,11 @@ for _code, _status, _title in (
     ("invalid_payload", 400, "Invalid payload"),
     ("invalid_signature", 400, "Invalid signature"),
     ("not_cancelable", 409, "Not cancelable"),
+    ("not_refundable", 409, "Not refundable"),
     ("not_sealed_yet", 409, "Not sealed yet"),
     ("payment_already_paid", 409, "Already paid"),
     ("payment_blocked", 403, "Payment blocked"),
     ("payment_not_pending", 409, "Payment not pending"),
+    ("refund_exceeds_payment", 422, "Refund exceeds payment"),
 ):
     register_problem(_code, _status, _title)

@@ -1,0 +1,86 @@
+"""POST /api/v1/payments/{id}/refund: operators send money back. GET .../refunds: what went back, also for its owner."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from services.billing.api.guards import billing_of, caller_of
+from services.billing.domain.refund import PREFIX, Refund, RefundStatus
+from services.billing.use_cases import payments, refund_asking, refunds
+from services.billing.use_cases.refund_asking import RefundOrder
+from shared.db import Connection
+from shared.doors import MoneyField, StrictRoute, Text, Wire, guarded
+from shared.doors.idempotent import idempotently
+from shared.doors.lists import After, Limit, checked_cursor, page
+from shared.idempotency import Claim, digest
+from shared.money import Credits
+from shared.service_auth import caller_required, operator_required
+
+router = APIRouter(route_class=StrictRoute, tags=["payments"])
+
+
+class RefundWire(Wire):
+    """What to send back: all that is left where no amount is said."""
+
+    amount: MoneyField | None = None
+    reason: Text | None = None
+
+
+async def _known_payment(request: Request) -> None:
+    """Guard: the payment of the path exists."""
+    await refund_asking.find_payment(billing_of(request), request.path_params["payment_id"])
+
+
+async def _readable_payment(request: Request) -> None:
+    """Guard: the payment of the path is the caller's, or an operator asks."""
+    if caller_of(request).role == "operator":
+        await _known_payment(request)
+    else:
+        billing, account_id = billing_of(request), caller_of(request).account_id
+        await payments.find_payment(billing, account_id, request.path_params["payment_id"])
+
+
+@router.post("/api/v1/payments/{payment_id}/refund", status_code=201, summary="Refund a payment")
+@guarded(operator_required, _known_payment)
+async def refund_payment(request: Request, payment_id: str, body: RefundWire) -> Response:
+    """201 with the refund; `pending` while Stripe is at it. 409 `not_refundable`, 422 `refund_exceeds_payment`."""
+
+    async def work(claim: Claim) -> Response:
+        async def finish(connection: Connection, refund: Refund) -> Response:
+            return await claim.keep(connection, 201, refund_view(refund))
+
+        return await refund_asking.refund_payment(billing_of(request), _order(request, payment_id, body, claim), finish)
+
+    return await idempotently(request, caller_of(request).account_id, work)
+
+
+@router.get("/api/v1/payments/{payment_id}/refunds", summary="List a payment's refunds")
+@guarded(caller_required, _readable_payment)
+async def list_refunds(request: Request, payment_id: str, limit: Limit = 20, after: After = None) -> Response:
+    """Newest first."""
+    cursor = checked_cursor(PREFIX, after)
+    found = await refunds.list_refunds(billing_of(request), payment_id, after=cursor, limit=limit + 1)
+    return page(found, limit, refund_view)
+
+
+def refund_view(refund: Refund) -> dict[str, object]:
+    """A refund as the API shows it. `credits` are those that it has taken back."""
+    status = RefundStatus.PENDING if refund.asked_for else refund.status
+    return {
+        "id": refund.id,
+        "payment_id": refund.payment_id,
+        "amount": refund.amount,
+        "credits": Credits(refund.credits_taken),
+        "status": status.value,
+        "reason": refund.reason,
+        "created_at": refund.created_at,
+    }
+
+
+def _order(request: Request, payment_id: str, body: RefundWire, claim: Claim) -> RefundOrder:
+    return RefundOrder(
+        payment_id=payment_id,
+        amount=None if body.amount is None else body.amount.money(),
+        reason=body.reason,
+        requested_by=caller_of(request).account_id,
+        asked_key=None if claim.key is None else digest(f"{claim.scope}\n{claim.key}".encode(), claim.pepper),
+    )
