@@ -1,60 +1,152 @@
 """What an event of Stripe's does here: its object is fetched anew, and its present state applied.
 
 Fetching is done outside any transaction and applying inside the one that closes the event, so that an event whose
-effect is lost is not closed either. Doing it again, late, doubled or out of order changes nothing further.
+effect is lost is not closed either. Doing it again, late, doubled or out of order changes nothing further. With a
+refund, a dispute or a charge its payment is fetched too and settled first, so that their events may overtake its own.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.billing.clients.stripe.balance import transactions_of
+from services.billing.clients.stripe.charges import find_charge
 from services.billing.clients.stripe.checkouts import find_session, session_of_intent
+from services.billing.clients.stripe.disputes import find_dispute
+from services.billing.clients.stripe.refunds import find_refund, refunds_of_charge
 from services.billing.domain.checkout_session import Ignored, SessionState
+from services.billing.domain.dispute import DisputeState
+from services.billing.domain.refund import RefundState
+from services.billing.domain.stripe_balance import BalanceTransaction
 from services.billing.domain.stripe_events import (
+    ApplyCharge,
     ApplyCustomer,
+    ApplyDispute,
     ApplyIntent,
     ApplyInvoice,
+    ApplyPayout,
+    ApplyRefund,
     ApplySession,
     ApplySubscription,
     Command,
     Ignore,
 )
 from services.billing.service import Billing
+from services.billing.use_cases.bookkeeping import settle_transaction
+from services.billing.use_cases.disputes import settle_dispute
+from services.billing.use_cases.refunds import settle_refund
 from services.billing.use_cases.settlement import settle
 from shared.db import Connection
+
+NO_SUBSCRIPTION = "no subscription of ours"
+NO_CUSTOMER = "customers of Stripe's mean nothing here"
+
+
+class NotYet(Exception):
+    """What this is about can't be settled before something that is on its way. The event is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What Stripe has now of what an event is about, in the order in which it is applied. `nothing_because` is the
-    reason why there is none of it."""
+    """What Stripe has now of what an event is about. `about` says how Stripe calls what was looked for."""
 
+    about: str
     session: SessionState | None = None
-    nothing_because: str = ""
+    refunds: Sequence[RefundState] = ()
+    dispute: DisputeState | None = None
+    transactions: Sequence[BalanceTransaction] = ()
 
 
-async def fetch(billing: Billing, command: Command) -> Found:
+Fetched = Found | Ignored
+
+
+async def fetch(billing: Billing, command: Command) -> Fetched:
     """Ask Stripe for what the command names. Holds no lock. Raises StripeRefused, StripeUnavailable."""
     match command:
-        case ApplySession(session_id):
-            session = await find_session(billing.stripe, session_id)
-            return Found(session, "Stripe knows no Checkout Session of this id")
-        case ApplyIntent(intent_id):
-            session = await session_of_intent(billing.stripe, intent_id)
-            return Found(session, "Stripe knows no Checkout Session of this payment intent")
-        case ApplyInvoice() | ApplySubscription():
-            return Found(nothing_because="no subscription of ours")
-        case ApplyCustomer():
-            return Found(nothing_because="no customer of Stripe's is one of ours")
         case Ignore(reason):
-            return Found(nothing_because=reason)
+            return Ignored(reason)
+        case ApplyInvoice() | ApplySubscription():
+            return Ignored(NO_SUBSCRIPTION)
+        case ApplyCustomer():
+            return Ignored(NO_CUSTOMER)
         case _:
-            return Found(nothing_because="no payment here has this charge")
+            return await _find(billing, command)
 
 
-async def apply(billing: Billing, connection: Connection, found: Found) -> Ignored | None:
-    """Apply it in the caller's transaction; Ignored with the reason where none of it is ours.
+async def apply(billing: Billing, connection: Connection, fetched: Fetched) -> Ignored | None:
+    """Apply it in the caller's transaction; Ignored with the reason where it is none of ours.
 
-    Locks a payment's row, then its account's wallet.
+    Locks the payment's row, then its account's wallet. Raises NotYet, and whatever settling raises; the transaction
+    must then roll back.
     """
+    if isinstance(fetched, Ignored):
+        return fetched
+    payment = await _settle_payment(billing, connection, fetched)
+    outcomes = [await settle_refund(billing, connection, refund) for refund in fetched.refunds]
+    if fetched.dispute is not None:
+        outcomes.append(await settle_dispute(billing, connection, fetched.dispute))
+    if payment is None and any(outcomes) and not _paid(fetched.session):
+        raise NotYet("this came before the success of its payment")
+    for transaction in fetched.transactions:
+        outcomes.append(await settle_transaction(billing, connection, transaction))
+    return _first_reason(outcomes or [payment])
+
+
+async def _find(
+    billing: Billing, command: ApplySession | ApplyIntent | ApplyCharge | ApplyRefund | ApplyDispute | ApplyPayout
+) -> Found:
+    match command:
+        case ApplySession(session_id):
+            return Found("Checkout Session", await find_session(billing.stripe, session_id))
+        case ApplyIntent(intent_id):
+            return Found("Checkout Session of the intent", await session_of_intent(billing.stripe, intent_id))
+        case ApplyCharge(charge_id):
+            return await _charge(billing, charge_id)
+        case ApplyRefund(refund_id):
+            return await _refund(billing, refund_id)
+        case ApplyDispute(dispute_id):
+            return await _dispute(billing, dispute_id)
+        case ApplyPayout(payout_id):
+            return Found("payout's transaction", transactions=await transactions_of(billing.stripe, payout_id))
+
+
+async def _charge(billing: Billing, charge_id: str) -> Found:
+    charge = await find_charge(billing.stripe, charge_id)
+    if charge is None:
+        return Found("charge")
+    refunds = await refunds_of_charge(billing.stripe, charge.id) if charge.has_refunds else ()
+    session = await _session_behind(billing, charge.intent_id)
+    return Found("charge", session, refunds=refunds, transactions=charge.transactions)
+
+
+async def _refund(billing: Billing, refund_id: str) -> Found:
+    refund = await find_refund(billing.stripe, refund_id)
+    if refund is None:
+        return Found("refund")
+    return Found("refund", await _session_behind(billing, refund.intent_id), refunds=(refund,))
+
+
+async def _dispute(billing: Billing, dispute_id: str) -> Found:
+    dispute = await find_dispute(billing.stripe, dispute_id)
+    if dispute is None:
+        return Found("dispute")
+    return Found("dispute", await _session_behind(billing, dispute.intent_id), dispute=dispute)
+
+
+async def _session_behind(billing: Billing, intent_id: str | None) -> SessionState | None:
+    return None if intent_id is None else await session_of_intent(billing.stripe, intent_id)
+
+
+async def _settle_payment(billing: Billing, connection: Connection, found: Found) -> Ignored | None:
+    """The payment before what follows from it."""
     if found.session is None:
-        return Ignored(found.nothing_because)
+        return Ignored(f"Stripe knows no such {found.about}, or none of ours")
     return await settle(billing, connection, found.session)
+
+
+def _paid(session: SessionState | None) -> bool:
+    return session is not None and session.payment_status == "paid"
+
+
+def _first_reason(outcomes: Sequence[Ignored | None]) -> Ignored | None:
+    """None where any of it was ours, else the first reason why it was not."""
+    return None if None in outcomes else outcomes[0]

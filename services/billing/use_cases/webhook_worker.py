@@ -9,6 +9,7 @@ import asyncio
 from datetime import timedelta
 
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
+from services.billing.domain.disputing import PaymentNotSettledYet
 from services.billing.domain.stripe_events import command_of, read_event
 from services.billing.service import Billing
 from services.billing.store import webhook_events
@@ -21,7 +22,7 @@ AT_ONCE = 4
 _FORGOTTEN_AT_ONCE = 1_000
 _LONGEST_PAUSE_SECONDS = 3_600.0
 _LEASE_MARGIN = 0.8
-_TELLING = (StripeUnavailable, StripeRefused, DomainError)
+_TELLING = (StripeUnavailable, StripeRefused, DomainError, stripe_news.NotYet, PaymentNotSettledYet)
 """Exceptions whose text is ours and safe to show; of others only the name is kept."""
 
 

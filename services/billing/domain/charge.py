@@ -1,0 +1,16 @@
+"""A charge: one attempt to take money."""
+
+from dataclasses import dataclass
+
+from services.billing.domain.stripe_balance import BalanceTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeState:
+    """A charge as Stripe has it. `transactions` are what it has done to the balance: none before its money moves, one,
+    and another that undoes it where a bank debit failed late. Those of its refunds and disputes are theirs."""
+
+    id: str
+    intent_id: str | None
+    has_refunds: bool
+    transactions: tuple[BalanceTransaction, ...]
