@@ -1,4 +1,8 @@
-"""Billing over real HTTP with a real PostgreSQL and Redis, the real fraud service and the Stripe sandbox."""
+"""Billing over real HTTP with a real PostgreSQL and Redis, the real fraud service and the Stripe sandbox.
+
+All that billing and the sandbox say to each other is held to Stripe's contract: a test that saw it broken fails at its
+end. What a test delivers itself (`Shop.deliver`) is its own affair.
+"""
 
 import contextlib
 import json
@@ -23,6 +27,7 @@ from shared.ids import new_id
 from shared.service_auth import Caller
 from tests.support.http import eventually, running
 from tests.support.keys import headers_for
+from tests.support.stripe_contract import Watch
 
 WEBHOOK_SECRET = "whsec_of_these_tests"
 SECRET_KEY = "sk_test_of_these_tests"
@@ -164,6 +169,7 @@ def open_shop(settings_for: Callable[..., Any], tmp_path: Path) -> OpenShop:
 
     @contextlib.asynccontextmanager
     async def opened(*, fraud_away: bool = False, **overrides: Any) -> AsyncIterator[Shop]:
+        watch = Watch()
         async with contextlib.AsyncExitStack() as stack:
             port = free_port()
             sandbox_port = free_port()
@@ -191,10 +197,11 @@ def open_shop(settings_for: Callable[..., Any], tmp_path: Path) -> OpenShop:
                 },
             )
             app = create_billing(settings, clock=clock)
-            url = await stack.enter_async_context(running(app, port=port))
-            await stack.enter_async_context(running(sandbox, port=sandbox_port))
+            url = await stack.enter_async_context(running(watch.receiver(app), port=port))
+            await stack.enter_async_context(running(watch.sandbox(sandbox), port=sandbox_port))
             http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=20, trust_env=False))
             yield Shop(http, app.state.service, sandbox_url, clock)
+        watch.verify()
 
     return opened
 

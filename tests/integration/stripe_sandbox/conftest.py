@@ -1,4 +1,7 @@
-"""The sandbox over real HTTP on loopback, spoken to by the real SDK, with a receiver for its webhooks."""
+"""The sandbox over real HTTP on loopback, spoken to by the real SDK, with a receiver for its webhooks.
+
+All that passes, the webhooks too, is held to Stripe's contract: a test that saw it broken fails at its end.
+"""
 
 import asyncio
 import socket
@@ -19,6 +22,7 @@ from starlette.routing import Route
 
 from deploy.stripe_sandbox.app import create_app
 from deploy.stripe_sandbox.settings import Settings
+from tests.support.stripe_contract import Watch
 
 SECRET = "whsec_for_tests_only"
 KEY = "sk_test_for_tests_only"
@@ -46,7 +50,7 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def served(app: Starlette, port: int) -> AsyncIterator[str]:
+async def served(app: Any, port: int) -> AsyncIterator[str]:
     config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
 
@@ -132,11 +136,12 @@ def sdk_client(url: str) -> stripe.StripeClient:
 
 @pytest.fixture
 async def received() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
+    receiver, watch = Receiver(), Watch()
     app = Starlette(routes=[Route("/hook", receiver.receive, methods=["POST"])])
-    async with served(app, free_port()) as url:
+    async with served(watch.receiver(app), free_port()) as url:
         receiver.url = f"{url}/hook"
         yield receiver
+    watch.verify()
 
 
 @asynccontextmanager
@@ -148,8 +153,10 @@ async def running_sandbox(data_file: Path, received: Receiver) -> AsyncIterator[
         webhook_url=received.url,
         webhook_secret=SECRET,
     )
-    async with served(create_app(settings), port) as url, httpx.AsyncClient(timeout=10) as http:
+    watch = Watch()
+    async with served(watch.sandbox(create_app(settings)), port) as url, httpx.AsyncClient(timeout=10) as http:
         yield Running(url, sdk_client(url), http, received, data_file)
+    watch.verify()
 
 
 @pytest.fixture
