@@ -11,10 +11,12 @@ import services.billing.api.refusals  # noqa: F401  makes billing's codes known
 from services.billing.api import (
     checkout,
     credits,
+    disputes_admin,
     ledger_admin,
     ledger_keys,
     ledger_postings,
     payments,
+    refunds,
     stripe_webhook,
     usage,
     webhook_events_admin,
@@ -70,8 +72,10 @@ ROUTERS = (
     ledger_keys.router,
     checkout.router,
     payments.router,
+    refunds.router,
     stripe_webhook.router,
     webhook_events_admin.router,
+    disputes_admin.router,
 )
 
 
