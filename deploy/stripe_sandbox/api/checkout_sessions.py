@@ -1,4 +1,4 @@
-"""/v1/checkout/sessions, in payment mode on the hosted page."""
+"""/v1/checkout/sessions, in payment and setup mode on the hosted page."""
 
 from deploy.stripe_sandbox.api.lists import as_list, list_of, list_shape, picked
 from deploy.stripe_sandbox.api.operation import Given, Operation, operation
@@ -62,6 +62,7 @@ _INTENT_DATA = shape(
     statement_descriptor_suffix=Text(longest=22),
     transfer_group=Text(),
 )
+_SETUP_DATA = shape(unbuilt=("on_behalf_of",), description=Text(longest=1000), metadata=Labels())
 _CREATE = Shape(
     {
         "allow_promotion_codes": Flag(),
@@ -81,6 +82,7 @@ _CREATE = Shape(
         "mode": choice("payment", "setup", "subscription"),
         "origin_context": choice("mobile_app", "web"),
         "payment_intent_data": _INTENT_DATA,
+        "setup_intent_data": _SETUP_DATA,
         "submit_type": choice("auto", "book", "donate", "pay", "subscribe"),
         "success_url": Text(),
         "ui_mode": choice("hosted_page"),
@@ -93,7 +95,7 @@ _CREATE = Shape(
         "payment_method_configuration "
         "payment_method_data payment_method_options permissions phone_number_collection "
         "redirect_on_completion "
-        "return_url saved_payment_method_options setup_intent_data shipping_address_collection "
+        "return_url saved_payment_method_options shipping_address_collection "
         "shipping_options "
         "subscription_data tax_id_collection wallet_options"
     ),
@@ -106,8 +108,12 @@ _UPDATE = shape(
 
 def _create(turn: Turn, given: Given) -> Json:
     params = given.params
-    _check_mode(params)
-    for name in ("line_items", "success_url"):
+    mode = _mode(params)
+    required, foreign = _OF_MODE[mode]
+    for name in foreign:
+        if name in params:
+            raise StripeError(f"You can not pass `{name}` in `{mode}` mode.", param=name)
+    for name in required:
         if not params.get(name):
             raise StripeError(f"Missing required param: {name}.", code="parameter_missing", param=name)
     for name in ("success_url", "cancel_url"):
@@ -151,12 +157,20 @@ def included_line_items(turn: Turn, session: Json) -> Json:
     return as_list(found, f"{_URL}/{session['id']}/line_items", more=more)
 
 
-def _check_mode(params: Json) -> None:
-    mode = params.get("mode", "payment" if params.get("line_items") else None)
+# mode -> the parameters that it needs, and those of other modes.
+_OF_MODE = {
+    "payment": (("line_items", "success_url"), ("setup_intent_data",)),
+    "setup": (("success_url",), ("line_items", "payment_intent_data", "submit_type")),
+}
+
+
+def _mode(params: Json) -> str:
+    mode: str | None = params.get("mode", "payment" if params.get("line_items") else None)
     if mode is None:
         raise StripeError("Missing required param: mode.", code="parameter_missing", param="mode")
-    if mode != "payment":
+    if mode not in _OF_MODE:
         raise StripeError(f"The sandbox does not carry out `{mode}` mode.", param="mode")
+    return mode
 
 
 def _check_url(address: str | None, name: str) -> None:

@@ -2,10 +2,11 @@
 
 from deploy.stripe_sandbox.api.lists import list_of, list_shape, picked
 from deploy.stripe_sandbox.api.operation import Answer, Given, Operation, operation
-from deploy.stripe_sandbox.domain.cards import Decline
+from deploy.stripe_sandbox.domain.cards import GENERIC, decline_of
+from deploy.stripe_sandbox.domain.errors import StripeError, missing_object
 from deploy.stripe_sandbox.domain.params import Labels, Many, Param, Shape, Text, Whole, choice, shape
 from deploy.stripe_sandbox.domain.values import Json, names
-from deploy.stripe_sandbox.use_cases import customers, payments
+from deploy.stripe_sandbox.use_cases import customers, payment_methods, payments
 from deploy.stripe_sandbox.use_cases.turn import Turn
 
 ADDRESS = shape(
@@ -40,17 +41,19 @@ _UPDATE = Shape(_FIELDS, unbuilt=_UNBUILT | {"default_source"})
 
 def _create(turn: Turn, given: Given) -> Json | Answer:
     fields = dict(given.params)
-    method_id = fields.pop("payment_method", None)
-    _check_default_method(turn, fields)
-    if method_id is None:
+    named = fields.pop("payment_method", None)
+    method = None if named is None else payment_methods.usable_method(turn, named)
+    if method is None or _default_method(fields) != named:
+        _check_default_method(turn, None, fields)
+    else:
+        fields["invoice_settings"] = {**fields["invoice_settings"], "default_payment_method": method["id"]}
+    if method is None:
         return customers.create_customer(turn, fields)
-    method = payments.usable_method(turn, method_id)
-    if not payments.card_of(turn, method).attaches:
-        refusal = payments.attach_method(turn, method, "")
-        assert isinstance(refusal, Decline)
-        return Answer(payments.card_error(refusal), status=402)
+    card = payment_methods.card_of(turn, method)
+    if not card.attaches:
+        return Answer(payments.card_error(decline_of(card.behaviour) or GENERIC), status=402)
     customer = customers.create_customer(turn, fields)
-    payments.attach_method(turn, method, customer["id"])
+    payment_methods.keep_method(turn, method, customer["id"])
     return customer
 
 
@@ -62,7 +65,7 @@ def _update(turn: Turn, given: Given) -> Json:
     customer = turn.find("customer", given.path["id"])
     if customer.get("deleted"):
         turn.referred("customer", given.path["id"], param="id")
-    _check_default_method(turn, given.params)
+    _check_default_method(turn, customer["id"], given.params)
     return customers.change_customer(turn, customer, given.params)
 
 
@@ -70,7 +73,9 @@ def _delete(turn: Turn, given: Given) -> Json:
     customer = turn.find("customer", given.path["id"])
     if customer.get("deleted"):
         turn.referred("customer", given.path["id"], param="id")
-    return customers.delete_customer(turn, customer)
+    for method in turn.store.objects.with_value("payment_method", "customer", customer["id"]):
+        payment_methods.detach_method(turn, method)
+    return customers.delete_customer(turn, turn.find("customer", customer["id"]))
 
 
 def _list(turn: Turn, given: Given) -> Json:
@@ -84,10 +89,32 @@ def _methods(turn: Turn, given: Given) -> Json:
     return list_of(turn, given, "payment_method", url, equal=equal)
 
 
-def _check_default_method(turn: Turn, fields: Json) -> None:
-    method_id = fields.get("invoice_settings", {}).get("default_payment_method")
-    if method_id is not None:
-        turn.referred("payment_method", method_id, param="invoice_settings[default_payment_method]")
+def _method(turn: Turn, given: Given) -> Json:
+    customer_id = turn.referred("customer", given.path["id"], param="customer")["id"]
+    method = turn.find("payment_method", given.path["method"], param="payment_method")
+    if method["customer"] != customer_id:
+        raise missing_object("payment_method", method["id"], param="payment_method")
+    return method
+
+
+def _default_method(fields: Json) -> str | None:
+    method_id: str | None = fields.get("invoice_settings", {}).get("default_payment_method")
+    return method_id
+
+
+def _check_default_method(turn: Turn, customer_id: str | None, fields: Json) -> None:
+    """A default must be the customer's own."""
+    method_id = _default_method(fields)
+    if method_id is None:
+        return
+    found = turn.store.objects.get("payment_method", method_id)
+    if found is None or customer_id is None or found["customer"] != customer_id:
+        raise StripeError(
+            f"The customer does not have a payment method with the ID {method_id}. The payment method must be "
+            "attached to the customer.",
+            code="resource_missing",
+            param="invoice_settings[default_payment_method]",
+        )
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -97,4 +124,5 @@ OPERATIONS: tuple[Operation, ...] = (
     operation("POST", "/v1/customers/{id}", _UPDATE, _update),
     operation("DELETE", "/v1/customers/{id}", shape(), _delete),
     operation("GET", "/v1/customers/{id}/payment_methods", list_shape(type=choice("card")), _methods),
+    operation("GET", "/v1/customers/{id}/payment_methods/{method}", shape(), _method),
 )

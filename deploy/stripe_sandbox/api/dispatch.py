@@ -22,12 +22,14 @@ from deploy.stripe_sandbox.api import (
     charges,
     checkout_sessions,
     customers,
+    disputes,
     events,
     payment_intents,
     payment_methods,
     prices,
     products,
     refunds,
+    setup_intents,
 )
 from deploy.stripe_sandbox.api.faults import Fault, fault_body
 from deploy.stripe_sandbox.api.lists import as_list
@@ -53,9 +55,11 @@ OPERATIONS: tuple[Operation, ...] = (
     *prices.OPERATIONS,
     *checkout_sessions.OPERATIONS,
     *payment_intents.OPERATIONS,
+    *setup_intents.OPERATIONS,
     *payment_methods.OPERATIONS,
     *charges.OPERATIONS,
     *refunds.OPERATIONS,
+    *disputes.OPERATIONS,
     *balance.OPERATIONS,
     *events.OPERATIONS,
 )

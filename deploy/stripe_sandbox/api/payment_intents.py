@@ -1,5 +1,4 @@
-"""/v1/payment_intents: cards, taken at once (no separate capture, no 3-D Secure yet: such cards are
-declined)."""
+"""/v1/payment_intents: cards, taken at once (no separate capture), with 3-D Secure where the bank asks for it."""
 
 from deploy.stripe_sandbox.api.lists import list_of, list_shape, picked
 from deploy.stripe_sandbox.api.operation import Answer, Given, Operation, operation
@@ -7,7 +6,8 @@ from deploy.stripe_sandbox.domain import currencies, payment_intents
 from deploy.stripe_sandbox.domain.errors import StripeError
 from deploy.stripe_sandbox.domain.params import Flag, Labels, Many, Param, Shape, Text, Whole, choice, shape
 from deploy.stripe_sandbox.domain.values import Json, names
-from deploy.stripe_sandbox.use_cases import payments
+from deploy.stripe_sandbox.use_cases import payment_methods, payments
+from deploy.stripe_sandbox.use_cases.payments import Confirmation
 from deploy.stripe_sandbox.use_cases.turn import Turn
 
 _URL = "/v1/payment_intents"
@@ -73,7 +73,8 @@ def _create(turn: Turn, given: Given) -> Json | Answer:
     if amount < 1:
         raise _no_amount()
     currencies.check_amount(amount, currency, param="amount")
-    method = _checked(turn, params)
+    _check_only_with_confirm(params)
+    method = _method(turn, params, customer_id=None)
     if params.get("confirm") and method is None:
         raise StripeError(
             "You cannot confirm this PaymentIntent because it's missing a payment method.",
@@ -81,7 +82,7 @@ def _create(turn: Turn, given: Given) -> Json | Answer:
         )
     intent = payments.create_intent(turn, amount_minor=amount, currency=currency, given=params)
     if params.get("confirm") and method is not None:
-        return _attempted(turn, intent, method)
+        return _attempted(turn, intent, method, params)
     return intent
 
 
@@ -95,7 +96,7 @@ def _update(turn: Turn, given: Given) -> Json:
         params["currency"] = currencies.checked_currency(params["currency"], param="currency")
     wanted = {**intent, **params}
     currencies.check_amount(wanted["amount"], wanted["currency"], param="amount")
-    _checked(turn, params)
+    _method(turn, params, customer_id=intent["customer"])
     after = payment_intents.changed_intent(intent, params)
     turn.store.objects.save(after)
     return after
@@ -105,9 +106,9 @@ def _confirm(turn: Turn, given: Given) -> Json | Answer:
     intent, params = _retrieve(turn, given), dict(given.params)
     payment_intents.check_confirmable(intent)
     _not_of_checkout(turn, intent, "confirm")
-    method = _checked(turn, params)
+    method = _method(turn, params, customer_id=intent["customer"])
     if method is None and intent["payment_method"] is not None:
-        method = turn.referred("payment_method", intent["payment_method"], param="payment_method")
+        method = payment_methods.usable_method(turn, intent["payment_method"])
     if method is None:
         raise StripeError(
             "You cannot confirm this PaymentIntent because it's missing a payment method. You "
@@ -117,7 +118,7 @@ def _confirm(turn: Turn, given: Given) -> Json | Answer:
             "a payment method or ConfirmationToken.",
             code="payment_intent_unexpected_state",
         )
-    return _attempted(turn, payment_intents.changed_intent(intent, params), method)
+    return _attempted(turn, payment_intents.changed_intent(intent, params), method, params)
 
 
 def _cancel(turn: Turn, given: Given) -> Json:
@@ -130,32 +131,35 @@ def _list(turn: Turn, given: Given) -> Json:
     return list_of(turn, given, "payment_intent", _URL, equal=picked(given.params, "customer"))
 
 
-def _checked(turn: Turn, params: Json) -> Json | None:
-    """The customer must exist; answers the payment method that the parameters name, and sets its true id."""
-    if "customer" in params:
-        turn.referred("customer", params["customer"], param="customer")
-    if "payment_method" not in params:
-        return None
-    method = payments.usable_method(turn, params["payment_method"])
-    if method["customer"] is not None and method["customer"] != params.get("customer", method["customer"]):
-        raise StripeError(
-            "The provided PaymentMethod cannot be attached. It belongs to another customer.",
-            param="payment_method",
-        )
-    params["payment_method"] = method["id"]
-    return method
+def _method(turn: Turn, params: Json, *, customer_id: str | None) -> Json | None:
+    return payment_methods.method_for(turn, params, customer_id=customer_id, intent_name="PaymentIntent")
 
 
-def _attempted(turn: Turn, intent: Json, method: Json) -> Json | Answer:
-    attempt = payments.confirm(turn, intent, method)
-    if attempt.decline is None:
-        if intent["setup_future_usage"] is not None and intent["customer"] is not None:
-            payments.attach_method(turn, method, intent["customer"])
-        return attempt.intent
-    error = payments.card_error(
-        attempt.decline, charge=attempt.charge["id"], payment_intent=attempt.intent, payment_method=method
+def _check_only_with_confirm(params: Json) -> None:
+    for name in ("error_on_requires_action", "off_session", "return_url"):
+        if name in params and not params.get("confirm"):
+            raise StripeError(f"You may only pass `{name}` with `confirm` set to true.", param=name)
+
+
+def _attempted(turn: Turn, intent: Json, method: Json, params: Json) -> Json | Answer:
+    asked = Confirmation(
+        off_session=params.get("off_session", False),
+        error_on_requires_action=params.get("error_on_requires_action", False),
+        return_url=params.get("return_url"),
     )
-    return Answer(error, status=402)
+    if asked.off_session and intent["setup_future_usage"] is not None:
+        raise StripeError(
+            "You cannot confirm with the `off_session` parameter when `setup_future_usage` is also set on the "
+            "PaymentIntent because you cannot set up future usages when processing payments off-session.",
+            param="off_session",
+        )
+    attempt = payments.confirm(turn, intent, method, asked)
+    if attempt.decline is None:
+        return attempt.intent
+    extra: Json = {"payment_intent": attempt.intent, "payment_method": method}
+    if attempt.charge is not None:
+        extra["charge"] = attempt.charge["id"]
+    return Answer(payments.card_error(attempt.decline, **extra), status=402)
 
 
 def _no_amount() -> StripeError:

@@ -3,12 +3,13 @@
 from deploy.stripe_sandbox.api.customers import ADDRESS
 from deploy.stripe_sandbox.api.lists import list_of, list_shape, picked
 from deploy.stripe_sandbox.api.operation import Answer, Given, Operation, operation
-from deploy.stripe_sandbox.domain import cards, payment_methods
+from deploy.stripe_sandbox.domain import cards
 from deploy.stripe_sandbox.domain.cards import CardDetails, Decline
 from deploy.stripe_sandbox.domain.errors import StripeError
 from deploy.stripe_sandbox.domain.params import Labels, Text, choice, merged, shape
+from deploy.stripe_sandbox.domain.payment_methods import billing_details
 from deploy.stripe_sandbox.domain.values import Json
-from deploy.stripe_sandbox.use_cases import payments
+from deploy.stripe_sandbox.use_cases import payment_methods, payments
 from deploy.stripe_sandbox.use_cases.turn import Turn
 
 _URL = "/v1/payment_methods"
@@ -44,10 +45,10 @@ def _create(turn: Turn, given: Given) -> Json | Answer:
     card = cards.read_card(details, now=turn.now, salt=turn.salt)
     if isinstance(card, Decline):
         return Answer(payments.card_error(card), status=402)
-    return payments.create_method(
+    return payment_methods.create_method(
         turn,
         card,
-        billing=payment_methods.billing_details(given.params.get("billing_details")),
+        billing=billing_details(given.params.get("billing_details")),
         metadata=given.params.get("metadata"),
         cvc_checked=details.cvc is not None,
     )
@@ -62,7 +63,7 @@ def _update(turn: Turn, given: Given) -> Json:
     billing = {**method["billing_details"], **given.params.get("billing_details", {})}
     after = {
         **method,
-        "billing_details": payment_methods.billing_details(billing),
+        "billing_details": billing_details(billing),
         "metadata": merged(method["metadata"], given.params.get("metadata")),
     }
     turn.store.objects.save(after)
@@ -75,12 +76,12 @@ def _attach(turn: Turn, given: Given) -> Json | Answer:
     method_id = given.path["id"]
     if method_id not in cards.TEST_METHODS:
         turn.find("payment_method", method_id, param="payment_method")
-    method = payments.usable_method(turn, method_id)
+    method = payment_methods.usable_method(turn, method_id)
     if method["customer"] not in (None, customer["id"]):
         raise StripeError(
             "The payment method you provided has already been attached to a customer.", param="payment_method"
         )
-    result = payments.attach_method(turn, method, customer["id"])
+    result = payment_methods.attach_method(turn, method, customer["id"])
     return Answer(payments.card_error(result), status=402) if isinstance(result, Decline) else result
 
 
@@ -88,10 +89,7 @@ def _detach(turn: Turn, given: Given) -> Json:
     method = _retrieve(turn, given)
     if method["customer"] is None:
         raise StripeError("The payment method you provided is not attached to a customer so detachment is impossible.")
-    after = {**method, "customer": None}
-    turn.store.objects.save(after)
-    turn.emit("payment_method.detached", after, previous={"customer": method["customer"]})
-    return after
+    return payment_methods.detach_method(turn, method)
 
 
 def _list(turn: Turn, given: Given) -> Json:

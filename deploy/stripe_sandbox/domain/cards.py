@@ -16,13 +16,14 @@ from deploy.stripe_sandbox.domain.values import Json
 
 @dataclass(frozen=True)
 class Decline:
-    """Why a card was refused: `code` and `decline_code` are Stripe's, `message` is for the customer."""
+    """Why a card was refused: `code`, `decline_code` and `kind` are Stripe's, `message` is for the customer."""
 
     code: str
     message: str
     decline_code: str | None = None
     param: str | None = None
     seller_message: str = "The bank did not return any further details with this decline."
+    kind: str = "card_error"
 
 
 GENERIC = Decline("card_declined", "Your card was declined.", "generic_decline")
@@ -33,7 +34,7 @@ INSUFFICIENT_FUNDS = Decline(
     seller_message="The bank returned the decline code `insufficient_funds`.",
 )
 AUTHENTICATION_REQUIRED = Decline(
-    "card_declined",
+    "authentication_required",
     "Your card was declined. This transaction requires authentication.",
     "authentication_required",
     seller_message="The bank returned the decline code `authentication_required`.",
@@ -66,17 +67,27 @@ PAYS_THEN_NOT_RECEIVED = "pays_then_not_received"
 PAYS_THEN_ASKED_ABOUT = "pays_then_asked_about"
 PAYS_BUT_REFUND_FAILS = "pays_but_refund_fails"
 PAYS_BUT_REFUND_WAITS = "pays_but_refund_waits"
+# The money is on its way until a control says that it came, or did not: what bank debits do at Stripe.
+PAYS_LATER = "pays_later"
+
+# When the bank asks the customer for 3-D Secure. With the customer there, all but the first ask.
+NEVER = "never"
+UNLESS_SET_UP = "unless_set_up"
+NOT_OFF_SESSION = "not_off_session"
+ALWAYS = "always"
 
 
 @dataclass(frozen=True)
 class TestCard:
-    """`behaviour` is what happens on a charge: `PAYS`, or a name of `DECLINES`."""
+    """`behaviour` is what happens on a charge: `PAYS...`, or a name of `DECLINES`; `authentication` comes
+    before it."""
 
     brand: str
     behaviour: str = PAYS
     country: str = "US"
     funding: str = "credit"
     attaches: bool = True
+    authentication: str = NEVER
 
     __test__ = False  # pytest: the name is the trade's word, not a test class
 
@@ -104,8 +115,13 @@ TEST_CARDS: dict[str, TestCard] = {
     "4000000000000069": TestCard("visa", "expired_card", attaches=False),
     "4000000000000127": TestCard("visa", "incorrect_cvc", attaches=False),
     "4000000000000119": TestCard("visa", "processing_error", attaches=False),
-    "4000002500003155": TestCard("visa", "authentication_required", country="FR"),
-    "4000002760003184": TestCard("visa", "authentication_required", country="DE"),
+    "4000002500003155": TestCard("visa", country="FR", authentication=UNLESS_SET_UP),
+    "4000002760003184": TestCard("visa", country="DE", authentication=ALWAYS),
+    "4000003800000446": TestCard("visa", country="GB", authentication=NOT_OFF_SESSION),
+    "4000000000003220": TestCard("visa", authentication=ALWAYS),
+    "4000008260003178": TestCard("visa", "insufficient_funds", country="GB", authentication=ALWAYS),
+    # The sandbox's own number; Stripe has no such card.
+    "4000000000008088": TestCard("visa", PAYS_LATER),
 }
 
 # Ready-made payment methods of Stripe's test mode -> the number behind each.
@@ -127,6 +143,9 @@ TEST_METHODS: dict[str, str] = {
     "pm_card_visa_chargeDeclinedInsufficientFunds": "4000000000009995",
     "pm_card_authenticationRequired": "4000002760003184",
     "pm_card_authenticationRequiredOnSetup": "4000002500003155",
+    "pm_card_authenticationRequiredSetupForOffSession": "4000003800000446",
+    "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds": "4000008260003178",
+    "pm_card_threeDSecure2Required": "4000000000003220",
 }
 
 
@@ -143,6 +162,7 @@ class Card:
     fingerprint: str
     behaviour: str
     attaches: bool = True
+    authentication: str = NEVER
 
 
 @dataclass(frozen=True)
@@ -200,6 +220,20 @@ def passes_luhn(number: str) -> bool:
     return sum(part // 10 + part % 10 for part in doubled) % 10 == 0
 
 
+def asks_when_present(card: Card) -> bool:
+    """Whether a charge with the customer there begins with 3-D Secure."""
+    return card.authentication != NEVER
+
+
+def asks_on_setup(card: Card) -> bool:
+    return card.authentication in (UNLESS_SET_UP, ALWAYS)
+
+
+def refuses_off_session(card: Card, *, set_up: bool) -> bool:
+    """Whether a charge without the customer is refused for want of 3-D Secure."""
+    return card.authentication == ALWAYS or (card.authentication == UNLESS_SET_UP and not set_up)
+
+
 def decline_of(card_behaviour: str) -> Decline | None:
     """None for a card that pays."""
     return DECLINES.get(card_behaviour)
@@ -216,7 +250,7 @@ def decline_fields(decline: Decline) -> Json:
         "message": decline.message,
         "network_decline_code": "01" if by_bank else None,
         "param": decline.param,
-        "type": "card_error",
+        "type": decline.kind,
     }
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -233,6 +267,7 @@ def _card(number: str, known: TestCard, expiry: tuple[int, int], salt: str) -> C
         fingerprint=_fingerprint(number, salt),
         behaviour=known.behaviour,
         attaches=known.attaches,
+        authentication=known.authentication,
     )
 
 

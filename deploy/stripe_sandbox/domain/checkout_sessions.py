@@ -1,8 +1,11 @@
-"""The checkout session and its states: open -> complete (paid) or expired.
+"""The checkout session and its states: open -> complete or expired.
 
-An open session has an address; one that is over has none. `payment_intent` is empty until the first
-attempt to pay.
+An open session has an address; one that is over has none. In `payment` mode `payment_intent` is empty until
+the first attempt, and a complete session is paid, or unpaid while its money is on its way. In `setup` mode
+there is a setup intent from the beginning, and never anything to pay.
 """
+
+from dataclasses import dataclass
 
 from deploy.stripe_sandbox.domain.errors import StripeError
 from deploy.stripe_sandbox.domain.params import merged
@@ -14,6 +17,13 @@ MOST_SECONDS = 24 * 3600
 OPEN = "open"
 COMPLETE = "complete"
 EXPIRED = "expired"
+
+PAYMENT = "payment"
+SETUP = "setup"
+
+PAID = "paid"
+UNPAID = "unpaid"
+NOTHING_DUE = "no_payment_required"
 
 _PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
 
@@ -50,19 +60,27 @@ def expiry_of(asked_at: int | None, *, now: int) -> int:
     return asked_at
 
 
+@dataclass(frozen=True)
+class Sale:
+    """What a session in payment mode sells."""
+
+    amount_minor: int
+    currency: str
+
+
 def new_session(
     session_id: str,
     *,
     given: Json,
     customer: Json | None,
-    amount_minor: int,
-    currency: str,
+    sale: Sale | None,
     url: str,
     expires_at: int,
     now: int,
 ) -> Json:
-    """An open session in payment mode."""
+    """An open session: in payment mode with a `sale`, in setup mode without one."""
     email = customer["email"] if customer else given.get("customer_email")
+    amount_minor = sale.amount_minor if sale else None
     session: Json = {
         "id": session_id,
         "object": "checkout.session",
@@ -82,7 +100,7 @@ def new_session(
         "consent": None,
         "consent_collection": None,
         "created": now,
-        "currency": currency,
+        "currency": sale.currency if sale else given.get("currency"),
         "currency_conversion": None,
         "custom_fields": [],
         "custom_text": {
@@ -96,24 +114,24 @@ def new_session(
         "customer_creation": None if customer else given.get("customer_creation", "if_required"),
         "customer_details": _details(email=email, customer=customer) if email else None,
         "customer_email": given.get("customer_email"),
-        "discounts": [],
+        "discounts": [] if sale else None,
         "expires_at": expires_at,
         "integration_identifier": None,
         "invoice": None,
-        "invoice_creation": {"enabled": False, "invoice_data": _NO_INVOICE},
+        "invoice_creation": {"enabled": False, "invoice_data": _NO_INVOICE} if sale else None,
         "livemode": False,
         "locale": None,
         "managed_payments": {"enabled": False},
         "metadata": merged({}, given.get("metadata")),
-        "mode": "payment",
+        "mode": PAYMENT if sale else SETUP,
         "origin_context": None,
         "payment_intent": None,
         "payment_link": None,
-        "payment_method_collection": "if_required",
+        "payment_method_collection": "if_required" if sale else "always",
         "payment_method_configuration_details": None,
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
         "payment_method_types": ["card"],
-        "payment_status": "unpaid",
+        "payment_status": UNPAID if sale else NOTHING_DUE,
         "permissions": None,
         "phone_number_collection": {"enabled": False},
         "recovered_from": None,
@@ -122,7 +140,7 @@ def new_session(
             "payment_method_remove": "disabled",
             "payment_method_save": None,
         }
-        if customer
+        if customer and sale
         else None,
         "setup_intent": None,
         "shipping_address_collection": None,
@@ -131,7 +149,7 @@ def new_session(
         "status": OPEN,
         "submit_type": None,
         "subscription": None,
-        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0} if sale else None,
         "ui_mode": "hosted_page",
         "url": url,
         "wallet_options": None,
@@ -139,10 +157,9 @@ def new_session(
     return {**session, **{name: given.get(name) for name in _ECHOED}}
 
 
-def completed(session: Json, *, customer: Json | None, cardholder: str | None) -> Json:
-    """The session once its payment succeeded."""
-    if session["status"] != OPEN:
-        raise AssertionError(f"a session that is {session['status']} cannot be paid")
+def completed(session: Json, *, customer: Json | None, cardholder: str | None, payment_status: str) -> Json:
+    """The session once its customer has done all that was asked."""
+    assert session["status"] == OPEN, f"a session that is {session['status']} cannot be completed"
     known = session["customer_details"] or {}
     details = _details(email=known.get("email"), customer=customer)
     details["name"] = cardholder or details["name"]
@@ -150,10 +167,20 @@ def completed(session: Json, *, customer: Json | None, cardholder: str | None) -
         **session,
         "customer": customer["id"] if customer else session["customer"],
         "customer_details": details,
-        "payment_status": "paid",
+        "payment_status": payment_status,
         "status": COMPLETE,
         "url": None,
     }
+
+
+def paid_later(session: Json) -> Json:
+    """A complete session whose money has come."""
+    assert awaits_money(session), "only a complete session that is unpaid awaits money"
+    return {**session, "payment_status": PAID}
+
+
+def awaits_money(session: Json) -> bool:
+    return bool(session["status"] == COMPLETE and session["payment_status"] == UNPAID)
 
 
 def expired(session: Json) -> Json:

@@ -1,6 +1,6 @@
 """The payment intent and its states, as one table.
 
-    requires_payment_method -> requires_confirmation -> (processing) -> succeeded
+    requires_payment_method -> requires_confirmation -> (requires_action) -> (processing) -> succeeded
     a decline leads back to requires_payment_method; anything unfinished may be canceled
 
 Every change returns a new intent; a change that the state does not allow raises
@@ -23,6 +23,8 @@ SUCCEEDED: Final = "succeeded"
 CANCELED: Final = "canceled"
 
 CONFIRMABLE: Final = frozenset({REQUIRES_PAYMENT_METHOD, REQUIRES_CONFIRMATION, REQUIRES_ACTION})
+# An attempt may end well or badly from here.
+PAYABLE: Final = CONFIRMABLE | {PROCESSING}
 CANCELABLE: Final = CONFIRMABLE | {REQUIRES_CAPTURE, PROCESSING}
 
 _PLAIN = (
@@ -47,7 +49,7 @@ def new_intent(
     amount_minor: int,
     currency: str,
     given: Json,
-    automatic_methods: bool,
+    automatic: bool,
     now: int,
 ) -> Json:
     """An intent as created; `given` are the caller's parameters beside amount and currency."""
@@ -61,7 +63,7 @@ def new_intent(
         "amount_received": 0,
         "application": None,
         "application_fee_amount": None,
-        "automatic_payment_methods": _automatic(given) if automatic_methods else None,
+        "automatic_payment_methods": automatic_methods(given) if automatic else None,
         "canceled_at": None,
         "cancellation_reason": None,
         "capture_method": given.get("capture_method", "automatic_async"),
@@ -115,8 +117,33 @@ def changed_intent(intent: Json, given: Json) -> Json:
     return _with(intent, given)
 
 
-def paid(intent: Json, *, charge_id: str, method_id: str) -> Json:
+def asked_to_act(intent: Json, *, method_id: str, action: Json) -> Json:
+    """The bank wants to see the customer before anything is charged."""
     _allow(intent, CONFIRMABLE, "confirm")
+    return {
+        **intent,
+        "last_payment_error": None,
+        "next_action": action,
+        "payment_method": method_id,
+        "status": REQUIRES_ACTION,
+    }
+
+
+def processing(intent: Json, *, charge_id: str, method_id: str) -> Json:
+    """The money is on its way."""
+    _allow(intent, CONFIRMABLE, "confirm")
+    return {
+        **intent,
+        "last_payment_error": None,
+        "latest_charge": charge_id,
+        "next_action": None,
+        "payment_method": method_id,
+        "status": PROCESSING,
+    }
+
+
+def paid(intent: Json, *, charge_id: str, method_id: str) -> Json:
+    _allow(intent, PAYABLE, "confirm")
     return {
         **intent,
         "amount_received": intent["amount"],
@@ -128,17 +155,14 @@ def paid(intent: Json, *, charge_id: str, method_id: str) -> Json:
     }
 
 
-def declined(intent: Json, *, charge_id: str, method: Json, decline: Decline) -> Json:
-    """A refused attempt: the method is let go of, the reason kept."""
-    _allow(intent, CONFIRMABLE, "confirm")
+def declined(intent: Json, *, charge_id: str | None, method: Json, decline: Decline) -> Json:
+    """A refused attempt: the method is let go of, the reason kept. No charge where it failed before one."""
+    _allow(intent, PAYABLE, "confirm")
+    error = {**decline_fields(decline), "payment_method": method}
     return {
         **intent,
-        "last_payment_error": {
-            **decline_fields(decline),
-            "charge": charge_id,
-            "payment_method": method,
-        },
-        "latest_charge": charge_id,
+        "last_payment_error": error if charge_id is None else {**error, "charge": charge_id},
+        "latest_charge": charge_id or intent["latest_charge"],
         "next_action": None,
         "payment_method": None,
         "status": REQUIRES_PAYMENT_METHOD,
@@ -195,7 +219,8 @@ def _with(intent: Json, given: Json) -> Json:
     return after
 
 
-def _automatic(given: Json) -> Json | None:
+def automatic_methods(given: Json) -> Json | None:
+    """`automatic_payment_methods` as it is shown; on where nothing is said."""
     asked: Json = given.get("automatic_payment_methods", {"enabled": True})
     if not asked["enabled"]:
         return None

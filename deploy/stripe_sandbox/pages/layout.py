@@ -30,6 +30,7 @@ border-radius: .3rem; } input[aria-invalid="true"] { border: 2px solid var(--bad
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
 button { width: 100%; margin-top: 1.25rem; padding: .75rem; font: inherit; font-weight: 600; color: #fff;
   background: var(--accent); border: 0; border-radius: .3rem; cursor: pointer; }
+button.other { color: var(--ink); background: #fff; border: 1px solid #697386; }
 :focus-visible { outline: 3px solid #f5a623; outline-offset: 2px; }
 .reason { margin: 0 0 1rem; padding: .75rem; color: var(--bad); border: 1px solid var(--bad);
 border-radius: .3rem;

@@ -1,4 +1,4 @@
-"""The hosted payment page, `/c/pay/{session}`: the form, and one try to pay by it."""
+"""The hosted checkout page, `/c/pay/{session}`: the form, and one try to pay or to save a card by it."""
 
 from urllib.parse import parse_qs
 
@@ -8,12 +8,12 @@ from starlette.routing import BaseRoute, Route
 
 from deploy.stripe_sandbox.bodies import read_body
 from deploy.stripe_sandbox.domain import checkout_sessions, currencies
-from deploy.stripe_sandbox.domain.cards import CardDetails, Decline, split_expiry
+from deploy.stripe_sandbox.domain.cards import CardDetails, split_expiry
 from deploy.stripe_sandbox.domain.errors import StripeError
 from deploy.stripe_sandbox.domain.values import Json
 from deploy.stripe_sandbox.pages.layout import esc, page
 from deploy.stripe_sandbox.sandbox import Sandbox
-from deploy.stripe_sandbox.use_cases import checkout
+from deploy.stripe_sandbox.use_cases import checkout_page
 
 _MAX_BYTES = 1 << 16
 _MAX_FIELDS = 100
@@ -38,13 +38,14 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
             session = turn.store.objects.get("checkout.session", request.path_params["session_id"])
             if session is None:
                 return _not_found()
-            result = checkout.pay(turn, session, _details(form), cardholder=_cardholder(form))
+            result = checkout_page.submit(turn, session, _details(form), cardholder=_cardholder(form))
         sandbox.bell.set()
-        if isinstance(result, checkout.Paid):
+        if isinstance(result, checkout_page.Done | checkout_page.MustAuthenticate):
             return RedirectResponse(result.address, status_code=303, headers={"Cache-Control": "no-store"})
-        if isinstance(result, checkout.Over):
+        if isinstance(result, checkout_page.Over):
             return _over(result.session)
-        return _form(sandbox, result.session, result.decline)
+        bad = _FIELD_OF.get(result.decline.param or "")
+        return _form(sandbox, result.session, reason=result.decline.message, bad=bad, status=402)
 
     return [
         Route("/c/pay/{session_id}", show, methods=["GET"]),
@@ -70,22 +71,23 @@ def _shown(sandbox: Sandbox, session: Json) -> Response:
     if session["status"] == checkout_sessions.COMPLETE:
         address = checkout_sessions.return_address(session["success_url"], session["id"])
         return page(
-            "Already paid",
-            f'<h1>This payment is done</h1><p>Nothing more is due. <a href="{esc(address)}">Go on</a></p>',
+            "Already done",
+            f'<h1>This {_matter(session)} is done</h1><p>Nothing more is due. <a href="{esc(address)}">Go on</a></p>',
         )
     if session["status"] == checkout_sessions.EXPIRED or checkout_sessions.is_over(session, now=sandbox.clock.now()):
         return _over(session)
-    return _form(sandbox, session, None)
+    return _form(sandbox, session, reason=checkout_page.reason_of(sandbox.turn(), session))
 
 
-def _form(sandbox: Sandbox, session: Json, decline: Decline | None) -> Response:
-    """The page with the form; after a refusal it says why, at the field that it concerns."""
-    bad = _FIELD_OF.get(decline.param or "") if decline else None
-    total = esc(currencies.display(session["amount_total"], session["currency"]))
-    body = f"""<h1>Pay by card</h1>
-<p class="total">{total}</p>
-{_items(sandbox, session)}
-{_reason(decline)}
+def _form(
+    sandbox: Sandbox, session: Json, *, reason: str | None, bad: str | None = None, status: int = 200
+) -> Response:
+    """The page with the form; after a refusal it says why, at the field `bad` that it concerns."""
+    is_setup = session["mode"] == checkout_sessions.SETUP
+    title, button = ("Save a card", "Save card") if is_setup else ("Pay by card", f"Pay {_total(session)}")
+    body = f"""<h1>{title}</h1>
+{"" if is_setup else _goods(sandbox, session)}
+{_reason(reason)}
 <form method="post" action="/c/pay/{esc(session["id"])}" autocomplete="off">
 {_input("number", "Card number", "4242 4242 4242 4242", bad, inputmode="numeric", most=30)}
 <div class="pair">
@@ -93,13 +95,24 @@ def _form(sandbox: Sandbox, session: Json, decline: Decline | None) -> Response:
 <div>{_input("cvc", "Security code", "123", bad, inputmode="numeric", most=4)}</div>
 </div>
 {_input("name", "Name on card", "", bad, most=_MAX_NAME, required=False)}
-<button type="submit">Pay {total}</button>
+<button type="submit">{button}</button>
 </form>
-<p class="hint">4242 4242 4242 4242 pays, 4000 0000 0000 0002 is declined, 4000 0000 0000 9995 lacks funds;
-any later expiry and any code.</p>
+<p class="hint">4242 4242 4242 4242 pays, 4000 0000 0000 0002 is declined, 4000 0000 0000 9995 lacks funds,
+4000 0027 6000 3184 asks for 3-D Secure; any later expiry and any code.</p>
 {_back(session)}"""
-    status = 402 if decline else 200
-    return page("Pay by card", body, status=status, form_leads_to=session["success_url"])
+    return page(title, body, status=status, form_leads_to=session["success_url"])
+
+
+def _matter(session: Json) -> str:
+    return "setup" if session["mode"] == checkout_sessions.SETUP else "payment"
+
+
+def _total(session: Json) -> str:
+    return esc(currencies.display(session["amount_total"], session["currency"]))
+
+
+def _goods(sandbox: Sandbox, session: Json) -> str:
+    return f'<p class="total">{_total(session)}</p>\n{_items(sandbox, session)}'
 
 
 def _items(sandbox: Sandbox, session: Json) -> str:
@@ -111,8 +124,8 @@ def _items(sandbox: Sandbox, session: Json) -> str:
     return f'<ul class="items" aria-label="What you are buying">{"".join(rows)}</ul>'
 
 
-def _reason(decline: Decline | None) -> str:
-    return f'<p class="reason" role="alert" id="reason">{esc(decline.message)}</p>' if decline else ""
+def _reason(reason: str | None) -> str:
+    return f'<p class="reason" role="alert" id="reason">{esc(reason)}</p>' if reason else ""
 
 
 def _input(
@@ -144,7 +157,7 @@ def _back(session: Json) -> str:
 def _over(session: Json) -> Response:
     return page(
         "Expired",
-        f"<h1>This payment page has expired</h1><p>Nothing was charged. Please begin again.</p>{_back(session)}",
+        f"<h1>This page has expired</h1><p>Nothing was charged. Please begin again.</p>{_back(session)}",
         status=410,
     )
 

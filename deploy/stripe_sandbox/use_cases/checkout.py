@@ -1,98 +1,42 @@
-"""Checkout sessions: making one, paying it on the hosted page, and its end."""
+"""Checkout sessions: making one, and its end by expiry. What its page does is `checkout_page`."""
 
-from dataclasses import dataclass
-
-from deploy.stripe_sandbox.domain import (
-    cards,
-    catalogue,
-    checkout_sessions,
-    currencies,
-    line_items,
-    payment_intents,
-    payment_methods,
-)
-from deploy.stripe_sandbox.domain.cards import CardDetails, Decline
+from deploy.stripe_sandbox.domain import catalogue, checkout_sessions, currencies, line_items, payment_intents
+from deploy.stripe_sandbox.domain.checkout_sessions import Sale
 from deploy.stripe_sandbox.domain.errors import StripeError
 from deploy.stripe_sandbox.domain.values import Json
-from deploy.stripe_sandbox.use_cases import payments
-from deploy.stripe_sandbox.use_cases.customers import create_customer
+from deploy.stripe_sandbox.use_cases import payments, setups
 from deploy.stripe_sandbox.use_cases.turn import Turn
 
 EXPIRE_BATCH = 100
 
 
-@dataclass(frozen=True)
-class Paid:
-    """The session is paid, by this try or an earlier one; the browser goes to the success address."""
-
-    address: str
-
-
-@dataclass(frozen=True)
-class Refused:
-    """The card was refused; the session stays open for another try."""
-
-    session: Json
-    decline: Decline
-
-
-@dataclass(frozen=True)
-class Over:
-    """The session has expired."""
-
-    session: Json
-
-
 def create_session(turn: Turn, given: Json) -> Json:
-    """An open session of the asked line items; raises for what cannot be sold."""
+    """An open session that sells the asked line items, or in setup mode saves a card; raises for what cannot
+    be sold."""
     customer = None
     if "customer" in given:
         customer = turn.referred("customer", given["customer"], param="customer")
-    items = [_line_item(turn, wanted, f"line_items[{place}]") for place, wanted in enumerate(given["line_items"])]
-    currency = _one_currency(items, given.get("currency"))
-    total = sum(item["amount_total"] for item in items)
-    currencies.check_amount(total, currency, param="line_items")
+    is_setup = given.get("mode") == checkout_sessions.SETUP
+    items, sale = ([], None) if is_setup else _sale(turn, given)
     session_id = turn.new_id("checkout.session")
     session = checkout_sessions.new_session(
         session_id,
         given=given,
         customer=customer,
-        amount_minor=total,
-        currency=currency,
-        url=f"{turn.public_url}/c/pay/{session_id}",
+        sale=sale,
+        url=page_address(turn, session_id),
         expires_at=checkout_sessions.expiry_of(given.get("expires_at"), now=turn.now),
         now=turn.now,
     )
+    if sale is None:
+        session["setup_intent"] = _setup(turn, given)["id"]
     turn.store.objects.insert(session, hidden={"payment_intent_data": given.get("payment_intent_data", {})})
     turn.store.objects.add_line_items(session_id, items, now=turn.now)
     return session
 
 
-def pay(turn: Turn, session: Json, details: CardDetails, *, cardholder: str | None) -> Paid | Refused | Over:
-    """One try to pay a session. A paid session is never charged again; a wrong number makes no charge at
-    all."""
-    if session["status"] == checkout_sessions.COMPLETE:
-        return Paid(checkout_sessions.return_address(session["success_url"], session["id"]))
-    if checkout_sessions.is_over(session, now=turn.now):
-        session = expire(turn, session)
-    if session["status"] != checkout_sessions.OPEN:
-        return Over(session)
-    card = cards.read_card(details, now=turn.now, salt=turn.salt)
-    if isinstance(card, Decline):
-        return Refused(session, card)
-    customer = _customer_to_be(turn, session, card, cardholder)
-    session, intent = _intent_of(turn, session, customer)
-    billing = payment_methods.billing_details({"name": cardholder, "email": _email(session)})
-    method = payments.create_method(turn, card, billing=billing, cvc_checked=True)
-    attempt = payments.attempt(turn, intent, method)
-    if attempt.decline is not None:
-        return Refused(session, attempt.decline)
-    _keep_method(turn, attempt.intent, method, customer)
-    after = checkout_sessions.completed(session, customer=customer, cardholder=cardholder)
-    turn.store.objects.save(after)
-    turn.emit("checkout.session.completed", after)
-    payments.settle(turn, attempt.charge)
-    return Paid(checkout_sessions.return_address(after["success_url"], after["id"]))
+def page_address(turn: Turn, session_id: str) -> str:
+    return f"{turn.public_url}/c/pay/{session_id}"
 
 
 def expire(turn: Turn, session: Json) -> Json:
@@ -103,6 +47,8 @@ def expire(turn: Turn, session: Json) -> Json:
         intent = turn.find("payment_intent", session["payment_intent"])
         if intent["status"] in payment_intents.CANCELABLE:
             payments.cancel_intent(turn, intent, reason="automatic")
+    if session["setup_intent"] is not None:
+        setups.cancel(turn, turn.find("setup_intent", session["setup_intent"]), reason="abandoned")
     turn.emit("checkout.session.expired", after)
     return after
 
@@ -113,6 +59,21 @@ def expire_due(turn: Turn) -> int:
     for session in due:
         expire(turn, session)
     return len(due)
+
+
+def _sale(turn: Turn, given: Json) -> tuple[list[Json], Sale]:
+    items = [_line_item(turn, wanted, f"line_items[{place}]") for place, wanted in enumerate(given["line_items"])]
+    currency = _one_currency(items, given.get("currency"))
+    total = sum(item["amount_total"] for item in items)
+    currencies.check_amount(total, currency, param="line_items")
+    return items, Sale(total, currency)
+
+
+def _setup(turn: Turn, given: Json) -> Json:
+    wanted = {**given.get("setup_intent_data", {})}
+    if "customer" in given:
+        wanted["customer"] = given["customer"]
+    return setups.create_setup(turn, wanted, automatic=False)
 
 
 def _line_item(turn: Turn, wanted: Json, name: str) -> Json:
@@ -194,49 +155,3 @@ def _one_currency(items: list[Json], asked: str | None) -> str:
     if len(found) != 1:
         raise StripeError("All line items of a Checkout Session must have the same currency.", param="line_items")
     return found.pop()
-
-
-def _customer_to_be(turn: Turn, session: Json, card: cards.Card, cardholder: str | None) -> Json | None:
-    """The session's customer; for `customer_creation: always` a new one, once the card is known to pay."""
-    if session["customer"] is not None:
-        customer = turn.find("customer", session["customer"])
-        return None if customer.get("deleted") else customer
-    if session["customer_creation"] != "always" or cards.decline_of(card.behaviour) is not None:
-        return None
-    given = {"email": session["customer_email"], "name": cardholder}
-    return create_customer(turn, {name: value for name, value in given.items() if value is not None})
-
-
-def _intent_of(turn: Turn, session: Json, customer: Json | None) -> tuple[Json, Json]:
-    """The session and its payment intent, made at the first try and kept for later ones."""
-    if session["payment_intent"] is not None:
-        intent = turn.find("payment_intent", session["payment_intent"])
-        if customer is not None and intent["customer"] is None:
-            intent = {**intent, "customer": customer["id"]}
-            turn.store.objects.save(intent)
-        return session, intent
-    given = {**turn.store.objects.hidden(session["id"]).get("payment_intent_data", {})}
-    if customer is not None:
-        given["customer"] = customer["id"]
-    intent = payments.create_intent(
-        turn,
-        amount_minor=session["amount_total"],
-        currency=session["currency"],
-        given=given,
-        automatic_methods=False,
-    )
-    session = {**session, "payment_intent": intent["id"]}
-    turn.store.objects.save(session)
-    return session, intent
-
-
-def _keep_method(turn: Turn, intent: Json, method: Json, customer: Json | None) -> None:
-    """A card that is to be used again stays with its customer."""
-    if intent["setup_future_usage"] is not None and customer is not None:
-        payments.attach_method(turn, method, customer["id"])
-
-
-def _email(session: Json) -> str | None:
-    details = session["customer_details"] or {}
-    email: str | None = details.get("email")
-    return email

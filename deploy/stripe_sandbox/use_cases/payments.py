@@ -1,31 +1,49 @@
-"""Taking money: payment methods, payment intents, charges and their balance transactions."""
+"""Taking money: payment intents, charges and their balance transactions.
 
-from dataclasses import asdict, dataclass
+An attempt ends in one of four ways: paid, declined, processing (the money comes later), or waiting for the
+customer at the bank's page (`requires_action`).
+"""
 
-from deploy.stripe_sandbox.domain import cards, charges, payment_intents, payment_methods
+from dataclasses import dataclass
+
+from deploy.stripe_sandbox.domain import authentication, cards, charges, delayed_charges, payment_intents
 from deploy.stripe_sandbox.domain.cards import Card, Decline
 from deploy.stripe_sandbox.domain.customers import previous_attributes
 from deploy.stripe_sandbox.domain.values import Json
+from deploy.stripe_sandbox.use_cases import payment_methods
+from deploy.stripe_sandbox.use_cases.disputes import dispute_as_card_says
 from deploy.stripe_sandbox.use_cases.turn import Turn, random_letters
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A try to take an intent's money: how all stands after it, and why it failed if it did."""
+    """A try to take an intent's money: how all stands after it, and why it failed if it did.
+
+    There is no charge while the bank waits for the customer, nor where it never was asked for money.
+    """
 
     intent: Json
-    charge: Json
-    decline: Decline | None
+    charge: Json | None = None
+    decline: Decline | None = None
 
 
-def create_intent(turn: Turn, *, amount_minor: int, currency: str, given: Json, automatic_methods: bool = True) -> Json:
+@dataclass(frozen=True)
+class Confirmation:
+    """How the caller wants an intent confirmed; `return_url` is where the bank's page ends."""
+
+    off_session: bool = False
+    error_on_requires_action: bool = False
+    return_url: str | None = None
+
+
+def create_intent(turn: Turn, *, amount_minor: int, currency: str, given: Json, automatic: bool = True) -> Json:
     intent = payment_intents.new_intent(
         turn.new_id("payment_intent"),
         secret=random_letters(25),
         amount_minor=amount_minor,
         currency=currency,
         given=given,
-        automatic_methods=automatic_methods,
+        automatic=automatic,
         now=turn.now,
     )
     turn.store.objects.insert(intent)
@@ -33,72 +51,83 @@ def create_intent(turn: Turn, *, amount_minor: int, currency: str, given: Json, 
     return intent
 
 
-def create_method(
-    turn: Turn, card: Card, *, billing: Json, metadata: dict[str, str] | None = None, cvc_checked: bool
-) -> Json:
-    method = payment_methods.new_payment_method(
-        turn.new_id("payment_method"),
-        card=card,
-        billing=billing,
-        metadata=metadata,
-        cvc_checked=cvc_checked,
-        now=turn.now,
-    )
-    turn.store.objects.insert(method, hidden={"card": asdict(card)})
-    return method
-
-
-def usable_method(turn: Turn, method_id: str, *, param: str = "payment_method") -> Json:
-    """The payment method of this id; one of Stripe's ready-made names makes a new one."""
-    card = cards.ready_made(method_id, now=turn.now, salt=turn.salt)
-    if card is not None:
-        return create_method(turn, card, billing=payment_methods.billing_details(), cvc_checked=True)
-    return turn.referred("payment_method", method_id, param=param)
-
-
-def attach_method(turn: Turn, method: Json, customer_id: str) -> Json | Decline:
-    """The method in the customer's keeping, or the bank's refusal of it."""
-    card = card_of(turn, method)
-    if not card.attaches:
-        return cards.decline_of(card.behaviour) or cards.GENERIC
-    if method["customer"] == customer_id:
-        return method
-    after = {**method, "customer": customer_id}
-    turn.store.objects.save(after)
-    turn.emit("payment_method.attached", after)
-    return after
-
-
-def card_of(turn: Turn, method: Json) -> Card:
-    return Card(**turn.store.objects.hidden(method["id"])["card"])
-
-
-def attempt(turn: Turn, intent: Json, method: Json) -> Attempt:
-    """Charges the intent's amount once; a decline is a result, and stays. Emits the charge's and intent's
-    events."""
+def confirm(turn: Turn, intent: Json, method: Json, asked: Confirmation) -> Attempt:
+    """An attempt asked for over the API; what it brings is booked at once."""
     payment_intents.check_confirmable(intent)
-    card = card_of(turn, method)
-    decline = cards.decline_of(card.behaviour)
-    charge_id = turn.new_id("charge")
-    charge = charges.new_charge(
-        charge_id,
-        intent=intent,
-        method=method,
-        card=card,
-        decline=decline,
-        receipt_url=f"{turn.public_url}/receipts/{charge_id}",
-        authorization=random_letters(6),
-        now=turn.now,
-    )
-    turn.store.objects.insert(charge)
-    if decline is None:
-        after = payment_intents.paid(intent, charge_id=charge_id, method_id=method["id"])
-    else:
-        after = payment_intents.declined(intent, charge_id=charge_id, method=method, decline=decline)
+    card = payment_methods.card_of(turn, method)
+    if asked.off_session:
+        if cards.refuses_off_session(card, set_up=payment_methods.is_set_up(turn, method)):
+            return charge(turn, intent, method, refusal=cards.AUTHENTICATION_REQUIRED)
+    elif cards.asks_when_present(card):
+        if asked.error_on_requires_action:
+            return _refused(turn, intent, method, authentication.NOT_HANDLED)
+        return ask_customer(turn, intent, method, return_url=asked.return_url)
+    return booked(turn, charge(turn, intent, method))
+
+
+def ask_customer(turn: Turn, intent: Json, method: Json, *, return_url: str | None) -> Attempt:
+    """Sends the customer to the bank's page; nothing is charged before it says yes."""
+    page = authentication.page_address(turn.public_url, intent["id"])
+    action = authentication.next_action(page, return_url)
+    after = payment_intents.asked_to_act(intent, method_id=method["id"], action=action)
     turn.store.objects.save(after)
-    turn.emit("charge.succeeded" if decline is None else "charge.failed", charge)
-    turn.emit("payment_intent.succeeded" if decline is None else "payment_intent.payment_failed", after)
-    return Attempt(after, charge, decline)
+    turn.store.objects.hide(intent["id"], return_url=return_url)
+    turn.emit("payment_intent.requires_action", after)
+    return Attempt(after)
+
+
+def authentication_failed(turn: Turn, intent: Json, method: Json) -> Attempt:
+    return _refused(turn, intent, method, authentication.PAYMENT_FAILED)
+
+
+def charge(
+    turn: Turn, intent: Json, method: Json, *, authenticated: bool = False, refusal: Decline | None = None
+) -> Attempt:
+    """Charges the intent's amount once; a decline is a result, and stays.
+
+    `refusal` is the bank's whatever the card does otherwise. Emits the charge's and the intent's events; the
+    method stays with the customer where the intent asks for that. Not booked yet (`booked`).
+    """
+    payment_intents.check_confirmable(intent)
+    card = payment_methods.card_of(turn, method)
+    decline = refusal or cards.decline_of(card.behaviour)
+    made = _new_charge(turn, intent, method, card, decline=decline, authenticated=authenticated)
+    turn.store.objects.insert(made)
+    if decline is not None:
+        after = payment_intents.declined(intent, charge_id=made["id"], method=method, decline=decline)
+        return _ended(turn, Attempt(after, made, decline), "failed", "payment_failed")
+    if made["status"] == "pending":
+        after = payment_intents.processing(intent, charge_id=made["id"], method_id=method["id"])
+        return _ended(turn, Attempt(after, made), "pending", "processing")
+    payment_methods.keep_for_later(turn, method, customer_id=intent["customer"], usage=intent["setup_future_usage"])
+    after = payment_intents.paid(intent, charge_id=made["id"], method_id=method["id"])
+    return _ended(turn, Attempt(after, made), "succeeded", "succeeded")
+
+
+def booked(turn: Turn, attempt: Attempt) -> Attempt:
+    """The attempt once what it brought stands in Stripe's balance; nothing to do where it brought nothing."""
+    if attempt.charge is None or attempt.charge["status"] != "succeeded":
+        return attempt
+    return Attempt(attempt.intent, settle(turn, attempt.charge))
+
+
+def money_came(turn: Turn, intent: Json) -> Attempt:
+    """Ends the wait of an intent that is processing."""
+    made, method = _under_way(turn, intent)
+    after = payment_intents.paid(intent, charge_id=made["id"], method_id=method["id"])
+    payment_methods.keep_for_later(turn, method, customer_id=intent["customer"], usage=intent["setup_future_usage"])
+    made = delayed_charges.arrived(made)
+    turn.store.objects.save(made)
+    return _ended(turn, Attempt(after, made), "succeeded", "succeeded")
+
+
+def money_failed(turn: Turn, intent: Json) -> Attempt:
+    made, method = _under_way(turn, intent)
+    decline = delayed_charges.BOUNCED
+    after = payment_intents.declined(intent, charge_id=made["id"], method=method, decline=decline)
+    made = delayed_charges.bounced(made)
+    turn.store.objects.save(made)
+    return _ended(turn, Attempt(after, made, decline), "failed", "payment_failed")
 
 
 def settle(turn: Turn, charge: Json) -> Json:
@@ -109,15 +138,7 @@ def settle(turn: Turn, charge: Json) -> Json:
     after = {**charge, "balance_transaction": transaction["id"]}
     turn.store.objects.save(after)
     turn.emit("charge.updated", after, previous=previous_attributes(charge, after))
-    return after
-
-
-def confirm(turn: Turn, intent: Json, method: Json) -> Attempt:
-    """An attempt asked for over the API."""
-    result = attempt(turn, intent, method)
-    if result.decline is None:
-        settle(turn, result.charge)
-    return result
+    return dispute_as_card_says(turn, after)
 
 
 def cancel_intent(turn: Turn, intent: Json, *, reason: str | None) -> Json:
@@ -130,3 +151,46 @@ def cancel_intent(turn: Turn, intent: Json, *, reason: str | None) -> Json:
 def card_error(decline: Decline, **extra: object) -> Json:
     """Stripe's 402 body for a decline; `extra` are the charge's id, the intent, the method."""
     return {"error": {**cards.decline_fields(decline), **extra}}
+
+
+def _new_charge(
+    turn: Turn, intent: Json, method: Json, card: Card, *, decline: Decline | None, authenticated: bool
+) -> Json:
+    charge_id = turn.new_id("charge")
+    made = charges.new_charge(
+        charge_id,
+        intent=intent,
+        method=method,
+        card=card,
+        decline=decline,
+        receipt_url=f"{turn.public_url}/receipts/{charge_id}",
+        authorization=random_letters(6),
+        now=turn.now,
+    )
+    if authenticated:
+        made["payment_method_details"]["card"]["three_d_secure"] = authentication.three_d_secure(random_letters(24))
+    if decline is None and card.behaviour == cards.PAYS_LATER:
+        return delayed_charges.pending(made)
+    return made
+
+
+def _ended(turn: Turn, attempt: Attempt, charge_news: str, intent_news: str) -> Attempt:
+    assert attempt.charge is not None, "an attempt that reached the bank has a charge"
+    turn.store.objects.save(attempt.intent)
+    turn.emit(f"charge.{charge_news}", attempt.charge)
+    turn.emit(f"payment_intent.{intent_news}", attempt.intent)
+    return attempt
+
+
+def _refused(turn: Turn, intent: Json, method: Json, decline: Decline) -> Attempt:
+    """Refused before any money was asked for: there is no charge."""
+    after = payment_intents.declined(intent, charge_id=None, method=method, decline=decline)
+    turn.store.objects.save(after)
+    turn.emit("payment_intent.payment_failed", after)
+    return Attempt(after, decline=decline)
+
+
+def _under_way(turn: Turn, intent: Json) -> tuple[Json, Json]:
+    """The pending charge of an intent that is processing, and its method."""
+    assert intent["status"] == payment_intents.PROCESSING, "only an intent that is processing awaits money"
+    return turn.find("charge", intent["latest_charge"]), turn.find("payment_method", intent["payment_method"])

@@ -106,8 +106,6 @@ async def test_events_say_that_nothing_is_pending_once_delivered(sandbox: Runnin
     [
         ("4000000000000002", "Your card was declined."),
         ("4000000000009995", "Your card has insufficient funds."),
-        ("4000002760003184", "This transaction requires authentication."),
-        ("4000002500003155", "This transaction requires authentication."),
         ("4111111111111111", "used a non test card"),
     ],
 )

@@ -29,7 +29,7 @@ ALL = (
 
 def intent_in(status: str) -> Json:
     intent = payment_intents.new_intent(
-        "pi_1", secret="s", amount_minor=500, currency="usd", given={}, automatic_methods=True, now=NOW
+        "pi_1", secret="s", amount_minor=500, currency="usd", given={}, automatic=True, now=NOW
     )
     return {**intent, "status": status}
 
@@ -37,7 +37,7 @@ def intent_in(status: str) -> Json:
 @pytest.mark.parametrize("status", ALL)
 def test_only_an_unfinished_intent_is_paid_or_declined(status: str) -> None:
     intent = intent_in(status)
-    if status in payment_intents.CONFIRMABLE:
+    if status in payment_intents.PAYABLE:
         paid = payment_intents.paid(intent, charge_id="ch_1", method_id="pm_1")
         assert (paid["status"], paid["amount_received"]) == ("succeeded", 500)
         refused = payment_intents.declined(intent, charge_id="ch_1", method={}, decline=cards.GENERIC)
