@@ -67,6 +67,13 @@ def test_nothing_less_than_nothing_and_other_money_are_invalid(asked: Money) -> 
         refundable(PAYMENT, [], asked)
 
 
+def test_dinars_are_refunded_in_steps_that_stripe_takes() -> None:
+    payment = replace(PAYMENT, amount=Money(3_000, "bhd"))
+    assert refundable(payment, [], Money(1_010, "bhd")) == Money(1_010, "bhd")
+    with pytest.raises(Invalid):
+        refundable(payment, [], Money(1_011, "bhd"))
+
+
 @pytest.mark.parametrize("status", [*(set(Status) - PAID), Status.DISPUTED])
 def test_unpaid_and_disputed_payments_are_not_refundable(status: Status) -> None:
     with pytest.raises(NotRefundable):
