@@ -52,6 +52,11 @@ class Description:
         self._schemas: dict[str, Schema] = {}
         self.unread: set[str] = set()
 
+    @property
+    def made(self) -> int:
+        """How many schemas have been asked for until now."""
+        return len(self._schemas)
+
     @cached_property
     def version(self) -> str:
         value = self._source.known("stripe._api_version").classes["_ApiVersion"].node.body[0]
