@@ -12,6 +12,7 @@ from services.billing.api import (
     checkout,
     credits,
     disputes_admin,
+    figures,
     ledger_admin,
     ledger_keys,
     ledger_postings,
@@ -75,6 +76,7 @@ ROUTERS = (
     refunds.router,
     stripe_webhook.router,
     webhook_events_admin.router,
+    figures.router,
     disputes_admin.router,
 )
 

@@ -5,6 +5,7 @@ from functools import partial
 
 from services.billing.service import Billing
 from services.billing.use_cases.expiry import look_after_payments
+from services.billing.use_cases.figures import FIGURES_EVERY_SECONDS, show_figures
 from services.billing.use_cases.grant_expiry import (
     CATCH_UP_EVERY_SECONDS,
     EXPIRE_EVERY_SECONDS,
@@ -16,7 +17,8 @@ from services.billing.use_cases.ledger_months import MONTHS_EVERY_SECONDS, make_
 from services.billing.use_cases.refund_asking import ASK_EVERY_SECONDS, ask_again
 from services.billing.use_cases.sealing import SEAL_EVERY_SECONDS, Sealer, checkpoint_if_due, checkpoint_look_seconds
 from services.billing.use_cases.usage_rollup import USAGE_EVERY_SECONDS, drop_old, roll_up
-from services.billing.use_cases.webhook_worker import forget_events, work_on_events
+from services.billing.use_cases.webhook_forgetting import forget_events
+from services.billing.use_cases.webhook_worker import work_on_events
 from shared import idempotency, outbox
 from shared.loops import Loop
 
@@ -38,5 +40,6 @@ def loops(billing: Billing) -> Sequence[Loop]:
         Loop("usage-months", USAGE_EVERY_SECONDS, partial(drop_old, billing)),
         Loop("payments-under-way", 5.0, partial(look_after_payments, billing)),
         Loop("refunds-asked-for", ASK_EVERY_SECONDS, partial(ask_again, billing)),
+        Loop("business-figures", FIGURES_EVERY_SECONDS, partial(show_figures, billing)),
         Loop("forget-answers", 300.0, partial(idempotency.forget_old, billing.database, billing.clock)),
     ]

@@ -161,7 +161,11 @@ def _tell(scope: MutableMapping[str, Any], status: int, elapsed_ns: int) -> None
 
 
 async def metrics_response(request: Request) -> Response:
-    """For Prometheus: this process's metrics, or those of all that share its port."""
+    """For Prometheus, what `metrics_of` has."""
+    return Response(await metrics_of(request), media_type="text/plain; version=0.0.4")
+
+
+async def metrics_of(request: Request) -> bytes:
+    """This process's metrics, or those of all that share its port, in Prometheus's text format."""
     siblings: Siblings | None = getattr(request.app.state, "siblings", None)
-    text = metrics_text() if siblings is None else await siblings.metrics()
-    return Response(text, media_type="text/plain; version=0.0.4")
+    return metrics_text() if siblings is None else await siblings.metrics()

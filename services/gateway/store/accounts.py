@@ -124,6 +124,13 @@ async def find_for_sign_in(connection: AsyncConnection, vault: Vault, email: str
     return (row.id, row.password_hash) if row else None
 
 
+async def count(connection: AsyncConnection) -> int:
+    """How many accounts there are."""
+    counted = await connection.scalar(text("SELECT count(*) FROM accounts"))
+    assert isinstance(counted, int)
+    return counted
+
+
 async def page(connection: AsyncConnection, vault: Vault, *, after: str | None, limit: int) -> list[Account]:
     """Up to `limit` accounts by id, the oldest first, beginning after `after`."""
     rows = await connection.execute(

@@ -12,14 +12,15 @@ from datetime import datetime, timedelta
 from services.gateway.domain.account import AccountSuspended
 from services.gateway.domain.api_key import SECRET_BYTES, NewKey, make_key
 from services.gateway.domain.api_key_limits import KeyLimits, Limits
-from services.gateway.domain.key_gate import check_key_gate, required_for_key
+from services.gateway.domain.key_gate import NotEnoughForKey, check_key_gate, required_for_key
 from services.gateway.domain.stored_key import ApiKey, TooManyKeys
 from services.gateway.service import Gateway
 from services.gateway.store import accounts, audit, changes, keys
 from services.gateway.store.connection import Connection
 from services.gateway.use_cases.changing import Answer, Keep, changing
+from services.gateway.use_cases.key_metrics import ISSUED, KEY_ATTEMPTS, REFUSED, REFUSED_FOR_CREDIT
 from shared import outbox
-from shared.errors import NotFound
+from shared.errors import DomainError, NotFound
 from shared.ids import new_id
 from shared.money import MILLICREDITS_PER_CREDIT
 
@@ -50,6 +51,19 @@ def default_limits(gateway: Gateway) -> KeyLimits:
 
 async def create_key(gateway: Gateway, actor: audit.Actor, wish: KeyWish, *, keep: Keep[CreatedKey, Answer]) -> Answer:
     """Make a key for the actor's account, or raise NotEnoughForKey, TooManyKeys or BillingUnavailable."""
+    try:
+        made = await _created(gateway, actor, wish, keep=keep)
+    except NotEnoughForKey:
+        KEY_ATTEMPTS.add(REFUSED_FOR_CREDIT)
+        raise
+    except DomainError:
+        KEY_ATTEMPTS.add(REFUSED)
+        raise
+    KEY_ATTEMPTS.add(ISSUED)
+    return made
+
+
+async def _created(gateway: Gateway, actor: audit.Actor, wish: KeyWish, *, keep: Keep[CreatedKey, Answer]) -> Answer:
     account_id = actor.account_id
     async with gateway.turns.of(account_id), changing(gateway) as connection:
         await _pass_gate(connection, gateway, account_id)

@@ -1,0 +1,40 @@
+"""Sums over payments, for metrics."""
+
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.billing.domain.figures import PaymentFigures
+from services.billing.domain.payment import PAID, Status
+
+
+async def payment_figures(connection: AsyncConnection, *, since: datetime) -> PaymentFigures:
+    """Of the purchases of credits made since then. Served by `payments_by_time`; refunds in another currency are
+    counted at their payment's rate, rounded down."""
+    found = await connection.execute(
+        text(
+            """
+            SELECT status, count(*) AS payments, coalesce(sum(usd_minor), 0)::bigint AS usd_minor,
+                   coalesce(sum(usd_minor * refunded_minor / amount_minor), 0)::bigint AS refunded_usd_minor
+            FROM payments WHERE type = 'credits' AND created_at > :since GROUP BY status
+            """
+        ),
+        {"since": since},
+    )
+    rows = {Status(row.status): row for row in found}
+    paying = await connection.scalar(
+        text(
+            "SELECT count(DISTINCT account_id) FROM payments"
+            " WHERE type = 'credits' AND created_at > :since AND status = ANY(:paid)"
+        ),
+        {"since": since, "paid": sorted(status.value for status in PAID)},
+    )
+    disputed = rows.get(Status.DISPUTED)
+    return PaymentFigures(
+        by_status={status: row.payments for status, row in rows.items()},
+        gross_usd_minor=sum(row.usd_minor for status, row in rows.items() if status in PAID),
+        refunded_usd_minor=sum(row.refunded_usd_minor for status, row in rows.items() if status in PAID),
+        disputed_usd_minor=0 if disputed is None else disputed.usd_minor - disputed.refunded_usd_minor,
+        paying_accounts=paying or 0,
+    )
