@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from deploy.stripe_sandbox.sandbox import Sandbox
 from deploy.stripe_sandbox.store.store import Store
-from deploy.stripe_sandbox.use_cases import checkout, refunds
+from deploy.stripe_sandbox.use_cases import checkout, disputes, refunds
 from deploy.stripe_sandbox.use_cases.turn import Turn
 
 TICK_SECONDS = 0.5
@@ -15,6 +15,8 @@ BATCH = 100
 # A timer's verb -> what it does to the object.
 VERBS: dict[str, Callable[[Turn, str], None]] = {
     refunds.SETTLE: refunds.settle,
+    disputes.DECIDE: disputes.decide,
+    disputes.OVERDUE: disputes.give_up,
 }
 
 
