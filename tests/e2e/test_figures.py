@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from tests.e2e.callers import FIRST_KEY, Customer, Operator, pay, problem_of
+from tests.e2e.callers import FIRST_KEY, Customer, Operator, bearer, exact, pay, problem_of
 from tests.e2e.waiting import eventually
 
 
 def figures(operator: Operator) -> dict[str, Any]:
-    told: dict[str, Any] = operator.get("/metrics")
+    answer = operator.http.get("/metrics", headers=bearer(operator.token))
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = exact(answer)
     return told
 
 
@@ -20,7 +22,7 @@ def test_metrics_are_what_was_counted(operator: Operator, new_customer: Any) -> 
     left = leaver.checkout().json()["payment_id"]
     assert leaver.send("POST", f"/api/v1/payments/{left}/cancel").status_code == 200
     key = buyer.key()
-    operator.send("POST", f"/api/v1/admin/accounts/{buyer.account_id}/debits", {"credits": 5_000, "reason": "Spent"})
+    operator.send("POST", f"accounts/{buyer.account_id}/debits", {"credits": 5_000, "reason": "Spent"})
     problem_of(buyer.call(key, "echo/x"), 402, "insufficient_credits")
 
     after = figures(operator)
