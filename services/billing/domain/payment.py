@@ -5,7 +5,7 @@
             -> blocked | failed | canceled | expired
             -> processing -> succeeded | failed
     succeeded <-> partially_refunded <-> refunded   what has gone back in sum; a refund that fails leads back
-    each of these three -> disputed
+    each of these three <-> disputed                while a dispute of it is open; for good where one was lost
 
 Money that arrives after expiry or cancellation is credited all the same: `succeeded` is reachable from every state
 in which Stripe may hold money of ours. Amounts are in the currency's minor unit, `usd_minor` in US cents, credits in
