@@ -1,8 +1,8 @@
 """/v1/checkout/sessions, in payment and setup mode on the hosted page."""
 
-from deploy.stripe_sandbox.api.lists import as_list, list_of, list_shape, picked
+from deploy.stripe_sandbox.api.lists import as_list, list_of, list_shape, picked, undated_list_shape
 from deploy.stripe_sandbox.api.operation import Given, Operation, operation
-from deploy.stripe_sandbox.api.prices import RECURRING, TAX_BEHAVIOR
+from deploy.stripe_sandbox.api.prices import INTERVAL, TAX_BEHAVIOR
 from deploy.stripe_sandbox.domain.currencies import MOST_MINOR
 from deploy.stripe_sandbox.domain.errors import StripeError
 from deploy.stripe_sandbox.domain.params import (
@@ -44,7 +44,7 @@ _LINE_ITEM = shape(
         currency=Text(longest=20),
         product=Text(),
         product_data=_PRODUCT_DATA,
-        recurring=RECURRING,
+        recurring=Shape(INTERVAL, required=frozenset({"interval"})),
         tax_behavior=TAX_BEHAVIOR,
         unit_amount=Whole(0, MOST_MINOR),
         unit_amount_decimal=DecimalText(),
@@ -194,5 +194,5 @@ OPERATIONS: tuple[Operation, ...] = (
     operation("GET", _URL + "/{id}", shape(), _retrieve),
     operation("POST", _URL + "/{id}", _UPDATE, _update),
     operation("POST", _URL + "/{id}/expire", shape(), _expire),
-    operation("GET", _URL + "/{id}/line_items", list_shape(), _line_items),
+    operation("GET", _URL + "/{id}/line_items", undated_list_shape(), _line_items),
 )

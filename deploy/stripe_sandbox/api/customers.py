@@ -1,6 +1,6 @@
 """/v1/customers"""
 
-from deploy.stripe_sandbox.api.lists import list_of, list_shape, picked
+from deploy.stripe_sandbox.api.lists import list_of, list_shape, picked, undated_list_shape
 from deploy.stripe_sandbox.api.operation import Answer, Given, Operation, operation
 from deploy.stripe_sandbox.domain.cards import GENERIC, decline_of
 from deploy.stripe_sandbox.domain.errors import StripeError, missing_object
@@ -123,6 +123,6 @@ OPERATIONS: tuple[Operation, ...] = (
     operation("GET", "/v1/customers/{id}", shape(), _retrieve),
     operation("POST", "/v1/customers/{id}", _UPDATE, _update),
     operation("DELETE", "/v1/customers/{id}", shape(), _delete),
-    operation("GET", "/v1/customers/{id}/payment_methods", list_shape(type=choice("card")), _methods),
+    operation("GET", "/v1/customers/{id}/payment_methods", undated_list_shape(type=choice("card")), _methods),
     operation("GET", "/v1/customers/{id}/payment_methods/{method}", shape(), _method),
 )

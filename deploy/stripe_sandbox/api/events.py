@@ -1,6 +1,6 @@
 """/v1/events and /v1/webhook_endpoints: what happened, and the one address it is sent to."""
 
-from deploy.stripe_sandbox.api.lists import as_list, list_of, list_shape
+from deploy.stripe_sandbox.api.lists import as_list, list_of, list_shape, undated_list_shape
 from deploy.stripe_sandbox.api.operation import Given, Operation, operation
 from deploy.stripe_sandbox.domain.params import Flag, Many, Text, shape
 from deploy.stripe_sandbox.domain.values import Json
@@ -27,7 +27,7 @@ def _list(turn: Turn, given: Given) -> Json:
 
 
 def _as_of_now(turn: Turn, event: Json) -> Json:
-    """`pending_webhooks` counts what is still under way."""
+    """`pending_webhooks` counts what has not come to its address (yet)."""
     return {**event, "pending_webhooks": turn.store.deliveries.unfinished(event["id"])}
 
 
@@ -48,6 +48,6 @@ OPERATIONS: tuple[Operation, ...] = (
         _list,
     ),
     operation("GET", "/v1/events/{id}", shape(), _retrieve),
-    operation("GET", "/v1/webhook_endpoints", list_shape(), _endpoints),
+    operation("GET", "/v1/webhook_endpoints", undated_list_shape(), _endpoints),
     operation("GET", "/v1/webhook_endpoints/{id}", shape(), _endpoint),
 )

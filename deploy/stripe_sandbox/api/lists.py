@@ -17,11 +17,15 @@ _CREATED = Either(Whole(), shape(gt=Whole(), gte=Whole(), lt=Whole(), lte=Whole(
 
 
 def list_shape(**filters: Param) -> Shape:
+    return undated_list_shape(created=_CREATED, **filters)
+
+
+def undated_list_shape(**filters: Param) -> Shape:
+    """That of a list which can't be asked for by when its elements were made."""
     paging: dict[str, Param] = {
         "limit": Whole(1, MOST),
         "starting_after": Text(longest=255),
         "ending_before": Text(longest=255),
-        "created": _CREATED,
     }
     return Shape({**paging, **filters})
 
@@ -33,12 +37,13 @@ def list_of(
     url: str,
     *,
     equal: dict[str, object] | None = None,
+    hidden: dict[str, object] | None = None,
     among: dict[str, list[str]] | None = None,
     delivered: bool | None = None,
     shown: Callable[[Json], Json] | None = None,
 ) -> Json:
-    """A page of the kind's objects; `equal` and `among` filter by fields of the body, `shown` renders
-    each."""
+    """A page of the kind's objects; `equal` and `among` filter by fields of the body, `hidden` by what is kept
+    beside it, `shown` renders each."""
     params = given.params
     after, before = (
         _cursor(turn, kind, params, "starting_after"),
@@ -51,6 +56,7 @@ def list_of(
             kind=kind,
             limit=params.get("limit", DEFAULT_LIMIT),
             equal=equal or {},
+            hidden=hidden or {},
             among=among or {},
             created=_created(params.get("created")),
             after=after,

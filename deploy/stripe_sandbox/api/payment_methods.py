@@ -1,12 +1,12 @@
 """/v1/payment_methods: cards only."""
 
 from deploy.stripe_sandbox.api.customers import ADDRESS
-from deploy.stripe_sandbox.api.lists import list_of, list_shape, picked
+from deploy.stripe_sandbox.api.lists import list_of, picked, undated_list_shape
 from deploy.stripe_sandbox.api.operation import Answer, Given, Operation, operation
 from deploy.stripe_sandbox.domain import cards
 from deploy.stripe_sandbox.domain.cards import CardDetails, Decline
 from deploy.stripe_sandbox.domain.errors import StripeError
-from deploy.stripe_sandbox.domain.params import Labels, Text, choice, merged, shape
+from deploy.stripe_sandbox.domain.params import Labels, Text, Whole, choice, merged, shape
 from deploy.stripe_sandbox.domain.payment_methods import billing_details
 from deploy.stripe_sandbox.domain.values import Json
 from deploy.stripe_sandbox.use_cases import payment_methods, payments
@@ -27,8 +27,8 @@ _CREATE = shape(
     card=shape(
         unbuilt=("networks", "token"),
         number=Text(longest=30),
-        exp_month=Text(longest=4),
-        exp_year=Text(longest=4),
+        exp_month=Whole(),
+        exp_year=Whole(),
         cvc=Text(longest=4),
     ),
     metadata=Labels(),
@@ -41,7 +41,9 @@ def _create(turn: Turn, given: Given) -> Json | Answer:
     for name in ("number", "exp_month", "exp_year"):
         if name not in card_given:
             raise StripeError(f"Missing required param: card[{name}].", code="parameter_missing", param=f"card[{name}]")
-    details = CardDetails(card_given["number"], card_given["exp_month"], card_given["exp_year"], card_given.get("cvc"))
+    details = CardDetails(
+        card_given["number"], str(card_given["exp_month"]), str(card_given["exp_year"]), card_given.get("cvc")
+    )
     card = cards.read_card(details, now=turn.now, salt=turn.salt)
     if isinstance(card, Decline):
         return Answer(payments.card_error(card), status=402)
@@ -99,7 +101,7 @@ def _list(turn: Turn, given: Given) -> Json:
 
 OPERATIONS: tuple[Operation, ...] = (
     operation("POST", _URL, _CREATE, _create),
-    operation("GET", _URL, list_shape(customer=Text(), type=choice("card")), _list),
+    operation("GET", _URL, undated_list_shape(customer=Text(), type=choice("card")), _list),
     operation("GET", _URL + "/{id}", shape(), _retrieve),
     operation("POST", _URL + "/{id}", _UPDATE, _update),
     operation("POST", _URL + "/{id}/attach", shape(required=("customer",), customer=Text()), _attach),

@@ -10,6 +10,7 @@ from deploy.stripe_sandbox.domain.params import (
     Flag,
     Labels,
     Many,
+    Param,
     Shape,
     Text,
     Whole,
@@ -20,11 +21,14 @@ from deploy.stripe_sandbox.domain.values import Json, names
 from deploy.stripe_sandbox.use_cases.checkout import whole_amount
 from deploy.stripe_sandbox.use_cases.turn import Turn
 
-RECURRING = shape(
+INTERVAL: dict[str, Param] = {
+    "interval": choice("day", "week", "month", "year"),
+    "interval_count": Whole(1, 365),
+}
+_RECURRING = shape(
     required=("interval",),
     unbuilt=("meter",),
-    interval=choice("day", "week", "month", "year"),
-    interval_count=Whole(1, 365),
+    **INTERVAL,
     trial_period_days=Whole(0, 730),
     usage_type=choice("licensed"),
 )
@@ -50,7 +54,7 @@ _CREATE = Shape(
         "nickname": Text(),
         "product": Text(),
         "product_data": _PRODUCT_DATA,
-        "recurring": RECURRING,
+        "recurring": _RECURRING,
         "tax_behavior": TAX_BEHAVIOR,
         "transfer_lookup_key": Flag(),
         "unit_amount": Whole(0, currencies.MOST_MINOR),

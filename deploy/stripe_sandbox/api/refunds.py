@@ -1,6 +1,6 @@
 """/v1/refunds, and a charge's own list of them."""
 
-from deploy.stripe_sandbox.api.lists import as_list, list_of, list_shape, picked
+from deploy.stripe_sandbox.api.lists import as_list, list_of, list_shape, picked, undated_list_shape
 from deploy.stripe_sandbox.api.operation import Given, Operation, operation
 from deploy.stripe_sandbox.domain import refunds as rules
 from deploy.stripe_sandbox.domain.params import Labels, Text, Whole, choice, shape
@@ -59,5 +59,5 @@ OPERATIONS: tuple[Operation, ...] = (
     operation("GET", "/v1/refunds/{id}", shape(), _retrieve),
     operation("POST", "/v1/refunds/{id}", shape(metadata=Labels()), _update),
     operation("POST", "/v1/refunds/{id}/cancel", shape(), _cancel),
-    operation("GET", "/v1/charges/{id}/refunds", list_shape(), _of_charge),
+    operation("GET", "/v1/charges/{id}/refunds", undated_list_shape(), _of_charge),
 )

@@ -21,6 +21,8 @@ from tests.support.stripe_contract.source import Class, Module, Source
 _NOT_ALWAYS = {
     ("_charge.Charge", "transfer"),
 }
+# A list within an object has an address there too, for its next page; the SDK knows it as a list of its own.
+_OWN_LIST = re.compile(r"^/v1/charges/[^/]+/(refunds)$")
 _OPTIONS = "RequestOptions"
 _SENDING = ("_request", "_request_stream")
 _EVENT_DATA = "_event.Event.Data"
@@ -71,7 +73,8 @@ class Description:
         return tuple(sorted(found, key=lambda operation: operation.path.count("{")))
 
     def operation(self, method: str, path: str) -> Operation | None:
-        wanted = method.lower()
+        """The one that a request is for, with or without the ids in its path."""
+        wanted, path = method.lower(), _OWN_LIST.sub(r"/v1/\1", path)
         return next((op for op in self.operations if op.method == wanted and op.pattern.fullmatch(path)), None)
 
     def takes(self, operation: Operation) -> Schema:
