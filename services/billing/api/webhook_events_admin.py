@@ -1,8 +1,8 @@
 """Operators look at Stripe's events and have them worked on again (U11)."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from services.billing.api.guards import billing_of
@@ -15,6 +15,10 @@ from shared.service_auth import operator_required
 router = APIRouter(route_class=StrictRoute, tags=["operators"])
 
 Status = Literal["received", "handled", "ignored", "failed", "parked"]
+About = Annotated[
+    str | None,
+    Query(pattern=r"^[A-Za-z0-9_.\-]{1,250}$", description="Only events that name the object of Stripe's of this id."),
+]
 
 
 async def _known_event(request: Request) -> None:
@@ -25,11 +29,15 @@ async def _known_event(request: Request) -> None:
 @router.get("/api/v1/admin/webhook-events", summary="List Stripe's events")
 @guarded(operator_required)
 async def list_webhook_events(
-    request: Request, limit: Limit = 20, after: After = None, status: Status | None = None
+    request: Request,
+    limit: Limit = 20,
+    after: After = None,
+    status: Status | None = None,
+    about: About = None,
 ) -> Response:
     """Newest first."""
     cursor = checked_cursor(webhooks.EVENT_PREFIX, after)
-    found = await webhooks.list_events(billing_of(request), status=status, after=cursor, limit=limit + 1)
+    found = await webhooks.list_events(billing_of(request), status=status, about=about, after=cursor, limit=limit + 1)
     return page(found, limit, _view)
 
 

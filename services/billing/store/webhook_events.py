@@ -1,10 +1,10 @@
 """The table `webhook_events`: Stripe's events, once each, and the queue of those that are still to be worked on.
 
 Leases and retries are timed by the database's clock; `received_at` and `handled_at` are business time. Bodies are
-sealed, bound to their event's id.
+sealed under their month's key: see `webhook_bodies`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -12,8 +12,8 @@ from typing import Any, Literal
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.billing.domain.stripe_events import StripeEvent
-from shared.crypto import seal, unseal
+from services.billing.domain.stripe_events import StripeEvent, subjects_of
+from services.billing.store.webhook_bodies import SealedBody, key_of_month
 from shared.db import Database
 
 Closed = Literal["handled", "ignored"]
@@ -41,13 +41,8 @@ class LeasedEvent:
     """An event that this worker may work on until its lease ends. `attempt` counts from 1."""
 
     id: str
-    stripe_event_id: str
     attempt: int
-    sealed_body: bytes
-
-    def body(self, keys: Mapping[int, bytes]) -> bytes:
-        """The event as it came."""
-        return unseal(self.sealed_body, keys, _context(self.stripe_event_id))
+    body: SealedBody
 
 
 async def insert_once(
@@ -61,11 +56,13 @@ async def insert_once(
     at: datetime,
 ) -> bool:
     """Store an event that has not come before; whether it had not. What is to be ignored is closed at once."""
+    month = await key_of_month(connection, at, keys)
     stored = await connection.execute(
         text(
-            "INSERT INTO webhook_events (id, stripe_event_id, type, api_version, livemode, stripe_account, status,"
-            " error, body, received_at, handled_at) VALUES (:id, :stripe_event_id, :type, :api_version, :livemode,"
-            " :account, :status, :error, :body, :at, :handled_at) ON CONFLICT (stripe_event_id) DO NOTHING"
+            "INSERT INTO webhook_events (id, stripe_event_id, type, api_version, livemode, stripe_account, about,"
+            " status, error, body, key_month, received_at, handled_at) VALUES (:id, :stripe_event_id, :type,"
+            " :api_version, :livemode, :account, :about, :status, :error, :body, :key_month, :at, :handled_at)"
+            " ON CONFLICT (stripe_event_id) DO NOTHING"
         ),
         {
             "id": row_id,
@@ -76,7 +73,9 @@ async def insert_once(
             "account": event.account,
             "status": "received" if ignored_because is None else "ignored",
             "error": ignored_because,
-            "body": seal(body, keys, _context(event.id)),
+            "about": list(subjects_of(event)),
+            "body": month.seal(body, event.id),
+            "key_month": month.month,
             "at": at,
             "handled_at": None if ignored_because is None else at,
         },
@@ -107,12 +106,16 @@ async def lease(connection: AsyncConnection, *, lease_seconds: int, limit: int) 
                 SELECT id FROM webhook_events
                 WHERE status IN ('received', 'failed') AND next_attempt_at <= now() AND leased_until <= now()
                 ORDER BY next_attempt_at LIMIT :limit FOR UPDATE SKIP LOCKED)
-            RETURNING id, stripe_event_id, attempts, body
+            RETURNING id, stripe_event_id, attempts, body, key_month,
+                      (SELECT wrapped FROM webhook_keys WHERE month = key_month) AS wrapped
             """
         ),
         {"lease_seconds": lease_seconds, "limit": limit},
     )
-    return [LeasedEvent(row.id, row.stripe_event_id, row.attempts, row.body) for row in found]
+    return [
+        LeasedEvent(row.id, row.attempts, SealedBody(row.stripe_event_id, row.body, row.key_month, row.wrapped))
+        for row in found
+    ]
 
 
 async def close(
@@ -177,14 +180,30 @@ async def find(connection: AsyncConnection, event_id: str) -> StoredEvent | None
     return None if row is None else _stored(row)
 
 
-async def page(connection: AsyncConnection, *, status: str | None, after: str | None, limit: int) -> list[StoredEvent]:
-    """Events, newest first, beginning below `after`."""
+async def page(
+    connection: AsyncConnection, *, status: str | None, about: str | None, after: str | None, limit: int
+) -> list[StoredEvent]:
+    """Events, newest first, beginning below `after`; of those that name `about`, where it is given (served by
+    `webhook_events_about`)."""
     found = await connection.execute(
         text(
             f"SELECT {_SHOWN} FROM webhook_events WHERE (CAST(:status AS text) IS NULL OR status = :status)"  # noqa: S608
+            " AND (CAST(:about AS text) IS NULL OR about @> ARRAY[CAST(:about AS text)])"
             " AND (CAST(:after AS text) IS NULL OR id < :after) ORDER BY id DESC LIMIT :limit"
         ),
-        {"status": status, "after": after, "limit": limit},
+        {"status": status, "about": about, "after": after, "limit": limit},
+    )
+    return [_stored(row) for row in found]
+
+
+async def naming(connection: AsyncConnection, about: Iterable[str], *, limit: int) -> list[StoredEvent]:
+    """Up to `limit` events that name any of these ids of Stripe's, oldest first. Served by `webhook_events_about`."""
+    found = await connection.execute(
+        text(
+            f"SELECT {_SHOWN} FROM webhook_events WHERE about && CAST(:about AS text[])"  # noqa: S608
+            " ORDER BY received_at, id LIMIT :limit"
+        ),
+        {"about": list(about), "limit": limit},
     )
     return [_stored(row) for row in found]
 
@@ -200,10 +219,6 @@ async def _end_lease(
         {**values, "id": event.id, "attempt": event.attempt},
     )
     return ended.rowcount == 1
-
-
-def _context(stripe_event_id: str) -> str:
-    return f"billing.webhook_events.body:{stripe_event_id}"
 
 
 def _stored(row: Row[Any]) -> StoredEvent:

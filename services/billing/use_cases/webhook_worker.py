@@ -6,7 +6,6 @@ go on meanwhile.
 """
 
 import asyncio
-from datetime import timedelta
 
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.domain.disputing import PaymentNotSettledYet
@@ -19,7 +18,6 @@ from shared.errors import DomainError
 from shared.telemetry import logger
 
 AT_ONCE = 4
-_FORGOTTEN_AT_ONCE = 1_000
 _LONGEST_PAUSE_SECONDS = 3_600.0
 _LEASE_MARGIN = 0.8
 _TELLING = (StripeUnavailable, StripeRefused, DomainError, stripe_news.NotYet, PaymentNotSettledYet)
@@ -42,14 +40,6 @@ async def work_on_events(billing: Billing) -> bool:
     return bool(leased)
 
 
-async def forget_events(billing: Billing) -> bool:
-    """Delete a batch of events that were dealt with so long ago; whether there may be more. Failed and parked ones
-    stay."""
-    before = billing.clock.now() - timedelta(days=billing.settings.webhook_keep_days)
-    async with billing.database.transaction() as connection:
-        return await webhook_events.forget_old(connection, before=before, limit=_FORGOTTEN_AT_ONCE) > 0
-
-
 async def _work(billing: Billing, event: LeasedEvent) -> None:
     if event.attempt > billing.settings.webhook_max_attempts:
         await _park(billing, event, "the worker ended again and again while it was at this event")
@@ -64,7 +54,7 @@ async def _work(billing: Billing, event: LeasedEvent) -> None:
 
 
 async def _apply(billing: Billing, event: LeasedEvent) -> None:
-    command = command_of(read_event(event.body(billing.settings.seal_keys)))
+    command = command_of(read_event(event.body.open(billing.settings.seal_keys)))
     found = await stripe_news.fetch(billing, command)
     async with billing.database.transaction() as connection:
         ignored = await stripe_news.apply(billing, connection, found)

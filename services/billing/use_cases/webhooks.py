@@ -34,12 +34,15 @@ async def receive_event(billing: Billing, body: bytes, signature: str) -> None:
         await bus.ring(billing.redis, WEBHOOKS_BELL)
 
 
-async def list_events(billing: Billing, *, status: str | None, after: str | None, limit: int) -> list[StoredEvent]:
-    """Up to `limit` events, newest first. Raises `invalid_cursor`."""
+async def list_events(
+    billing: Billing, *, status: str | None, about: str | None, after: str | None, limit: int
+) -> list[StoredEvent]:
+    """Up to `limit` events, newest first; of those that name Stripe's object `about`, where it is given. Raises
+    `invalid_cursor`."""
     async with billing.database.transaction() as connection:
         if after is not None and await webhook_events.find(connection, after) is None:
             raise DomainError("invalid_cursor", "`after` is no event here.")
-        return await webhook_events.page(connection, status=status, after=after, limit=limit)
+        return await webhook_events.page(connection, status=status, about=about, after=after, limit=limit)
 
 
 async def require_event(billing: Billing, event_id: str) -> None:
