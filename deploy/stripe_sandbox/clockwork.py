@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from deploy.stripe_sandbox.sandbox import Sandbox
 from deploy.stripe_sandbox.store.store import Store
-from deploy.stripe_sandbox.use_cases import checkout, disputes, refunds
+from deploy.stripe_sandbox.use_cases import balance, checkout, disputes, refunds
 from deploy.stripe_sandbox.use_cases.turn import Turn
 
 TICK_SECONDS = 0.5
@@ -17,6 +17,7 @@ VERBS: dict[str, Callable[[Turn, str], None]] = {
     refunds.SETTLE: refunds.settle,
     disputes.DECIDE: disputes.decide,
     disputes.OVERDUE: disputes.give_up,
+    balance.ARRIVE: balance.arrive,
 }
 
 

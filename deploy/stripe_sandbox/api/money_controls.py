@@ -1,7 +1,8 @@
 """The sandbox's controls over money: what banks do to refunds, disputes and payouts without being asked.
 
 `POST /test/charges/{id}/dispute {"amount"?, "reason"?, "inquiry"?}`, `/test/disputes/{id}/close {"status"}`,
-`/test/disputes/{id}/escalate`, `/test/refunds/{id}/fail {"reason"?}`. Each answers the object as it then stands.
+`/test/disputes/{id}/escalate`, `/test/refunds/{id}/fail {"reason"?}`, `/test/payouts {"currency"?}` (all that is
+available). Each answers the object as it then stands.
 """
 
 from collections.abc import Callable
@@ -15,14 +16,15 @@ from deploy.stripe_sandbox.api.control_bodies import flag, only, read_json, refu
 from deploy.stripe_sandbox.domain import disputes as dispute_rules
 from deploy.stripe_sandbox.domain import refunds as refund_rules
 from deploy.stripe_sandbox.domain.charges import left_minor
-from deploy.stripe_sandbox.domain.currencies import MOST_MINOR
+from deploy.stripe_sandbox.domain.currencies import MOST_MINOR, checked_currency
 from deploy.stripe_sandbox.domain.disputes import Complaint
 from deploy.stripe_sandbox.domain.errors import StripeError
 from deploy.stripe_sandbox.domain.values import Json
 from deploy.stripe_sandbox.sandbox import Sandbox
-from deploy.stripe_sandbox.use_cases import disputes, refunds
+from deploy.stripe_sandbox.use_cases import balance, disputes, refunds
 from deploy.stripe_sandbox.use_cases.turn import Turn
 
+# The path's id (empty where it has none) and the body in, the object as it then stands out.
 Control = Callable[[Turn, str, dict[str, Any]], Json]
 _ENDS = (dispute_rules.WON, dispute_rules.LOST, dispute_rules.WARNING_CLOSED)
 
@@ -33,6 +35,7 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
         "/test/disputes/{id}/close": _close,
         "/test/disputes/{id}/escalate": _escalate,
         "/test/refunds/{id}/fail": _fail,
+        "/test/payouts": _pay_out,
     }
     return [Route(path, _endpoint(sandbox, control), methods=["POST"]) for path, control in controls.items()]
 
@@ -42,7 +45,7 @@ def _endpoint(sandbox: Sandbox, control: Control) -> Callable[[Request], Any]:
         try:
             body = await read_json(request)
             with sandbox.store.transaction():
-                found = control(sandbox.turn(), request.path_params["id"], body)
+                found = control(sandbox.turn(), request.path_params.get("id", ""), body)
         except StripeError as refusal:
             return refused(refusal)
         sandbox.bell.set()
@@ -77,3 +80,9 @@ def _fail(turn: Turn, refund_id: str, body: dict[str, Any]) -> Json:
     only(body, "reason")
     reason = word(body, "reason", refund_rules.FAILURES, default="unknown")
     return refunds.fail(turn, turn.find("refund", refund_id), reason=reason)
+
+
+def _pay_out(turn: Turn, _: str, body: dict[str, Any]) -> Json:
+    only(body, "currency")
+    currency = checked_currency(str(body.get("currency", "usd")), param="currency")
+    return balance.pay_out_all(turn, currency=currency)

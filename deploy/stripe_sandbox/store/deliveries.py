@@ -60,9 +60,9 @@ class Deliveries:
         return released.rowcount
 
     def unfinished(self, event_id: str) -> int:
-        """How many copies of the event have not been delivered: its `pending_webhooks`."""
+        """How many copies of the event have not been delivered, dropped ones among them: its `pending_webhooks`."""
         row = self._connection.execute(
-            "SELECT count(*) FROM deliveries WHERE event_id = ? AND state IN ('pending', 'held')", (event_id,)
+            "SELECT count(*) FROM deliveries WHERE event_id = ? AND state <> 'delivered'", (event_id,)
         ).fetchone()
         return int(row[0])
 

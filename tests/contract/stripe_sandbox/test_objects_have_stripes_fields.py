@@ -39,6 +39,40 @@ def declared(kind: type[stripe.StripeObject]) -> tuple[set[str], set[str]]:
     return set(hints), {name for name in always if "ClassVar" not in str(hints[name])} - NOT_ALWAYS
 
 
+async def money(sandbox: Running) -> list[Any]:
+    """What comes after a payment: refunds, disputes, and the balance with its payouts."""
+    client = sandbox.stripe.v1
+    refund = await client.refunds.create_async(
+        {"charge": await charge_of(sandbox, "4242424242424242"), "amount": 100, "expand": ["balance_transaction"]}
+    )
+    disputed = await charge_of(sandbox, "4000000000000259")
+    dispute = (await client.disputes.list_async({"charge": disputed})).data[0]
+    await sandbox.http.post(f"{sandbox.url}/test/disputes/{dispute.id}/close", json={"status": "won"})
+    won = await client.disputes.retrieve_async(dispute.id)
+    failing = await client.refunds.create_async({"charge": await charge_of(sandbox, "4000000000005126")})
+    await charge_of(sandbox, "4242424242424242")
+    await charge_of(sandbox, "4242424242424242", amount=2000)
+    await sandbox.http.post(f"{sandbox.url}/test/clock/advance", json={"seconds": 3 * 24 * 3600})
+    failed = await client.refunds.retrieve_async(failing.id, {"expand": ["failure_balance_transaction"]})
+    payout = await client.payouts.create_async({"amount": 100, "currency": "usd", "expand": ["balance_transaction"]})
+    transactions = [
+        refund.balance_transaction,
+        *won.balance_transactions,
+        failed.failure_balance_transaction,
+        payout.balance_transaction,
+    ]
+    parts = [won.evidence, won.evidence_details, won.payment_method_details.card]
+    return [refund, failed, dispute, won, payout, await client.balance.retrieve_async(), *transactions, *parts]
+
+
+async def charge_of(sandbox: Running, number: str, *, amount: int = 500) -> str:
+    """The id of a charge that was paid with the card."""
+    session = await sandbox.session(amount=amount)
+    await sandbox.pay(session, number)
+    paid = await sandbox.stripe.v1.checkout.sessions.retrieve_async(session.id, {"expand": ["payment_intent"]})
+    return str(paid.payment_intent.latest_charge)
+
+
 async def objects(sandbox: Running) -> list[Any]:
     client = sandbox.stripe.v1
     customer = await client.customers.create_async({"name": "Ada"})
@@ -56,6 +90,7 @@ async def objects(sandbox: Running) -> list[Any]:
     intent = paid.payment_intent
     charge = intent.latest_charge
     return [
+        *await money(sandbox),
         customer,
         session,
         paid,
