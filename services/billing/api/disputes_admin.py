@@ -1,16 +1,22 @@
-"""Operators look at disputes."""
+"""Operators look at disputes and answer them."""
 
 from enum import StrEnum
+from typing import Annotated
 
 from fastapi import APIRouter, Request
+from pydantic import Field
 from starlette.responses import Response
 
-from services.billing.api.guards import billing_of
-from services.billing.domain.dispute import PREFIX, Dispute
+from services.billing.api.guards import billing_of, caller_of
+from services.billing.domain.dispute import PREFIX, Dispute, Evidence
 from services.billing.domain.disputing import STATUSES
 from services.billing.use_cases import disputes
-from shared.doors import StrictRoute, answer, guarded
+from services.billing.use_cases.dispute_evidence import answer_dispute
+from shared.db import Connection
+from shared.doors import StrictRoute, Wire, answer, guarded
+from shared.doors.idempotent import idempotently
 from shared.doors.lists import After, Limit, checked_cursor, page
+from shared.idempotency import Claim
 from shared.money import Credits
 from shared.service_auth import operator_required
 
@@ -18,6 +24,9 @@ router = APIRouter(route_class=StrictRoute, tags=["operators"])
 
 Status = StrEnum("Status", {status.upper(): status for status in sorted(STATUSES)})  # type: ignore[misc]
 """Stripe's."""
+
+LongText = Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"\S")]
+"""Lines of text: as much as Stripe takes in one field."""
 
 
 async def _known_dispute(request: Request) -> None:
@@ -42,6 +51,28 @@ async def list_disputes(
 async def read_dispute(request: Request, dispute_id: str) -> Response:
     """The dispute as it is now."""
     return answer(_view(request.state.dispute))
+
+
+class EvidenceWire(Wire):
+    """Plain text for the bank: what was sold and how it was used."""
+
+    text: LongText
+    access_log: LongText | None = None
+
+
+@router.post("/api/v1/admin/disputes/{dispute_id}/evidence", summary="Answer a dispute")
+@guarded(operator_required, _known_dispute)
+async def submit_evidence(request: Request, dispute_id: str, body: EvidenceWire) -> Response:
+    """Hand evidence to the bank, which takes it once. The dispute as it then stands; 409 `dispute_not_answerable`."""
+
+    async def work(claim: Claim) -> Response:
+        async def keep(connection: Connection, dispute: Dispute) -> Response:
+            return await claim.keep(connection, 200, _view(dispute))
+
+        evidence = Evidence(body.text, body.access_log)
+        return await answer_dispute(billing_of(request), dispute_id, evidence, keep=keep)
+
+    return await idempotently(request, caller_of(request).account_id, work)
 
 
 def _view(dispute: Dispute) -> dict[str, object]:

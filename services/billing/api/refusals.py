@@ -4,6 +4,7 @@ from shared.problems import register_problem
 
 for _code, _status, _title in (
     ("credit_limit_exceeded", 403, "Credit limit exceeded"),
+    ("dispute_not_answerable", 409, "Dispute not answerable"),
     ("id_conflict", 409, "Id used otherwise"),
     ("id_refused", 409, "Id refused"),
     ("invalid_payload", 400, "Invalid payload"),

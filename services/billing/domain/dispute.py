@@ -87,5 +87,13 @@ class Dispute:
         return self.opened_at is not None and self.won_at is None
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the bank is told, in plain text: why the charge was right, and what the account did with it."""
+
+    text: str
+    access_log: str | None = None
+
+
 def _first(instants: Iterable[datetime]) -> datetime | None:
     return min(instants, default=None)

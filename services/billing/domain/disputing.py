@@ -21,6 +21,7 @@ from uuid import UUID
 
 from services.billing.domain.dispute import Dispute, DisputeId, DisputeState
 from services.billing.domain.payment import Payment, PaymentId
+from shared.errors import DomainError
 
 Standing = Literal["good", "negative_balance", "disputed"]
 
@@ -49,6 +50,17 @@ class PaymentNotSettledYet(Exception):
 
     def __init__(self, payment_id: PaymentId) -> None:
         super().__init__(f"the disputed payment {payment_id} has not been settled here yet")
+
+
+ANSWERABLE = frozenset({"needs_response", "warning_needs_response"})
+"""Evidence may be submitted, once. (An appeal is made at Stripe.)"""
+
+
+class DisputeNotAnswerable(DomainError):
+    """The bank takes no evidence any more, or Stripe would not pass it on."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("dispute_not_answerable", why)
 
 
 class Step(StrEnum):
@@ -119,6 +131,12 @@ def credits_covered(payment: Payment, disputed: int, others: Iterable[Dispute]) 
     if gone_minor + disputed >= paid:
         return max(0, left)
     return max(0, min(bought * disputed // paid, left))
+
+
+def check_answerable(dispute: Dispute) -> None:
+    """Raises DisputeNotAnswerable."""
+    if dispute.status not in ANSWERABLE:
+        raise DisputeNotAnswerable(f"This dispute is {dispute.status}: evidence was submitted, or is too late.")
 
 
 def not_covered(taken: int, *, balance_before: int) -> int:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 
 from services.billing.domain.checkout_session import Ignored
@@ -206,6 +207,30 @@ async def test_operators_list_and_read_disputes_and_customers_do_not(shop: Shop)
     ):
         assert (await shop.get(OPERATOR, path)).status_code == status, path
     assert (await shop.get(buyer, "/api/v1/admin/disputes")).status_code == 403
+
+
+async def _answer(shop: Shop, dispute_id: str, body: dict[str, Any]) -> httpx.Response:
+    path = f"/api/v1/admin/disputes/{dispute_id}/evidence"
+    return await shop.http.post(path, json=body, headers=headers_for(OPERATOR, "billing"))
+
+
+async def test_evidence_goes_to_the_bank_once(shop: Shop) -> None:
+    buyer = a_customer()
+    payment = await _bought(shop, buyer)
+    await _control(shop, f"/test/charges/{payment.charge_id}/dispute", {})
+    row = await _dispute_becomes(shop, status="needs_response")
+
+    for nothing in ({}, {"text": " "}, {"text": "x" * 20_001}, {"text": "x", "file": "y"}):
+        assert (await _answer(shop, row.id, nothing)).status_code == 422
+    await shop.sandbox_control("/test/faults", {"status": 500, "times": 3, "path": "/v1/disputes"})
+    assert (await _answer(shop, row.id, {"text": "It was used."})).status_code == 503
+    sent = await _answer(shop, row.id, {"text": "It was used.", "access_log": "2026-11-01 GET /v1/models"})
+    again = await _answer(shop, row.id, {"text": "It was used, really."})
+
+    assert (sent.status_code, sent.json()["status"]) == (200, "under_review"), sent.text
+    assert (again.status_code, again.json()["code"]) == (409, "dispute_not_answerable")
+    assert (await _wallet(shop, buyer.account_id))["frozen_reason"] == "dispute"
+    assert (await _answer(shop, "dsp_01JAAAAAAAAAAAAAAAAAAAAAAA", {})).status_code == 404
 
 
 def _state(payment: Any, status: str, *, number: int = 1, amount: int = 500, movements: int = 0) -> DisputeState:

@@ -1,0 +1,46 @@
+"""Answering a dispute: evidence in plain text, handed to the bank by Stripe. It can be done once."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from services.billing.clients.stripe import StripeRefused, StripeUnavailable
+from services.billing.clients.stripe.disputes import submit_evidence
+from services.billing.domain.dispute import Dispute, DisputeState, Evidence
+from services.billing.domain.disputing import DisputeNotAnswerable, check_answerable
+from services.billing.service import Billing
+from services.billing.store import disputes
+from services.billing.use_cases.disputes import read_dispute, settle_dispute
+from shared.db import Connection
+from shared.errors import DomainError
+from shared.telemetry import logger
+
+Answer = TypeVar("Answer")
+Keep = Callable[[Connection, Dispute], Awaitable[Answer]]
+"""Makes the answer from the dispute, and saves it in the same transaction where the request may be repeated."""
+
+
+async def answer_dispute(billing: Billing, dispute_id: str, evidence: Evidence, *, keep: Keep[Answer]) -> Answer:
+    """Submit evidence and settle what Stripe makes of it. No transaction is held meanwhile; a repeat after a crash asks
+    Stripe under the same idempotency key. Raises NotFound, DisputeNotAnswerable, `service_unavailable`."""
+    dispute = await read_dispute(billing, dispute_id)
+    check_answerable(dispute)
+    state = await _submitted(billing, dispute, evidence)
+    async with billing.database.transaction() as connection:
+        await settle_dispute(billing, connection, state)
+        answered = await disputes.find(connection, dispute_id)
+        assert answered is not None
+        return await keep(connection, answered)
+
+
+async def _submitted(billing: Billing, dispute: Dispute, evidence: Evidence) -> DisputeState:
+    try:
+        return await submit_evidence(billing.stripe, dispute, evidence)
+    except StripeRefused as refusal:
+        raise DisputeNotAnswerable("The payment provider refused this evidence.") from refusal
+    except StripeUnavailable as error:
+        logger.warning("evidence_without_stripe", dispute_id=dispute.id, error=str(error))
+        raise DomainError(
+            "service_unavailable",
+            "The payment provider does not answer; send the same evidence again.",
+            headers={"Retry-After": "5"},
+        ) from error
