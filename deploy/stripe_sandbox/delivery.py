@@ -11,10 +11,13 @@ from contextlib import suppress
 
 import httpx
 
+from deploy.stripe_sandbox.domain.api_versions import rendered
 from deploy.stripe_sandbox.domain.retries import next_attempt_at
 from deploy.stripe_sandbox.domain.signing import signature_header
+from deploy.stripe_sandbox.domain.values import Json
 from deploy.stripe_sandbox.sandbox import Sandbox
 from deploy.stripe_sandbox.store.deliveries import Delivery
+from deploy.stripe_sandbox.use_cases.turn import VERSION_NOTE
 
 AT_ONCE = 8
 TIMEOUT_SECONDS = 10.0
@@ -40,7 +43,8 @@ class Courier:
                     self._sandbox.bell.clear()
                     self._send_due(client)
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._sandbox.bell.wait(), self._pause())
+                        async with asyncio.timeout(self._pause()):  # `wait_for` may swallow a cancellation
+                            await self._sandbox.bell.wait()
             finally:
                 await self._stop()
 
@@ -75,11 +79,9 @@ class Courier:
 
     async def _send(self, client: httpx.AsyncClient, delivery: Delivery) -> str | None:
         """What went wrong, or None after a 2xx."""
-        event = self._sandbox.store.objects.get("event", delivery.event_id)
-        assert event is not None, "a delivery names an event that exists"
-        body = json.dumps(event, indent=2, ensure_ascii=False).encode("utf-8", errors="replace")
+        body = json.dumps(self._event(delivery), indent=2, ensure_ascii=False).encode("utf-8", errors="replace")
         settings = self._sandbox.settings
-        signature = signature_header(body, secret=settings.webhook_secret, now=int(self._sandbox.clock.real_now()))
+        signature = signature_header(body, secrets=settings.webhook_secrets, now=int(self._sandbox.clock.real_now()))
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "Stripe-Signature": signature,
@@ -90,6 +92,14 @@ class Courier:
         except (httpx.HTTPError, OSError) as failure:
             return type(failure).__name__
         return None if answer.is_success else f"HTTP {answer.status_code}"
+
+    def _event(self, delivery: Delivery) -> Json:
+        """The event in the shape of the API version that deliveries are in."""
+        objects = self._sandbox.store.objects
+        event = objects.get("event", delivery.event_id)
+        assert event is not None, "a delivery names an event that exists"
+        version = self._sandbox.store.note(VERSION_NOTE)
+        return rendered(event, objects.hidden(delivery.event_id), version) if version else event
 
     def _record(self, delivery: Delivery, error: str | None) -> None:
         deliveries = self._sandbox.store.deliveries
