@@ -262,14 +262,14 @@ _CALLS = (
         "a stream's last event waits for the capture",
         f"{_PAID_CALL}/metered_answer.py",
         """\
-            await self._pay(self._usage(self._meter.tokens))
+            await self._pay(self._usage(self._streamed()))
             for raw in last_words:
                 yield raw
 """,
         """\
             for raw in last_words:
                 yield raw
-            await self._pay(self._usage(self._meter.tokens))
+            await self._pay(self._usage(self._streamed()))
 """,
         (f"{_METERED_PRICE}::test_a_capture_after_its_hold_has_lapsed_cuts_the_answer",),
     ),

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import os
 import socket
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.support.http import eventually
 
 BY_TOKEN = PriceParts(per_1000_tokens=CREDIT)
 FULL = 5_000 * CREDIT
+EVENTS = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 def asking(**more: Any) -> dict[str, Any]:
@@ -211,6 +213,24 @@ async def test_who_leaves_a_stream_that_goes_on_pays_an_estimate_of_what_was_str
     await platform.settled(customer.account_id, FULL - 100)
 
 
+@pytest.mark.parametrize("ends", ["left", "cut"])
+async def test_who_leaves_anthropics_stream_pays_for_more_than_its_beginning_told(
+    platform: Platform, ends: str
+) -> None:
+    """Its first event tells the input and one token of output, whatever comes after."""
+    await platform.route("demo", price=BY_TOKEN, format="anthropic")
+    customer = await platform.customer()
+    begun = event({"type": "message_start", "message": {"usage": {"input_tokens": 20, "output_tokens": 1}}})
+    text = event({"type": "content_block_delta", "delta": {"type": "text_delta", "text": "x" * 400}})
+    platform.upstream.answers["/x"] = EVENTS + b"%x\r\n%s\r\n" % (len(begun + text), begun + text)
+    if ends == "left":
+        await _read_a_little(customer, "/proxy/demo/x")
+    else:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await customer.http.post("/proxy/demo/x", json=asking(stream=True))
+    await platform.settled(customer.account_id, FULL - 100)
+
+
 async def test_bodies_are_bounded_and_plain(platform: Platform) -> None:
     await platform.route("demo", price=BY_TOKEN)
     customer = await platform.customer()
@@ -240,7 +260,7 @@ async def test_an_answer_too_large_to_keep_back_flows_and_is_paid_by_its_end(pla
 
 
 async def test_where_a_process_keeps_too_much_back_long_answers_flow(make_platform: MakePlatform) -> None:
-    platform = await make_platform(metered_kept_bytes=100_000)
+    platform = await make_platform(metered_kept_bytes=400_000)
     await platform.route("demo", price=BY_TOKEN)
     customer = await platform.customer()
 
@@ -258,11 +278,47 @@ async def test_where_a_process_keeps_too_much_back_long_answers_flow(make_platfo
     await platform.settled(customer.account_id, FULL - 5 * 40)
 
 
+@pytest.mark.parametrize("size", [200_000, 9_000_000])
+async def test_a_compressed_answer_that_is_not_kept_back_is_metered_as_it_flows(
+    make_platform: MakePlatform, size: int
+) -> None:
+    """The shorter one too, where others keep all that may be kept."""
+    platform = await make_platform(metered_kept_bytes=0)
+    await platform.route("demo", price=BY_TOKEN)
+    customer = await platform.customer()
+    document = (
+        b'{"data":"' + os.urandom(size // 2).hex().encode() + b'","usage":{"prompt_tokens":40,"total_tokens":40}}'
+    )
+    body = gzip.compress(document, 1)
+    assert len(body) > UNCOUNTED_BYTES
+    platform.upstream.answers["/embeddings"] = answer_of(body, extra="content-encoding: gzip\r\n")
+    answer = await customer.http.post("/proxy/demo/embeddings", json={"input": "x"})
+    assert answer.content == document
+    assert "x-credits-charged" not in answer.headers
+    await platform.settled(customer.account_id, FULL - 40)
+
+
+async def test_an_event_too_long_to_be_read_is_metered_and_its_end_waits(platform: Platform) -> None:
+    await platform.route("demo", price=BY_TOKEN)
+    customer = await platform.customer()
+    usage = {"input_tokens": 30, "output_tokens": 10, "total_tokens": 40}
+    last = event({"type": "response.completed", "response": {"output": ["A" * 1_300_000], "usage": usage}})
+    platform.upstream.answers["/responses"] = EVENTS + b"%x\r\n%s\r\n0\r\n\r\n" % (len(last), last)
+    async with customer.http.stream("POST", "/proxy/demo/responses", json=asking(stream=True)) as answer:
+        came = bytearray()
+        async for piece in answer.aiter_raw():
+            came += piece
+            if came.endswith(b"\n\n"):
+                assert (await platform.wallet(customer.account_id))["available"] == FULL - 40
+    assert bytes(came) == last
+    await platform.settled(customer.account_id, FULL - 40)
+
+
 @pytest.mark.parametrize("outcome", ["delivered", "disconnected"])
 async def test_a_long_answer_is_kept_until_its_caller_has_it(
     make_platform: MakePlatform, billing_db: Database, outcome: str
 ) -> None:
-    platform = await make_platform(metered_kept_bytes=10_000_000)
+    platform = await make_platform(metered_kept_bytes=40_000_000)
     await platform.route("demo", price=BY_TOKEN)
     customer = await platform.customer()
     body = b'{"data":"' + b"x" * 8_000_000 + b'","usage":{"prompt_tokens":40,"total_tokens":40}}'
@@ -276,20 +332,20 @@ async def test_a_long_answer_is_kept_until_its_caller_has_it(
     reader, writer = await asking_slowly(customer, "/proxy/demo/embeddings")
     assert b"x-credits-charged: 0.04" in await reader.readuntil(b"\r\n\r\n")
     await asyncio.sleep(0.3)
-    assert kept.left_bytes < 10_000_000 - len(body) + UNCOUNTED_BYTES + 1
+    assert kept.left_bytes < 40_000_000 - len(body) + UNCOUNTED_BYTES + 1
     assert await ended_as("unknown")
     if outcome == "delivered":
         assert await reader.readexactly(len(body)) == body
     writer.transport.abort()
     await eventually(lambda: ended_as(outcome), within_seconds=10)
-    assert kept.left_bytes == 10_000_000
+    assert kept.left_bytes == 40_000_000
     await platform.settled(customer.account_id, FULL - 40)
 
 
 async def test_what_was_kept_of_an_answer_that_flows_is_counted_until_its_caller_has_it(
     make_platform: MakePlatform,
 ) -> None:
-    platform = await make_platform(metered_kept_bytes=5_000_000)
+    platform = await make_platform(metered_kept_bytes=20_000_000)
     await platform.route("demo", price=BY_TOKEN)
     customer = await platform.customer()
     body = b'{"data":"' + b"x" * 8_000_000 + b'","usage":{"prompt_tokens":40,"total_tokens":40}}'
@@ -298,9 +354,9 @@ async def test_what_was_kept_of_an_answer_that_flows_is_counted_until_its_caller
     reader, writer = await asking_slowly(customer, "/proxy/demo/embeddings")
     assert b"x-credits-charged" not in await reader.readuntil(b"\r\n\r\n")
     await asyncio.sleep(0.3)
-    assert kept.left_bytes < 1_000_000
+    assert kept.left_bytes < 16_000_000
     assert await reader.readexactly(len(body)) == body
-    assert kept.left_bytes == 5_000_000
+    assert kept.left_bytes == 20_000_000
     writer.transport.abort()
     await platform.settled(customer.account_id, FULL - 40)
 

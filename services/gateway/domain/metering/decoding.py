@@ -38,14 +38,3 @@ class Decoder:
 
 def is_decodable(encoding: bytes) -> bool:
     return encoding.strip().lower() in (b"gzip", b"x-gzip", b"deflate")
-
-
-def decoded_within(body: bytes, limit: int) -> bytes:
-    """The whole of a body, decoded; CannotDecode where it is broken or longer than `limit`."""
-    decoder = Decoder()
-    whole = bytearray()
-    for part in decoder.feed(body):
-        whole += part
-        if len(whole) > limit:
-            raise CannotDecode("the decoded content is too long")
-    return bytes(whole)

@@ -31,20 +31,6 @@ def tokens_in_document(body: bytes) -> tuple[int | None, Fault | None]:
     return larger_of(reports)
 
 
-def tokens_in_tail(tail: bytes) -> tuple[int | None, Fault | None]:
-    """Tokens by the last `usage` of an answer of which only the end was kept."""
-    start = tail.rfind(b'"usage"')
-    colon = tail.find(b":", start)
-    if start < 0 or colon < 0:
-        return None, "missing"
-    try:
-        report, _ = json.JSONDecoder().raw_decode(tail[colon + 1 :].decode("utf-8", "replace").lstrip())
-    except (ValueError, RecursionError):
-        return None, "missing"
-    tokens, fault = tokens_of(report)
-    return tokens, "missing" if tokens is None and fault is None else fault
-
-
 class _Reports(list[object]):
     """All values that one object gave for `usage`."""
 

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import unquote_to_bytes
 
-from services.gateway.domain.metering.usage import count
+from services.gateway.domain.metering.usage import BYTES_PER_TOKEN, count
 from shared.errors import DomainError
 
 Format = Literal["auto", "raw", "openai", "anthropic"]
 
-BYTES_PER_TOKEN = 4
 _OVERHEAD_TOKENS = 256
 _BOUNDS = ("max_completion_tokens", "max_tokens")
 _BOUNDS_OF_RESPONSES = ("max_output_tokens",)
@@ -25,13 +24,15 @@ _LARGEST = int("9" * _LONGEST_INTEGER)
 
 @dataclass(frozen=True, slots=True)
 class MeteredRequest:
-    """`body` is what goes upstream. `most_tokens` bounds input and output together, None where nothing does."""
+    """`body` is what goes upstream. `most_tokens` bounds input and output together, None where nothing does; `choices`
+    is how many answers are asked for at once."""
 
     body: bytes
     estimated_input: int
     most_tokens: int | None
     is_stream: bool
     hides_usage_event: bool
+    choices: int = 1
 
 
 def read_request(body: bytes, *, path: bytes, route_format: Format) -> MeteredRequest:
@@ -44,7 +45,8 @@ def read_request(body: bytes, *, path: bytes, route_format: Format) -> MeteredRe
     endpoint = _endpoint(path)
     if is_stream and _is_openai_completion(endpoint, route_format):
         sent, hides = _asking_for_usage(body, document)
-    return MeteredRequest(sent, _estimated_input(document), _most_tokens(body, document, endpoint), is_stream, hides)
+    most, choices = _most_tokens(body, document, endpoint), count(document.get("n", 1)) or 1
+    return MeteredRequest(sent, _estimated_input(document), most, is_stream, hides, choices)
 
 
 def _object(body: bytes) -> dict[str, Any] | None:

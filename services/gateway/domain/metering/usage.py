@@ -7,11 +7,13 @@ from typing import Literal
 
 MOST_SENSIBLE = 10**9
 """More tokens or units than this in one call is a mistake of the upstream's."""
+BYTES_PER_TOKEN = 4
+"""Of text, where tokens must be estimated."""
 
 
 Fault = Literal["missing", "negative", "absurd", "doubled", "cut", "estimated"]
-"""Why a report was not taken at its word: none came, or senseless, or several that differ; the answer broke off after
-it; or its caller left before it came, and what was streamed was estimated."""
+"""Why a report was not taken at its word: none came, or senseless, or several that differ; the answer broke off; or its
+end never told what it used, and what was streamed was estimated."""
 
 
 @dataclass(frozen=True, slots=True)

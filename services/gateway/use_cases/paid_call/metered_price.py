@@ -88,5 +88,5 @@ async def _answer(desk: Desk, call: Call, conversation: Conversation, tab: Tab, 
         undone = await tab.release()
         headers = head_of(answer.status, answer.headers) + credits_headers(0, undone["available"])
         return PaidAnswer(answer.status, headers, await uncharged(conversation))
-    metered = MeteredAnswer(call, conversation, tab, desk.kept_back, hides_usage_event=asked.hides_usage_event)
+    metered = MeteredAnswer(call, conversation, tab, desk.kept_back, asked)
     return await metered.answer()

@@ -24,12 +24,12 @@ class CannotCapture(Exception):
 
 
 class Tab:
-    """One a call. Amounts are millicredits; a capture never exceeds what was held."""
+    """One a call. Amounts are millicredits; a capture never exceeds what was held. `estimated_input` is tokens."""
 
     def __init__(self, desk: Desk, call: Call, *, estimated_input: int) -> None:
         self._desk = desk
         self._call = call
-        self._estimated_input = estimated_input
+        self.estimated_input = estimated_input
         self._capture_id = str(desk.new_uuid())
         self._is_closed = False
         self._capture_was_tried = False
@@ -68,7 +68,7 @@ class Tab:
     async def tell_progress(self) -> None:
         """Say what the call has cost so far, if it is more than was said. What can't be said now is, a second later."""
         tokens = self._tokens_so_far()
-        usage = Usage(tokens=self._estimated_input + tokens, units=self._units, fault="estimated")
+        usage = Usage(tokens=self.estimated_input + tokens, units=self._units, fault="estimated")
         cost = self._call.route.price.cost(usage)
         if cost > self._told:
             try:
@@ -108,7 +108,7 @@ class Tab:
 
     async def capture_estimate(self, *, streamed_tokens: int) -> None:
         """The caller left before the usage came: charge a flagged estimate of what was streamed."""
-        tokens = self._estimated_input + streamed_tokens if self._call.route.price.per_1000_tokens else None
+        tokens = self.estimated_input + streamed_tokens if self._call.route.price.per_1000_tokens else None
         try:
             await self.capture(Usage(tokens=tokens, units=self._units, fault="estimated"), "disconnected")
         except CannotCapture:
