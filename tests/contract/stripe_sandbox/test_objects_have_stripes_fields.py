@@ -65,6 +65,32 @@ async def money(sandbox: Running) -> list[Any]:
     return [refund, failed, dispute, won, payout, await client.balance.retrieve_async(), *transactions, *parts]
 
 
+async def cards(sandbox: Running) -> list[Any]:
+    """What saving a card leaves behind, and what 3-D Secure and late money do to payments."""
+    client = sandbox.stripe.v1
+    asks = {"payment_method": "pm_card_authenticationRequired", "confirm": True, "return_url": "http://127.0.0.1:9/"}
+    setup = await client.setup_intents.create_async(asks)
+    await sandbox.http.post(setup.next_action.redirect_to_url.url, data={"outcome": "fail"})
+    unset = await client.setup_intents.retrieve_async(setup.id)
+    intent = await client.payment_intents.create_async({"amount": 500, "currency": "usd", **asks})
+    await sandbox.http.post(intent.next_action.redirect_to_url.url, data={"outcome": "complete"})
+    charge = (await client.charges.list_async({"payment_intent": intent.id})).data[0]
+    session = await client.checkout.sessions.create_async({"mode": "setup", "success_url": "http://127.0.0.1:9/"})
+    await sandbox.pay(session)
+    saved = await client.checkout.sessions.retrieve_async(session.id, {"expand": ["setup_intent.payment_method"]})
+    later = await client.charges.retrieve_async(await charge_of(sandbox, "4000000000008088"))
+    refused = await client.payment_intents.create_async({"amount": 500, "currency": "usd", **asks})
+    await sandbox.http.post(refused.next_action.redirect_to_url.url, data={"outcome": "fail"})
+    failed = await client.payment_intents.retrieve_async(refused.id)
+    parts = [
+        setup.next_action,
+        intent.next_action,
+        unset.last_setup_error,
+        failed.last_payment_error,
+    ]
+    return [setup, unset, intent, failed, charge, later, session, saved, saved.setup_intent, *parts]
+
+
 async def charge_of(sandbox: Running, number: str, *, amount: int = 500) -> str:
     """The id of a charge that was paid with the card."""
     session = await sandbox.session(amount=amount)
@@ -91,6 +117,7 @@ async def objects(sandbox: Running) -> list[Any]:
     charge = intent.latest_charge
     return [
         *await money(sandbox),
+        *await cards(sandbox),
         customer,
         session,
         paid,
