@@ -1,14 +1,14 @@
 """`tollgate SERVICE COMMAND ...` runs a service's own command: `tollgate gateway create-operator --email ADDRESS`.
 
 `tollgate SERVICE settings` lists what that service reads from the environment, with defaults and meanings;
-`tollgate ledger verify` proves the ledger.
+`tollgate ledger verify` proves the ledger, `tollgate books` reports it.
 """
 
 import runpy
 import sys
 from collections.abc import Sequence
 
-from deploy.cli import ledger
+from deploy.cli import books, ledger
 
 SERVICES = ("gateway", "billing", "licensing", "fraud")
 EXIT_USAGE = 64
@@ -16,6 +16,8 @@ EXIT_USAGE = 64
 
 USAGE = f"""usage: tollgate SERVICE COMMAND [OPTIONS]
        tollgate ledger verify [--data-dir .tollgate] [--json]
+       tollgate books trial-balance [--at DATE] [--data-dir .tollgate] [--json]
+       tollgate books profit [--from DATE] [--to DATE] [--data-dir .tollgate] [--json]
 
 services: {", ".join(SERVICES)}
 commands of each: serve, worker, migrate, settings
@@ -34,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     if given[:1] == ["ledger"]:
         ledger.main(given[1:])
+        return
+    if given[:1] == ["books"]:
+        books.main(given[1:])
         return
     if len(given) < 2 or given[0] not in SERVICES:
         sys.stderr.write(USAGE)

@@ -30,10 +30,16 @@ def main(arguments: Sequence[str]) -> None:
     )
     verify.add_argument("--json", action="store_true", help="answer as the API does")
     given = parser.parse_args(arguments)
-    if given.data_dir is not None or "DATABASE_URL" not in os.environ:
-        os.environ.update(_settings_of_stack((given.data_dir or Path(".tollgate")).resolve()))
+    take_settings(given.data_dir)
     sys.argv = ["tollgate ledger", "verify", *(["--json"] if given.json else [])]
     runpy.run_module("services.billing", run_name="__main__")
+
+
+def take_settings(data_dir: Path | None) -> None:
+    """Let billing's command find the settings of the folder's stack in the environment, unless that has its own and no
+    folder is named."""
+    if data_dir is not None or "DATABASE_URL" not in os.environ:
+        os.environ.update(_settings_of_stack((data_dir or Path(".tollgate")).resolve()))
 
 
 def _settings_of_stack(data: Path) -> dict[str, str]:

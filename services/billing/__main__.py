@@ -1,4 +1,4 @@
-"""`python -m services.billing serve | worker | migrate | settings | verify [--json]`."""
+"""`python -m services.billing serve | worker | migrate | settings | verify [--json] | books ...`."""
 
 import argparse
 import asyncio
@@ -6,13 +6,24 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from services.billing.api.instants import instant_of
 from services.billing.app import NAME, create_app, open_service
 from services.billing.settings import Settings
+from services.billing.use_cases.reports import (
+    BEGINNING,
+    END,
+    RevenueReport,
+    TrialBalanceReport,
+    report_revenue,
+    report_trial_balance,
+)
 from services.billing.use_cases.verify import Verdict, verify
 from services.billing.worker import loops
 from shared.db import Database
 from shared.doors.answers import encode
+from shared.errors import Invalid
 from shared.service_main import run
 
 EXIT_BROKEN = 1
@@ -29,6 +40,54 @@ def _verify(settings: Settings, arguments: Sequence[str]) -> None:
     sys.stdout.write(said + "\n")
     if not verdict.holds:
         raise SystemExit(EXIT_BROKEN)
+
+
+def _books(settings: Settings, arguments: Sequence[str]) -> None:
+    """Report both sub-books: the trial balance (ends with 1 where it does not balance), or sales and profit."""
+    given = _books_parser().parse_args(arguments)
+    report = asyncio.run(_report(settings, given))
+    said = encode(report.as_view()).decode() if given.json else "\n".join(report.lines())
+    sys.stdout.write(said + "\n")
+    if isinstance(report, TrialBalanceReport) and not report.found.balanced:
+        raise SystemExit(EXIT_BROKEN)
+
+
+def _books_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m services.billing books", description=_books.__doc__)
+    reports = parser.add_subparsers(dest="report", required=True)
+    balance = reports.add_parser("trial-balance", help="every ledger account's debits and credits")
+    balance.add_argument("--at", type=_last_instant, help="up to the end of a date, or to an instant (default: all)")
+    profit = reports.add_parser("profit", help="sales and profit of a period, credits sold and given")
+    profit.add_argument("--from", dest="start", type=_first_instant, default=BEGINNING, help="default: the beginning")
+    profit.add_argument("--to", type=_last_instant, default=END, help="a date is included (default: all)")
+    for report in (balance, profit):
+        report.add_argument("--json", action="store_true", help="answer as the API does")
+    return parser
+
+
+def _first_instant(text: str) -> datetime:
+    return _instant(text, whole_day=False)
+
+
+def _last_instant(text: str) -> datetime:
+    return _instant(text, whole_day=True)
+
+
+def _instant(text: str, *, whole_day: bool) -> datetime:
+    try:
+        return instant_of(text, "at", whole_day=whole_day)
+    except Invalid as error:
+        raise argparse.ArgumentTypeError("a date or an RFC 3339 time, as 2027-01-31") from error
+
+
+async def _report(settings: Settings, given: argparse.Namespace) -> TrialBalanceReport | RevenueReport:
+    database = Database(settings.database_url, pool_size=2, application=f"{NAME}-books")
+    try:
+        if given.report == "trial-balance":
+            return await report_trial_balance(database, at=given.at)
+        return await report_revenue(database, start=given.start, end=given.to)
+    finally:
+        await database.close()
 
 
 async def _verdict(settings: Settings) -> Verdict:
@@ -63,5 +122,5 @@ if __name__ == "__main__":
         create_app=create_app,
         open_service=open_service,
         loops=loops,
-        extra={"verify": _verify},
+        extra={"verify": _verify, "books": _books},
     )

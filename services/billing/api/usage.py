@@ -1,24 +1,22 @@
 """GET /api/v1/usage and /api/v1/usage/requests/{request_id}: what an account's calls were and cost."""
 
-from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from services.billing.api.guards import billing_of, caller_of
+from services.billing.api.instants import instant_of
 from services.billing.domain.ledger.usage import Bucket, CallHold, Story
 from services.billing.use_cases import usage
 from services.billing.use_cases.credits import ENTRY_PREFIX
 from shared import ids
 from shared.doors import StrictRoute, answer, guarded
-from shared.errors import Invalid
 from shared.money import Credits
 from shared.service_auth import caller_required
 
 router = APIRouter(route_class=StrictRoute, tags=["usage"])
 
-_DATE_LENGTH = len("2027-01-31")
 Day = Annotated[str | None, Query(max_length=40, description="A date, or an RFC 3339 time.")]
 
 
@@ -41,8 +39,8 @@ async def sum_usage(
     sums = await usage.sum_usage(
         billing_of(request),
         caller_of(request).account_id,
-        start=_instant(start, "from"),
-        end=_instant(to, "to", whole_day=True),
+        start=instant_of(start, "from") if start is not None else None,
+        end=instant_of(to, "to", whole_day=True) if to is not None else None,
         by=Bucket(group_by),
     )
     return answer(
@@ -60,22 +58,6 @@ async def sum_usage(
 async def read_call(request: Request, request_id: str) -> Response:
     """What one call used, held and cost, how it ended, and what it left in the ledger."""
     return answer(_story_view(request.state.call))
-
-
-def _instant(text: str | None, name: str, *, whole_day: bool = False) -> datetime | None:
-    """The instant that a query parameter says; of a date its first, or with `whole_day` the next one's."""
-    if text is None:
-        return None
-    try:
-        parsed = datetime.fromisoformat(text)
-        if len(text) == _DATE_LENGTH:
-            day = datetime.combine(parsed.date(), time(), UTC)
-            return day + timedelta(days=1) if whole_day else day
-        if parsed.tzinfo is None:
-            raise Invalid(f"query:/{name}", "must have a time zone, as in 2027-01-31T12:00:00Z")
-        return parsed.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise Invalid(f"query:/{name}", "must be a date or an RFC 3339 time, as 2027-01-31") from error
 
 
 def _story_view(story: Story) -> dict[str, object]:

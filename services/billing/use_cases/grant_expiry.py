@@ -104,8 +104,10 @@ async def _expire(ledger: Ledger, wallet: Wallet, *, at: datetime, real_now: dat
 
 
 async def standing_of(ledger: Ledger, account_id: str, last_position: int) -> _Standing:
-    """The lots after all of the account's entries up to a position, from the last stored state on."""
-    before = await grant_states.load(ledger, account_id)
+    """The lots after all of the account's entries up to a position, from the last stored state on; where that is
+    further already, from the first entry."""
+    stored = await grant_states.load(ledger, account_id)
+    before = stored if stored.position <= last_position else State()
     standing = await _follow(ledger, account_id, before, last_position)
     while standing.state.position < last_position:
         standing = await _follow(ledger, account_id, standing.state, last_position)

@@ -62,6 +62,7 @@ FORWARDED = (
     Forwarded("/api/v1/admin/disputes", "billing", operator_required),
     Forwarded("/api/v1/admin/disputes/{rest:path}", "billing", operator_required),
     Forwarded("/api/v1/admin/ledger/verify", "billing", operator_required),
+    Forwarded("/api/v1/admin/reports/{rest:path}", "billing", operator_required),
     Forwarded("/api/v1/admin/blacklist", "fraud", operator_required),
     Forwarded("/api/v1/admin/blacklist/{rest:path}", "fraud", operator_required),
 )

@@ -42,6 +42,8 @@ ALTER TABLE transfers
     DROP CONSTRAINT transfer_spends_no_more_than_there_is,
     ADD CONSTRAINT transfer_spends_no_more_than_there_is CHECK (
         kind NOT IN ('charge', 'debit', 'expiry', 'breakage') OR balance_after >= 0);
+-- Whose wallets may have been taken under zero.
+CREATE INDEX transfers_overdrawing ON transfers (account_id) WHERE kind IN ('refund', 'dispute');
 """
 
 MONEY = """
