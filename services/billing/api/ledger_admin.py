@@ -1,10 +1,14 @@
 """Operators' doors to the ledger: grants, debits, and the proof of the book."""
 
+from typing import Literal
+
 from fastapi import APIRouter, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from services.billing.api.credits import entry_view
 from services.billing.api.guards import billing_of, caller_of
+from services.billing.domain.chart_of_accounts import Kind
 from services.billing.domain.ledger.transfer import Posted
 from services.billing.use_cases import operator_postings
 from services.billing.use_cases.verify import verify
@@ -30,6 +34,7 @@ class GrantWire(Wire):
 class DebitWire(Wire):
     credits: CreditsField
     reason: Text
+    booked_as: Literal["adjustment", "breakage"] = Field("adjustment", alias="as")
 
 
 async def _known_account(request: Request) -> None:
@@ -58,7 +63,8 @@ async def grant(request: Request, account_id: str, body: GrantWire) -> Response:
 @router.post("/api/v1/admin/accounts/{account_id}/debits", summary="Take credits")
 @guarded(operator_required, _known_account)
 async def debit(request: Request, account_id: str, body: DebitWire) -> Response:
-    """201 with the entry; 409 `insufficient_credits` where it would take more than is available."""
+    """201 with the entry; 409 `insufficient_credits` where it would take more than is available. As `breakage`: credits
+    of an account that lies still, which nobody is expected to spend any more."""
 
     async def work(claim: Claim) -> Response:
         return await operator_postings.debit_credits(
@@ -66,6 +72,7 @@ async def debit(request: Request, account_id: str, body: DebitWire) -> Response:
             account_id,
             millicredits=_positive(body.credits),
             reason=body.reason,
+            kind=Kind.BREAKAGE if body.booked_as == "breakage" else Kind.DEBIT,
             keep=_kept_by(claim),
         )
 
@@ -75,8 +82,9 @@ async def debit(request: Request, account_id: str, body: DebitWire) -> Response:
 @router.get("/api/v1/admin/ledger/verify", summary="Prove the book")
 @guarded(operator_required)
 async def verify_book(request: Request) -> Response:
-    """Every balance recomputed from the entries, and every seal from what it covers. `sealed` is false where
-    something under a seal was changed, or something was not sealed within 2 s."""
+    """Every balance recomputed from the entries, every money posting summed, and every seal recomputed from what it
+    covers. `sealed` is false where something under a seal was changed, or something was not sealed within 2 s.
+    `money.waiting` lists what credits and money show on one side only, as they do while events are under way."""
     billing = billing_of(request)
     return answer((await verify(billing.database, billing.settings.seal_signer)).as_view())
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import Literal, TypeVar
 
+from services.billing.domain.chart_of_accounts import Kind
 from services.billing.domain.ledger.transfer import Posted
 from services.billing.service import Billing
 from services.billing.use_cases.post_credit import post_debit, post_grant
@@ -50,9 +51,16 @@ async def grant_credits(
 
 
 async def debit_credits(
-    billing: Billing, account_id: str, *, millicredits: int, reason: str, keep: Keep[Answer]
+    billing: Billing,
+    account_id: str,
+    *,
+    millicredits: int,
+    reason: str,
+    kind: Literal[Kind.DEBIT, Kind.BREAKAGE],
+    keep: Keep[Answer],
 ) -> Answer:
-    """Take credits, never more than are available. Raises CannotDebit (409)."""
+    """Take credits, never more than are available: to put something right, or as breakage, which nobody will spend any
+    more. Raises CannotDebit (409)."""
     now = billing.clock.now()
     async with billing.database.transaction() as transaction:
         posted = await post_debit(
@@ -61,6 +69,7 @@ async def debit_credits(
             transfer_id=ids.new_uuid(at=billing.clock.real_now()),
             millicredits=millicredits,
             description=reason,
+            kind=kind,
             at=now,
             real_now=billing.clock.real_now(),
         )

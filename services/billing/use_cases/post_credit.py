@@ -14,6 +14,7 @@ A transfer's id keeps real time. A payment gives its credits once whatever ids a
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from services.billing.domain.chart_of_accounts import Kind
@@ -96,11 +97,12 @@ async def post_debit(
     transfer_id: UUID,
     millicredits: int,
     description: str,
+    kind: Literal[Kind.DEBIT, Kind.BREAKAGE] = Kind.DEBIT,
     at: datetime,
     real_now: datetime,
 ) -> PostedCredit:
     """Credits that an operator takes, never more than are available. Raises CannotDebit."""
-    order = Order(account_id, transfer_id, Kind.DEBIT, millicredits, description)
+    order = Order(account_id, transfer_id, kind, millicredits, description)
     return await _lock_and_post(connection, order, at=at, real_now=real_now)
 
 

@@ -278,6 +278,7 @@ async def test_the_book_is_proved_to_operators_only(ledger: Ledger) -> None:
         "trial_balance": 0,
         "differences": [],
         "checked": {"wallets": 1, "transfers": 2},
+        "money": {"checked": 0, "waiting": []},
     }
     assert (await ledger.get("/api/v1/admin/ledger/verify")).status_code == 403
 
