@@ -15,7 +15,7 @@ millicredits, `rate_micros` as `pricing` has it. All instants are business time.
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import Literal, NewType
 from uuid import UUID
 
 from services.billing.domain.pricing import USD_RATE_MICROS
@@ -24,6 +24,7 @@ from shared.money import Money
 
 PaymentId = NewType("PaymentId", str)
 PREFIX = "pay"
+Origin = Literal["checkout", "auto_top_up"]
 
 
 class Status(StrEnum):
@@ -123,6 +124,8 @@ class Payment:
     checkout_url: str | None = None
     transfer_id: UUID | None = None
     succeeded_at: datetime | None = None
+    origin: Origin = "checkout"
+    card_id: str | None = None
 
     def payable_at(self, now: datetime) -> bool:
         """Whether the customer can still be sent to the payment page."""
@@ -142,7 +145,7 @@ def flagged(payment: Payment, flag: str) -> Payment:
 
 
 def credited(
-    payment: Payment, *, intent_id: str, charge_id: str | None, session_id: str, transfer_id: UUID, at: datetime
+    payment: Payment, *, intent_id: str, charge_id: str | None, session_id: str | None, transfer_id: UUID, at: datetime
 ) -> Payment:
     """The payment once its money is there. Money that comes late is flagged."""
     assert may_become(payment.status, Status.SUCCEEDED)

@@ -15,7 +15,7 @@ from shared.money import Money
 _COLUMNS = (
     "id, account_id, type, status, amount_minor, currency, usd_minor, millicredits, refunded_minor, assessment_id,"
     " score, reasons, flags, success_url, cancel_url, session_id, intent_id, charge_id, checkout_url, transfer_id,"
-    " created_at, expires_at, succeeded_at, rate_micros"
+    " created_at, expires_at, succeeded_at, rate_micros, origin, card_id"
 )
 
 
@@ -26,7 +26,7 @@ async def insert(connection: AsyncConnection, payment: Payment) -> None:
             f"INSERT INTO payments ({_COLUMNS}, updated_at) VALUES (:id, :account_id, :type, :status, :amount_minor,"  # noqa: S608
             " :currency, :usd_minor, :millicredits, :refunded_minor, :assessment_id, :score, CAST(:reasons AS jsonb),"
             " :flags, :success_url, :cancel_url, :session_id, :intent_id, :charge_id, :checkout_url, :transfer_id,"
-            " :created_at, :expires_at, :succeeded_at, :rate_micros, :created_at)"
+            " :created_at, :expires_at, :succeeded_at, :rate_micros, :origin, :card_id, :created_at)"
         ),
         {
             **_mutable(payment),
@@ -42,6 +42,8 @@ async def insert(connection: AsyncConnection, payment: Payment) -> None:
             "created_at": payment.created_at,
             "expires_at": payment.expires_at,
             "rate_micros": payment.rate_micros,
+            "origin": payment.origin,
+            "card_id": payment.card_id,
         },
     )
 
@@ -213,5 +215,7 @@ def _payment(row: Row[Any]) -> Payment:
         created_at=row.created_at,
         expires_at=row.expires_at,
         rate_micros=row.rate_micros,
+        origin=row.origin,
+        card_id=row.card_id,
         succeeded_at=row.succeeded_at,
     )

@@ -18,7 +18,8 @@ _EXPANDED = ["payment_intent.latest_charge.balance_transaction"]
 
 @dataclass(frozen=True, slots=True)
 class NewCheckout:
-    """What a payment page is made of. `expires_at` is Stripe's end of it."""
+    """What a payment page is made of. `expires_at` is Stripe's end of it. With `customer_id` the page offers that
+    customer's cards, and with `saves_card` it keeps the one that pays for charges without its owner."""
 
     payment_id: str
     account_id: str
@@ -27,6 +28,18 @@ class NewCheckout:
     success_url: str
     cancel_url: str
     expires_at: datetime
+    customer_id: str | None = None
+    saves_card: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewSetup:
+    """A page on which a customer saves a card and pays nothing."""
+
+    account_id: str
+    customer_id: str
+    success_url: str
+    cancel_url: str
 
 
 async def create_checkout(gate: StripeGate, wanted: NewCheckout) -> SessionState:
@@ -37,6 +50,25 @@ async def create_checkout(gate: StripeGate, wanted: NewCheckout) -> SessionState
         )
     )
     return _session(created.to_dict())
+
+
+async def create_setup(gate: StripeGate, wanted: NewSetup) -> str:
+    """The address of a new page. A page that is asked for again and not used ends by itself."""
+    created = await gate.ask(
+        gate.v1.checkout.sessions.create_async(
+            {
+                "mode": "setup",
+                "currency": "usd",
+                "customer": wanted.customer_id,
+                "client_reference_id": wanted.account_id,
+                "success_url": wanted.success_url,
+                "cancel_url": wanted.cancel_url,
+                "metadata": {"account_id": wanted.account_id},
+            }
+        )
+    )
+    url: str = created.url
+    return url
 
 
 async def find_session(gate: StripeGate, session_id: str) -> SessionState | None:
@@ -71,7 +103,7 @@ def _create_params(wanted: NewCheckout) -> SessionCreateParams:
         "account_id": wanted.account_id,
         "credits": str(wanted.credits),
     }
-    return {
+    params: SessionCreateParams = {
         "mode": "payment",
         "client_reference_id": wanted.account_id,
         "success_url": wanted.success_url,
@@ -90,6 +122,11 @@ def _create_params(wanted: NewCheckout) -> SessionCreateParams:
             }
         ],
     }
+    if wanted.customer_id is not None:
+        params["customer"] = wanted.customer_id
+    if wanted.saves_card:
+        params["payment_intent_data"] = {"metadata": labels, "setup_future_usage": "off_session"}
+    return params
 
 
 def _session(raw: dict[str, Any]) -> SessionState:

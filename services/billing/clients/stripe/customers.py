@@ -1,0 +1,65 @@
+"""Customers at Stripe, and the cards that it keeps for them."""
+
+from typing import Any
+
+from services.billing.clients.stripe.gate import StripeGate, StripeRefused
+from services.billing.domain.saved_card import CustomerState, SavedCard, with_default
+from shared.telemetry import logger
+
+_MOST_CARDS = 100
+
+
+async def create_customer(gate: StripeGate, account_id: str) -> str:
+    """The id of the account's customer; made once, however often it is asked. Stripe is told no name and no address.
+    Raises StripeRefused, StripeUnavailable."""
+    made = await gate.ask(
+        gate.v1.customers.create_async(
+            {"metadata": {"account_id": account_id}}, {"idempotency_key": f"customer-{account_id}"}
+        )
+    )
+    customer_id: str = made.id
+    return customer_id
+
+
+async def find_customer(gate: StripeGate, customer_id: str) -> CustomerState | None:
+    """The customer with its cards as they are now, newest first; None where Stripe knows none of that id."""
+    found = await gate.find(gate.v1.customers.retrieve_async(customer_id))
+    if found is None:
+        return None
+    raw: dict[str, Any] = found.to_dict()
+    if raw.get("deleted"):
+        return CustomerState(raw["id"], None, is_deleted=True, cards=())
+    default = (raw.get("invoice_settings") or {}).get("default_payment_method")
+    listed = await gate.ask(
+        gate.v1.customers.payment_methods.list_async(customer_id, {"type": "card", "limit": _MOST_CARDS})
+    )
+    cards = with_default(tuple(_card(each, default) for each in listed.to_dict()["data"]))
+    return CustomerState(raw["id"], (raw.get("metadata") or {}).get("account_id"), is_deleted=False, cards=cards)
+
+
+async def set_default_card(gate: StripeGate, customer_id: str, card_id: str) -> None:
+    """Charge this card from now on where none is named. Raises StripeRefused, StripeUnavailable."""
+    await gate.ask(
+        gate.v1.customers.update_async(customer_id, {"invoice_settings": {"default_payment_method": card_id}})
+    )
+
+
+async def detach_card(gate: StripeGate, card_id: str) -> None:
+    """Forget a card. One that is gone already is no fault. Raises StripeUnavailable."""
+    try:
+        await gate.ask(gate.v1.payment_methods.detach_async(card_id))
+    except StripeRefused as refusal:
+        logger.info("card_was_detached", card_id=card_id, code=refusal.code)
+
+
+def _card(raw: dict[str, Any], default: dict[str, Any] | str | None) -> SavedCard:
+    default_id = default["id"] if isinstance(default, dict) else default
+    card = raw["card"]
+    return SavedCard(
+        id=raw["id"],
+        brand=card["brand"],
+        last4=card["last4"],
+        exp_month=card["exp_month"],
+        exp_year=card["exp_year"],
+        is_default=raw["id"] == default_id,
+    )

@@ -1,0 +1,114 @@
+"""The table `auto_top_ups`. Locks: a setting's row before its account's wallet."""
+
+from datetime import datetime
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.billing.domain.payment import UNDER_WAY, Status
+from services.billing.domain.top_up import AUTO_TOP_UP, AutoTopUp
+
+_COLUMNS = "account_id, enabled, threshold, amount, monthly_cap, declines, stopped, next_at"
+_IN_FLIGHT = [status.value for status in (*sorted(UNDER_WAY), Status.IN_REVIEW)]
+
+
+async def of_account(connection: AsyncConnection, account_id: str) -> AutoTopUp | None:
+    """What the account has set, if it ever has."""
+    found = await connection.execute(
+        text(f"SELECT {_COLUMNS} FROM auto_top_ups WHERE account_id = :account_id"),  # noqa: S608
+        {"account_id": account_id},
+    )
+    row = found.first()
+    return None if row is None else _setting(row)
+
+
+async def locked(connection: AsyncConnection, account_id: str) -> AutoTopUp | None:
+    """The same, its row locked until the transaction ends."""
+    found = await connection.execute(
+        text(f"SELECT {_COLUMNS} FROM auto_top_ups WHERE account_id = :account_id FOR UPDATE"),  # noqa: S608
+        {"account_id": account_id},
+    )
+    row = found.first()
+    return None if row is None else _setting(row)
+
+
+async def save(connection: AsyncConnection, setting: AutoTopUp, *, at: datetime) -> None:
+    """Write all of it, new or not."""
+    await connection.execute(
+        text(
+            f"INSERT INTO auto_top_ups ({_COLUMNS}, updated_at) VALUES (:account_id, :enabled, :threshold, :amount,"  # noqa: S608
+            " :monthly_cap, :declines, :stopped, :next_at, :at) ON CONFLICT (account_id) DO UPDATE SET"
+            " enabled = excluded.enabled, threshold = excluded.threshold, amount = excluded.amount,"
+            " monthly_cap = excluded.monthly_cap, declines = excluded.declines, stopped = excluded.stopped,"
+            " next_at = excluded.next_at, updated_at = excluded.updated_at"
+        ),
+        {
+            "account_id": setting.account_id,
+            "enabled": setting.enabled,
+            "threshold": setting.threshold,
+            "amount": setting.amount,
+            "monthly_cap": setting.monthly_cap,
+            "declines": setting.declines,
+            "stopped": setting.stopped,
+            "next_at": setting.next_at,
+            "at": at,
+        },
+    )
+
+
+async def due(connection: AsyncConnection, *, now: datetime, limit: int) -> list[str]:
+    """Accounts whose credits are below their threshold and of whom nothing is in flight, longest waiting first. Served
+    by `auto_top_ups_due`; locks nothing. Wallets that a dispute froze buy nothing by themselves."""
+    found = await connection.execute(
+        text(
+            """
+            SELECT setting.account_id FROM auto_top_ups AS setting JOIN wallets USING (account_id)
+            WHERE setting.enabled AND setting.stopped IS NULL AND setting.next_at <= :now
+              AND wallets.balance - wallets.held < setting.threshold AND wallets.open_disputes = 0
+              AND NOT EXISTS (SELECT FROM payments WHERE payments.account_id = setting.account_id
+                              AND origin = :origin AND status = ANY(:in_flight))
+            ORDER BY setting.next_at LIMIT :limit
+            """
+        ),
+        {"now": now, "origin": AUTO_TOP_UP, "in_flight": _IN_FLIGHT, "limit": limit},
+    )
+    return [row.account_id for row in found]
+
+
+async def is_in_flight(connection: AsyncConnection, account_id: str) -> bool:
+    """Whether a top-up of the account has not ended yet."""
+    found = await connection.scalar(
+        text(
+            "SELECT EXISTS (SELECT FROM payments WHERE account_id = :account_id AND origin = :origin"
+            " AND status = ANY(:in_flight))"
+        ),
+        {"account_id": account_id, "origin": AUTO_TOP_UP, "in_flight": _IN_FLIGHT},
+    )
+    return bool(found)
+
+
+async def bought_since(connection: AsyncConnection, account_id: str, *, since: datetime) -> int:
+    """Millicredits of the account's top-ups begun since then that were paid or may yet be."""
+    bought = await connection.scalar(
+        text(
+            "SELECT coalesce(sum(millicredits), 0)::bigint FROM payments WHERE account_id = :account_id"
+            " AND origin = :origin AND created_at >= :since"
+            " AND status NOT IN ('failed', 'canceled', 'expired', 'blocked')"
+        ),
+        {"account_id": account_id, "origin": AUTO_TOP_UP, "since": since},
+    )
+    assert isinstance(bought, int)
+    return bought
+
+
+def _setting(row: Row[tuple[object, ...]]) -> AutoTopUp:
+    return AutoTopUp(
+        account_id=row.account_id,
+        enabled=row.enabled,
+        threshold=row.threshold,
+        amount=row.amount,
+        monthly_cap=row.monthly_cap,
+        next_at=row.next_at,
+        declines=row.declines,
+        stopped=row.stopped,
+    )
