@@ -9,6 +9,7 @@ from deploy.stripe_sandbox.domain import events, ids
 from deploy.stripe_sandbox.domain.errors import missing_object
 from deploy.stripe_sandbox.domain.values import Json
 from deploy.stripe_sandbox.store.store import Store
+from deploy.stripe_sandbox.use_cases.set_aside import set_aside
 
 NORMAL = "normal"
 DOUBLE = "double"
@@ -17,6 +18,8 @@ HOLD = "hold"
 DROP = "drop"
 DELIVERY_MODES = (NORMAL, DOUBLE, SHUFFLE, HOLD, DROP)
 MODE_NOTE = "delivery_mode"
+# The API version whose shapes events are delivered in; empty for the present one.
+VERSION_NOTE = "delivery_api_version"
 SALT_NOTE = "salt"
 
 # Shuffled events leave within this time, in an order of chance.
@@ -75,10 +78,10 @@ class Turn:
             snapshot=snapshot,
             previous=previous,
             cause=self.cause,
-            pending_webhooks=1 if copies else 0,
+            pending_webhooks=len(copies),
             now=self.now,
         )
-        self.store.objects.insert(event)
+        self.store.objects.insert(event, hidden=set_aside(self.store, snapshot))
         for state, at in copies:
             self.store.deliveries.add(event["id"], state=state, at=at, now=self.real_now)
 

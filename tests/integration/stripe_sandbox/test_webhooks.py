@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import httpx
-import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from tests.integration.stripe_sandbox.conftest import (
     SECRET,
@@ -17,6 +18,7 @@ from tests.integration.stripe_sandbox.conftest import (
     running_sandbox,
     sdk_client,
     sdk_warning,
+    served,
 )
 
 pytestmark = sdk_warning
@@ -85,7 +87,9 @@ async def test_dropped_events_never_come_but_are_listed(sandbox: Running) -> Non
     assert [event.data.object.name for event in sandbox.received.events] == ["Ada"]
     assert await counts(sandbox) == {"delivered": 1, "dropped": 1}
     undelivered = await sandbox.stripe.v1.events.list_async({"delivery_success": False})
-    assert [event.data.object.name for event in undelivered.data] == ["lost"]
+    assert [(event.data.object.name, event.pending_webhooks) for event in undelivered.data] == [("lost", 1)]
+    types = {"types": ["customer.created", "customer.deleted"], "created": {"gte": undelivered.data[0].created}}
+    assert len((await sandbox.stripe.v1.events.list_async(types)).data) == 2  # type: ignore[arg-type]
 
 
 async def test_shuffled_events_all_come(sandbox: Running) -> None:
@@ -96,9 +100,38 @@ async def test_shuffled_events_all_come(sandbox: Running) -> None:
     assert len(set(sandbox.received.attempts)) == 5
 
 
-@pytest.mark.parametrize("body", [{"mode": "bogus"}, {}, {"mode": "drop", "x": 1}, {"mode": None}])
-async def test_senseless_delivery_mode_is_refused(sandbox: Running, body: object) -> None:
-    assert (await sandbox.http.post(f"{sandbox.url}/test/delivery", json=body)).status_code == 400
+async def test_senseless_delivery_is_refused(sandbox: Running) -> None:
+    senseless: list[dict[str, object]] = [{"mode": "bogus"}, {}, {"mode": "drop", "x": 1}, {"mode": None}]
+    senseless += [{"mode": "normal", "api_version": version} for version in ("2099-01-01", "basil", 5, "")]
+    for body in senseless:
+        assert (await sandbox.http.post(f"{sandbox.url}/test/delivery", json=body)).status_code == 400, body
+
+
+async def test_older_api_version_shapes_what_is_delivered_from_now_on(tmp_path: Path) -> None:
+    receiver = Receiver()
+    app = Starlette(routes=[Route("/hook", receiver.receive, methods=["POST"])])
+    async with served(app, free_port()) as url:
+        receiver.url = f"{url}/hook"
+        async with running_sandbox(tmp_path / "stripe.sqlite3", receiver) as sandbox:
+            await hear_old_shapes(sandbox)
+
+
+async def hear_old_shapes(sandbox: Running) -> None:
+    """The receiver stands outside of the contract's check: that knows the present shapes alone."""
+    old = {"mode": "normal", "api_version": "2020-03-02"}
+    assert (await sandbox.http.post(f"{sandbox.url}/test/delivery", json=old)).json()["api_version"] == "2020-03-02"
+    await sandbox.pay(await sandbox.session())
+    [paid] = await eventually(lambda: sandbox.received.of("payment_intent.succeeded"))
+    intent = paid.data.object
+    await sandbox.stripe.v1.refunds.create_async({"payment_intent": intent.id, "amount": 100})
+    [told] = await eventually(lambda: sandbox.received.of("charge.refunded"))
+
+    assert (paid.api_version, [each.id for each in intent.charges.data]) == ("2020-03-02", [intent.latest_charge])
+    assert [each.amount for each in told.data.object.refunds.data] == [100]
+    await sandbox.http.post(f"{sandbox.url}/test/delivery", json={"mode": "normal", "api_version": None})
+    await sandbox.stripe.v1.customers.create_async({"name": "Ada"})
+    [made] = await eventually(lambda: sandbox.received.of("customer.created"))
+    assert made.api_version != "2020-03-02"
 
 
 async def test_pending_webhooks_and_objects_survive_a_restart(tmp_path: Path, received: Receiver) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.stripe_sandbox.settings import read_settings
+from deploy.stripe_sandbox.settings import Settings, read_settings
 
 NEEDED = ["--port", "8200", "--data", "s.sqlite3"]
 HOOK = ["--webhook-url", "http://127.0.0.1:1/hook"]
@@ -22,6 +22,7 @@ def test_public_address_is_host_and_port_unless_given() -> None:
         [],
         HOOK + NEEDED,
         [*NEEDED, *HOOK, "--webhook-secret", "secret"],
+        [*NEEDED, *HOOK, "--webhook-secret", "whsec_x,secret"],
         [*NEEDED, "--webhook-url", "ftp://x", "--webhook-secret", "whsec_x"],
         [*NEEDED, "--public-url", "nonsense"],
     ],
@@ -35,3 +36,9 @@ def test_senseless_arguments_are_refused(arguments: list[str]) -> None:
 def test_secret_is_not_shown() -> None:
     settings = read_settings([*NEEDED, *HOOK, "--webhook-secret", "whsec_hidden"])
     assert "whsec_hidden" not in repr(settings)
+
+
+def test_several_secrets_are_all_signed_with() -> None:
+    settings = read_settings([*NEEDED, *HOOK, "--webhook-secret", "whsec_old, whsec_new"])
+    assert settings.webhook_secrets == ("whsec_old", "whsec_new")
+    assert Settings(data_file=Path("s"), public_url="http://x").webhook_secrets == ()

@@ -98,10 +98,18 @@ def test_retries_slow_down_and_end_after_three_days() -> None:
 
 def test_signature_is_the_one_that_the_sdk_verifies() -> None:
     body = '{"id": "evt_1", "object": "event", "naïve": "ü"}'.encode()
-    header = signing.signature_header(body, secret="whsec_x", now=NOW)
+    header = signing.signature_header(body, secrets=("whsec_x",), now=NOW)
     assert stripe.WebhookSignature.verify_header(body.decode(), header, "whsec_x", tolerance=None)
     with pytest.raises(stripe.SignatureVerificationError):
         stripe.WebhookSignature.verify_header(body.decode(), header, "whsec_y", tolerance=None)
+
+
+def test_while_secrets_change_either_one_verifies() -> None:
+    header = signing.signature_header(b"{}", secrets=("whsec_old", "whsec_new"), now=NOW)
+    for secret in ("whsec_old", "whsec_new"):
+        assert stripe.WebhookSignature.verify_header("{}", header, secret, tolerance=None)
+    with pytest.raises(stripe.SignatureVerificationError):
+        stripe.WebhookSignature.verify_header("{}", header, "whsec_other", tolerance=None)
 
 
 def test_refused_keys_are_not_echoed() -> None:
