@@ -95,6 +95,15 @@ async def marks(ledger: Ledger, account_id: str) -> bool:
     return found
 
 
+async def open_counts(ledger: Ledger) -> dict[str, int]:
+    """How many disputes freeze each account. Served by `disputes_kept`."""
+    rows = await ledger.fetch(
+        "SELECT account_id, count(*)::integer AS open FROM disputes"
+        " WHERE opened_at IS NOT NULL AND won_at IS NULL AND lost_at IS NULL GROUP BY account_id"
+    )
+    return {row["account_id"]: row["open"] for row in rows}
+
+
 def _dispute(row: Row[Any]) -> Dispute:
     return Dispute(
         id=DisputeId(row.id),

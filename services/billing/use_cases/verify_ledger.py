@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from services.billing.domain.ledger.audit import Auditor, Proof
 from services.billing.domain.ledger.wallet import Wallet
-from services.billing.store import holds, ledger_snapshots, transfers
+from services.billing.store import disputes, holds, ledger_snapshots, transfers
 from services.billing.store.ledger_connection import Ledger, ledger_snapshot
 from shared.db import Database
 
@@ -19,7 +19,7 @@ def say_nothing(_checked: int) -> None:
 async def verify_ledger(database: Database, *, progress: Progress = say_nothing) -> Proof:
     """Recompute the book. Holds one read-only transaction as long as it takes, and pages of it in memory."""
     async with ledger_snapshot(database) as ledger:
-        auditor = Auditor(open_holds=await holds.open_sums(ledger))
+        auditor = Auditor(open_holds=await holds.open_sums(ledger), open_disputes=await disputes.open_counts(ledger))
         async for page in transfers.stream(ledger):
             await _check(ledger, auditor, list(auditor.check_transfers(page)))
             progress(auditor.transfers)

@@ -144,6 +144,7 @@ async def test_an_open_dispute_freezes(billing_db: Database, account_id: str, fu
     [
         ("UPDATE billing.wallets SET balance = balance + 1", {"balance"}),
         ("UPDATE billing.wallets SET held = 1", {"held"}),
+        ("UPDATE billing.wallets SET open_disputes = 1", {"open_disputes"}),
         ("UPDATE billing.transfers SET amount = amount + 1 WHERE position = 1", {"balance_after", "balance"}),
         ("UPDATE billing.transfers SET balance_after = 0 WHERE position = 1", {"balance_after"}),
         ("DELETE FROM billing.transfers WHERE position = 1", {"balance_after", "balance", "position"}),

@@ -15,6 +15,7 @@ from services.billing.domain.disputing import PaymentNotSettledYet
 from services.billing.domain.stripe_balance import BalanceTransaction
 from services.billing.use_cases.disputes import settle_dispute
 from services.billing.use_cases.post_credit import post_debit
+from services.billing.use_cases.verify_ledger import verify_ledger
 from shared.ids import new_uuid
 from shared.money import Money
 from shared.service_auth import Caller
@@ -111,6 +112,7 @@ async def test_opened_dispute_freezes_and_won_restores_each_once(shop: Shop) -> 
     assert (wallet["frozen_reason"], wallet["standing"]) == ("dispute", "disputed")
     [refused] = await shop.billing.poster.post([charge(buyer.account_id, 1)])
     assert (refused.verdict, refused.reason) == ("account_frozen", "dispute")
+    assert (await verify_ledger(shop.billing.database)).balanced
 
     await _control(shop, f"/test/disputes/{opened['id']}/close", {"status": "won"})
     await shop.wallet_becomes(buyer.account_id, BOUGHT)
@@ -126,6 +128,7 @@ async def test_opened_dispute_freezes_and_won_restores_each_once(shop: Shop) -> 
     assert {each.subject for each in told} == {row.id}
     [card] = await shop.rows("SELECT data->>'card_fingerprint' AS print FROM outbox WHERE kind = 'dispute.opened'")
     assert card.print
+    assert (await verify_ledger(shop.billing.database)).balanced
     money = await _money(shop)
     assert {"disputes", "receivables", "payments", "dispute_losses"} & money.keys() == set()
     assert money["stripe_balance"] == await _at_stripe(shop) * 10_000

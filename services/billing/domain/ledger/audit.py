@@ -13,7 +13,7 @@ from services.billing.domain.ledger.wallet import Wallet
 
 MOST_DIFFERENCES = 100
 
-What = Literal["balance", "balance_after", "position", "held", "overspent", "wallet_missing"]
+What = Literal["balance", "balance_after", "position", "held", "open_disputes", "overspent", "wallet_missing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class Auditor:
     order."""
 
     open_holds: Mapping[str, int]
+    open_disputes: Mapping[str, int]
     differences: list[Difference] = field(default_factory=list)
     kept: int = 0
     system: int = 0
@@ -73,7 +74,7 @@ class Auditor:
         self._account_id, self._sum, self._balance_after, self._position = "", 0, 0, 0
 
     def check_wallet(self, kept: Wallet | None, recomputed: Wallet) -> None:
-        """Compare a kept wallet (None: there is none) with what its transfers and holds make it."""
+        """Compare a kept wallet (None: there is none) with what its transfers, holds and disputes make it."""
         account_id = recomputed.account_id
         if kept is None:
             self._differ(Difference(account_id, "wallet_missing", 0, recomputed.balance))
@@ -84,6 +85,7 @@ class Auditor:
             ("balance", kept.balance, recomputed.balance),
             ("position", kept.last_position, recomputed.last_position),
             ("held", kept.held, self.open_holds.get(account_id, 0)),
+            ("open_disputes", kept.open_disputes, self.open_disputes.get(account_id, 0)),
         )
         for what, recorded, should_be in pairs:
             if recorded != should_be:
