@@ -126,7 +126,8 @@ class Settings(ServiceSettings):
         128 * 1024 * 1024,
         ge=0,
         description="How many bytes of metered answers one process keeps back until their usage is known and their"
-        " callers have taken them, in all; past that an answer longer than 64 KiB flows, and its end waits.",
+        " callers have taken them, in all, and a quarter of that for one account; past either an answer longer than"
+        " 64 KiB flows, and its end waits.",
     )
     slow_caller_ms: int = Field(
         30_000, ge=100, description="How long a paid call waits for its caller to send on, or to read on."
