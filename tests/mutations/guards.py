@@ -15,6 +15,7 @@ _KNOWN_PRICE = "tests/integration/gateway_proxy/test_known_price.py"
 _METERED_PRICE = "tests/integration/gateway_proxy/test_metered_price.py"
 _REPEATS = "tests/integration/gateway_proxy/test_repeats.py"
 _ONE_KEY = "tests/properties/gateway_proxy/test_paid_repeats.py"
+_DISPUTING = "tests/properties/billing_payments/test_disputing.py"
 _LEAKS = "tests/integration/gateway_proxy/test_leaks.py"
 
 _ACCESS = (
@@ -326,4 +327,38 @@ _REPEATED = (
     ),
 )
 
-GUARDS: tuple[Guard, ...] = (*_ACCESS, *_CALLS, *_REPEATED, *_LEDGER_GUARDS, *_PAYMENTS)
+_DISPUTES = (
+    Guard(
+        "a dispute takes its credits once",
+        "services/billing/domain/disputing.py",
+        "    if opened and dispute.opened_at is None:\n",
+        "    if opened:\n",
+        (f"{_DISPUTING}::test_each_step_is_told_once",),
+    ),
+    Guard(
+        "a late state of a dispute changes nothing",
+        "services/billing/domain/disputing.py",
+        "    if _PROGRESS[state.status] < _PROGRESS[dispute.status]:\n        return told\n",
+        "",
+        (f"{_DISPUTING}::test_any_order_and_repetition_ends_where_the_last_state_does",),
+    ),
+    Guard(
+        "disputes take no more than there is of their payment",
+        "services/billing/domain/disputing.py",
+        "    return max(0, min(bought * disputed // paid, left))\n",
+        "    return bought * disputed // paid\n",
+        (f"{_DISPUTING}::test_several_disputes_never_take_more_than_was_bought",),
+    ),
+    Guard(
+        "a dispute that is over thaws nothing",
+        "services/billing/use_cases/disputes.py",
+        "    if dispute.freezes:\n",
+        "    if dispute.keeps:\n",
+        (
+            "tests/integration/billing_payments/test_disputes.py"
+            "::test_payment_stays_disputed_until_its_last_dispute_has_ended_well",
+        ),
+    ),
+)
+
+GUARDS: tuple[Guard, ...] = (*_ACCESS, *_CALLS, *_REPEATED, *_LEDGER_GUARDS, *_PAYMENTS, *_DISPUTES)

@@ -114,6 +114,22 @@ async def test_lost_answer_is_found_by_the_callers_repeat_without_a_second_refun
         assert await shop.balance(buyer.account_id) == 3_000_000
 
 
+async def test_lost_refund_is_found_though_stripe_has_forgotten_its_key(open_shop: OpenShop) -> None:
+    async with open_shop(run_workers=False, stripe_total_seconds=10.0) as shop:
+        buyer = a_customer()
+        body = (await shop.checkout(buyer)).json()
+        await shop.pay(body["checkout_url"])
+        await shop.post(buyer, f"/api/v1/payments/{body['payment_id']}/cancel")  # settles what was paid
+        await _lose_refunds_answers(shop, after=True)
+        assert (await refund(shop, body["payment_id"], amount=cents(100))).status_code == 503
+        await shop.sandbox_control("/test/clock/advance", {"seconds": 30 * 3_600})
+
+        await _make_all_due(shop)
+        await ask_again(shop.billing)
+        assert len(await refunds_at_stripe(shop, body["payment_id"])) == 1
+        assert await shop.balance(buyer.account_id) == 4_000_000
+
+
 async def test_refund_that_stripe_never_got_is_made_by_the_loop(open_shop: OpenShop) -> None:
     async with open_shop(run_workers=False, stripe_total_seconds=10.0) as shop:
         buyer = a_customer()

@@ -104,7 +104,8 @@ def test_late_state_changes_nothing_and_a_refused_refund_that_stripe_has_after_a
 
 
 def test_thirds_are_taken_without_losing_a_fraction() -> None:
-    payment, refunds, taken = PAYMENT, [], []
+    payment, taken = PAYMENT, []
+    refunds: list[Refund] = []
     for number in range(3):
         refund = replace(REFUND, id=RefundId(f"ref_{number}"))
         change = settled(payment, refunds, refund, replace(STATE, id=f"re_{number}"))
