@@ -300,3 +300,37 @@ async def test_inner_doors_take_services_only_and_whole_items(ledger: Ledger) ->
     for body in bad:
         refused = await ledger.http.post("/internal/v1/ledger/postings", json=body, headers=service_headers("billing"))
         assert (refused.status_code, refused.json()["code"]) == (422, "validation_failed"), body
+
+
+async def test_credits_that_nobody_will_spend_are_booked_as_breakage(ledger: Ledger) -> None:
+    await ledger.admin("grants", {"credits": 9, "reason": "Welcome"})
+    refused = await ledger.admin("debits", {"credits": 1, "reason": "Asleep", "as": "theft"})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/as")
+    taken = await ledger.admin("debits", {"credits": 4, "reason": "Asleep", "as": "breakage"})
+    assert (taken.status_code, taken.json()["type"], taken.json()["balance_after"]) == (201, "breakage", 5)
+    past_zero = await ledger.admin("debits", {"credits": 6, "reason": "Asleep", "as": "breakage"})
+    assert (past_zero.status_code, past_zero.json()["code"]) == (409, "insufficient_credits")
+    report = await ledger.get("/api/v1/admin/reports/revenue", OPERATOR)
+    assert report.json()["profit"]["breakage"] == [{"micros": 4_000, "decimal": "0.004000", "currency": "usd"}]
+
+
+async def test_reports_are_for_operators_and_of_a_period_that_makes_sense(ledger: Ledger) -> None:
+    await ledger.admin("grants", {"credits": 10, "reason": "Welcome"})
+    for report in ("revenue", "trial-balance"):
+        assert (await ledger.get(f"/api/v1/admin/reports/{report}")).status_code == 403
+    for query in ("revenue?from=2027-02-01&to=2027-01-01", "revenue?currency=usd1", "trial-balance?at=soon"):
+        refused = await ledger.get(f"/api/v1/admin/reports/{query}", OPERATOR)
+        assert (refused.status_code, refused.json()["code"]) == (422, "validation_failed"), query
+    balance = (await ledger.get("/api/v1/admin/reports/trial-balance", OPERATOR)).json()
+    nothing = {"micros": 0, "decimal": "0.000000", "currency": "usd"}
+    ten = {"micros": 10_000, "decimal": "0.010000", "currency": "usd"}
+    minus_ten = {"micros": -10_000, "decimal": "-0.010000", "currency": "usd"}
+    assert balance["balanced"] and balance["accounts"] == [
+        {"ledger_account": "wallet", "nature": "liability", "currency": "usd", "debit": nothing, "credit": ten,
+         "balance": minus_ten},
+        {"ledger_account": "promotions", "nature": "expense", "currency": "usd", "debit": ten, "credit": nothing,
+         "balance": ten},
+    ]  # fmt: skip
+    assert balance["totals"] == [{"currency": "usd", "debit": ten, "credit": ten, "balance": nothing}]
+    long_ago = (await ledger.get("/api/v1/admin/reports/trial-balance?at=2020-01-01", OPERATOR)).json()
+    assert long_ago["accounts"] == [] and long_ago["balanced"]
