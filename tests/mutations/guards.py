@@ -361,4 +361,37 @@ _DISPUTES = (
     ),
 )
 
-GUARDS: tuple[Guard, ...] = (*_ACCESS, *_CALLS, *_REPEATED, *_LEDGER_GUARDS, *_PAYMENTS, *_DISPUTES)
+_BY_NEWS = "tests/integration/billing_payments/test_refunds_by_news.py"
+
+_REFUNDS = (
+    Guard(
+        "a refund that was not answered holds its share of the payment",
+        "services/billing/domain/refunding.py",
+        "payment.refunded_minor - waiting",
+        "payment.refunded_minor",
+        ("tests/unit/billing_payments/test_refund_rules.py::test_refund_that_stripe_has_not_answered_holds_its_share",),
+    ),
+    Guard(
+        "a refund's state that a further one has overtaken changes nothing",
+        "services/billing/domain/refund.py",
+        "_RANK[status] <= _RANK[refund.status]",
+        "status is refund.status",
+        ("tests/properties/billing_payments/test_refunding.py::test_order_and_repetition_of_news_do_not_matter",),
+    ),
+    Guard(
+        "a repeat under the same key goes on with the refund that it began",
+        "services/billing/use_cases/refund_asking.py",
+        "        if earlier is not None:\n            return payment, earlier, True\n",
+        "",
+        (f"{_BY_NEWS}::test_lost_answer_is_found_by_the_callers_repeat_without_a_second_refund",),
+    ),
+    Guard(
+        "a refund that was begun is looked for before it is made again",
+        "services/billing/use_cases/refund_asking.py",
+        "    if begun_before:\n",
+        "    if begun_before and False:\n",
+        (f"{_BY_NEWS}::test_lost_refund_is_found_though_stripe_has_forgotten_its_key",),
+    ),
+)
+
+GUARDS: tuple[Guard, ...] = (*_ACCESS, *_CALLS, *_REPEATED, *_LEDGER_GUARDS, *_PAYMENTS, *_DISPUTES, *_REFUNDS)
