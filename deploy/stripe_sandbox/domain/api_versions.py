@@ -12,6 +12,8 @@ from deploy.stripe_sandbox.domain.values import API_VERSION, Json
 
 _VERSION = re.compile(r"^20[0-9]{2}-[01][0-9]-[0-3][0-9](\.[a-z]{1,20})?$", re.ASCII)
 _DAY_LENGTH = len("2020-03-02")
+# Before it, a charge carried its refunds and an intent its charges.
+_REFUNDS_APART = "2022-11-15"
 
 
 def is_version(text: str) -> bool:
@@ -42,8 +44,12 @@ class BesideCharge:
 def rendered(event: Json, kept: Json, version: str) -> Json:
     """The event as an endpoint of that version gets it; `kept` is what the event's making set aside."""
     day = version[:_DAY_LENGTH]
-    snapshot = _changed_back(event["data"]["object"], Beside.of(kept), day)
-    older = {**event, "api_version": version, "data": {**event["data"], "object": snapshot}}
+    data = {**event["data"], "object": _changed_back(event["data"]["object"], Beside.of(kept), day)}
+    if day < _REFUNDS_APART and "amount_refunded" in data.get("previous_attributes", {}):
+        earlier = data["object"]["refunds"]["data"][1:]
+        before = {"data": earlier, "total_count": len(earlier)}
+        data["previous_attributes"] = {**data["previous_attributes"], "refunds": before}
+    older = {**event, "api_version": version, "data": data}
     if day < "2017-05-25":
         older["request"] = event["request"]["id"]
     return older
@@ -119,6 +125,6 @@ _STEPS: tuple[tuple[str, str, Callable[[Json, Beside, str], Json]], ...] = (
     ("2025-03-31", "checkout.session", _session_of_shipping),
     ("2023-10-16", "dispute", _dispute_of_old),
     ("2023-10-16", "refund", _refund_of_old),
-    ("2022-11-15", "charge", _charge_with_refunds),
-    ("2022-11-15", "payment_intent", _intent_with_charges),
+    (_REFUNDS_APART, "charge", _charge_with_refunds),
+    (_REFUNDS_APART, "payment_intent", _intent_with_charges),
 )

@@ -46,6 +46,14 @@ def test_charge_tells_its_refunds_and_an_intent_its_charges_before_november_2022
         assert "refunds" not in shown(charge(), version, {"refunds": [refund()]})
 
 
+def test_refunded_charge_once_told_which_refunds_it_had_before() -> None:
+    event = {**EVENT, "data": {"object": charge(), "previous_attributes": {"amount_refunded": 100}}}
+    second = {**refund(), "id": "re_2"}
+    older = api_versions.rendered(event, {"refunds": [second, refund()]}, "2020-03-02")
+    before = older["data"]["previous_attributes"]["refunds"]
+    assert ([each["id"] for each in before["data"]], before["total_count"]) == (["re_1"], 1)
+
+
 def test_invoice_left_charges_and_intents_with_basil() -> None:
     assert "invoice" in shown(charge(), "2025-02-24.acacia")
     assert "invoice" not in shown(charge(), "2025-03-31.basil")
