@@ -29,6 +29,13 @@ def word(body: dict[str, Any], name: str, words: tuple[str, ...], *, default: st
     return found
 
 
+def text(body: dict[str, Any], name: str) -> str:
+    found = body.get(name)
+    if not isinstance(found, str):
+        raise StripeError(f"{name} must be text.", param=name)
+    return found
+
+
 def flag(body: dict[str, Any], name: str) -> bool:
     """False where it is absent."""
     found = body.get(name, False)

@@ -37,10 +37,12 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
         "/test/refunds/{id}/fail": _fail,
         "/test/payouts": _pay_out,
     }
-    return [Route(path, _endpoint(sandbox, control), methods=["POST"]) for path, control in controls.items()]
+    return [control_route(sandbox, path, control) for path, control in controls.items()]
 
 
-def _endpoint(sandbox: Sandbox, control: Control) -> Callable[[Request], Any]:
+def control_route(sandbox: Sandbox, path: str, control: Control) -> Route:
+    """A POST at the path that does what the control says in a transaction, and answers the object."""
+
     async def answer(request: Request) -> Response:
         try:
             body = await read_json(request)
@@ -51,7 +53,7 @@ def _endpoint(sandbox: Sandbox, control: Control) -> Callable[[Request], Any]:
         sandbox.bell.set()
         return JSONResponse(found)
 
-    return answer
+    return Route(path, answer, methods=["POST"])
 
 
 def _dispute(turn: Turn, charge_id: str, body: dict[str, Any]) -> Json:

@@ -114,6 +114,9 @@ def changed_intent(intent: Json, given: Json) -> Json:
     fixed = {"amount", "currency", "payment_method"} & set(given)
     if intent["status"] not in CONFIRMABLE and fixed:
         raise unexpected_state(intent, "update")
+    if fixed and intent["status"] == REQUIRES_ACTION:
+        # What the customer was to confirm is no longer what is asked.
+        intent = {**intent, "next_action": None, "status": REQUIRES_CONFIRMATION}
     return _with(intent, given)
 
 

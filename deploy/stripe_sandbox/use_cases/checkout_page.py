@@ -7,8 +7,8 @@ from deploy.stripe_sandbox.domain import authentication, cards, checkout_session
 from deploy.stripe_sandbox.domain.cards import Card, CardDetails, Decline
 from deploy.stripe_sandbox.domain.errors import StripeError
 from deploy.stripe_sandbox.domain.values import Json
+from deploy.stripe_sandbox.use_cases import late_payments, payments, setups
 from deploy.stripe_sandbox.use_cases import payment_methods as methods
-from deploy.stripe_sandbox.use_cases import payments, setups
 from deploy.stripe_sandbox.use_cases.checkout import expire, page_address
 from deploy.stripe_sandbox.use_cases.customers import create_customer
 from deploy.stripe_sandbox.use_cases.turn import Turn
@@ -80,7 +80,7 @@ def authenticated(turn: Turn, session: Json, intent: Json, method: Json, outcome
 
 def money_came(turn: Turn, session: Json) -> Json:
     """The complete session once its money, which was on its way, has come."""
-    attempt = payments.money_came(turn, _awaited(turn, session))
+    attempt = late_payments.money_came(turn, _awaited(turn, session))
     after = checkout_sessions.paid_later(session)
     turn.store.objects.save(after)
     turn.emit("checkout.session.async_payment_succeeded", after)
@@ -90,7 +90,7 @@ def money_came(turn: Turn, session: Json) -> Json:
 
 def money_failed(turn: Turn, session: Json) -> Json:
     """The session, still complete and unpaid for good."""
-    payments.money_failed(turn, _awaited(turn, session))
+    late_payments.money_failed(turn, _awaited(turn, session))
     turn.emit("checkout.session.async_payment_failed", session)
     return session
 

@@ -95,13 +95,13 @@ def charge(
     turn.store.objects.insert(made)
     if decline is not None:
         after = payment_intents.declined(intent, charge_id=made["id"], method=method, decline=decline)
-        return _ended(turn, Attempt(after, made, decline), "failed", "payment_failed")
+        return ended(turn, Attempt(after, made, decline), "failed", "payment_failed")
     if made["status"] == "pending":
         after = payment_intents.processing(intent, charge_id=made["id"], method_id=method["id"])
-        return _ended(turn, Attempt(after, made), "pending", "processing")
+        return ended(turn, Attempt(after, made), "pending", "processing")
     payment_methods.keep_for_later(turn, method, customer_id=intent["customer"], usage=intent["setup_future_usage"])
     after = payment_intents.paid(intent, charge_id=made["id"], method_id=method["id"])
-    return _ended(turn, Attempt(after, made), "succeeded", "succeeded")
+    return ended(turn, Attempt(after, made), "succeeded", "succeeded")
 
 
 def booked(turn: Turn, attempt: Attempt) -> Attempt:
@@ -109,25 +109,6 @@ def booked(turn: Turn, attempt: Attempt) -> Attempt:
     if attempt.charge is None or attempt.charge["status"] != "succeeded":
         return attempt
     return Attempt(attempt.intent, settle(turn, attempt.charge))
-
-
-def money_came(turn: Turn, intent: Json) -> Attempt:
-    """Ends the wait of an intent that is processing."""
-    made, method = _under_way(turn, intent)
-    after = payment_intents.paid(intent, charge_id=made["id"], method_id=method["id"])
-    payment_methods.keep_for_later(turn, method, customer_id=intent["customer"], usage=intent["setup_future_usage"])
-    made = delayed_charges.arrived(made)
-    turn.store.objects.save(made)
-    return _ended(turn, Attempt(after, made), "succeeded", "succeeded")
-
-
-def money_failed(turn: Turn, intent: Json) -> Attempt:
-    made, method = _under_way(turn, intent)
-    decline = delayed_charges.BOUNCED
-    after = payment_intents.declined(intent, charge_id=made["id"], method=method, decline=decline)
-    made = delayed_charges.bounced(made)
-    turn.store.objects.save(made)
-    return _ended(turn, Attempt(after, made, decline), "failed", "payment_failed")
 
 
 def settle(turn: Turn, charge: Json) -> Json:
@@ -139,6 +120,15 @@ def settle(turn: Turn, charge: Json) -> Json:
     turn.store.objects.save(after)
     turn.emit("charge.updated", after, previous=previous_attributes(charge, after))
     return dispute_as_card_says(turn, after)
+
+
+def ended(turn: Turn, attempt: Attempt, charge_news: str, intent_news: str) -> Attempt:
+    """Keeps how an attempt that reached the bank ended, and tells of the charge and of the intent."""
+    assert attempt.charge is not None, "an attempt that reached the bank has a charge"
+    turn.store.objects.save(attempt.intent)
+    turn.emit(f"charge.{charge_news}", attempt.charge)
+    turn.emit(f"payment_intent.{intent_news}", attempt.intent)
+    return attempt
 
 
 def cancel_intent(turn: Turn, intent: Json, *, reason: str | None) -> Json:
@@ -174,23 +164,9 @@ def _new_charge(
     return made
 
 
-def _ended(turn: Turn, attempt: Attempt, charge_news: str, intent_news: str) -> Attempt:
-    assert attempt.charge is not None, "an attempt that reached the bank has a charge"
-    turn.store.objects.save(attempt.intent)
-    turn.emit(f"charge.{charge_news}", attempt.charge)
-    turn.emit(f"payment_intent.{intent_news}", attempt.intent)
-    return attempt
-
-
 def _refused(turn: Turn, intent: Json, method: Json, decline: Decline) -> Attempt:
     """Refused before any money was asked for: there is no charge."""
     after = payment_intents.declined(intent, charge_id=None, method=method, decline=decline)
     turn.store.objects.save(after)
     turn.emit("payment_intent.payment_failed", after)
     return Attempt(after, decline=decline)
-
-
-def _under_way(turn: Turn, intent: Json) -> tuple[Json, Json]:
-    """The pending charge of an intent that is processing, and its method."""
-    assert intent["status"] == payment_intents.PROCESSING, "only an intent that is processing awaits money"
-    return turn.find("charge", intent["latest_charge"]), turn.find("payment_method", intent["payment_method"])

@@ -84,6 +84,13 @@ def test_only_a_confirmable_payment_waits_for_the_customer(status: str) -> None:
         payment_intents.processing(intent_in(status), charge_id="ch_1", method_id="pm_1")
 
 
+def test_changed_amount_takes_the_customers_question_back() -> None:
+    waiting = payment_intents.asked_to_act(intent_in("requires_confirmation"), method_id="pm_1", action=ACTION)
+    after = payment_intents.changed_intent(waiting, {"amount": 900})
+    assert (after["status"], after["next_action"], after["amount"]) == ("requires_confirmation", None, 900)
+    assert payment_intents.changed_intent(waiting, {"description": "x"})["status"] == "requires_action"
+
+
 def test_failed_authentication_leaves_the_payment_without_a_charge() -> None:
     waiting = payment_intents.asked_to_act(intent_in("requires_confirmation"), method_id="pm_1", action=ACTION)
     assert waiting["status"] == "requires_action"
