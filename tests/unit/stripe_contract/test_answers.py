@@ -139,9 +139,14 @@ def test_an_events_object_is_checked_by_its_own_name() -> None:
     ("changed", "complaint"),
     [
         ({"type": "refund.lost"}, "type: 'refund.lost' is none of"),
-        ({"api_version": "2020-03-02"}, "api_version: '2020-03-02' is not the SDK's"),
+        ({"api_version": None}, "api_version: None is no string"),
+        ({"api_version": "2020-03-02", "created": "now"}, "created: 'now' is no integer"),
         ({"data": {"object": REFUND, "previous_attributes": {"colour": 1}}}, "previous_attributes.colour: unknown"),
     ],
 )
 def test_a_wrong_event_is_found(changed: dict[str, Any], complaint: str) -> None:
     assert complaint in "\n".join(the_contract().event(an_event(REFUND, **changed)))
+
+
+def test_an_event_of_another_api_version_is_asked_only_what_it_is() -> None:
+    assert the_contract().event(an_event({**REFUND, "amount": "1"}, api_version="2020-03-02", request="req_1")) == []

@@ -1,5 +1,7 @@
 """The description of the installed SDK, as a whole."""
 
+import pytest
+
 from tests.support.stripe_contract import the_contract
 from tests.support.stripe_contract.description import Description
 
@@ -18,6 +20,7 @@ def test_schemas_are_made_only_when_they_are_asked_for() -> None:
     assert description.made < 5
 
 
+@pytest.mark.long
 def test_the_whole_sdk_can_be_described() -> None:
     description = Description()
     document = description.document()
@@ -31,7 +34,7 @@ def test_the_whole_sdk_can_be_described() -> None:
 
 
 def test_words_of_pythons_are_stripes_names() -> None:
-    description = Description()
+    description = the_contract().description
     taken = description.operation("POST", "/v1/tax/registrations")
     assert taken is not None
     options = description.resolve(description.takes(taken))["properties"]["country_options"]
