@@ -4,6 +4,7 @@ shuffled."""
 from services.billing.clients.stripe.refunds import find_refund
 from services.billing.use_cases.refund_asking import ask_again
 from services.billing.use_cases.refunds import settle_refund
+from shared.service_auth import Caller
 from tests.integration.billing_payments.conftest import OPERATOR, OpenShop, Shop, a_customer, an_event
 from tests.integration.billing_payments.refunding import (
     at_stripe,
@@ -24,6 +25,15 @@ async def _lose_refunds_answers(shop: Shop, *, after: bool) -> None:
     await shop.sandbox_control(
         "/test/faults", {"status": 500, "times": EVERY_TRY, "path": "/v1/refunds", "after": after}
     )
+
+
+async def _bought_unheard_of(shop: Shop, buyer: Caller) -> str:
+    """A payment whose credits are there without any event: leaving what is paid settles it."""
+    body = (await shop.checkout(buyer)).json()
+    await shop.pay(body["checkout_url"])
+    await shop.post(buyer, f"/api/v1/payments/{body['payment_id']}/cancel")
+    payment_id: str = body["payment_id"]
+    return payment_id
 
 
 async def _make_all_due(shop: Shop) -> None:
@@ -93,10 +103,9 @@ async def test_refund_of_a_charge_that_is_none_of_ours_is_ignored(shop: Shop) ->
 
 
 async def test_lost_answer_is_found_by_the_callers_repeat_without_a_second_refund(open_shop: OpenShop) -> None:
-    async with open_shop(stripe_total_seconds=10.0) as shop:
+    async with open_shop(run_workers=False, stripe_total_seconds=10.0) as shop:
         buyer = a_customer()
-        payment_id = await bought(shop, buyer)
-        await shop.sandbox_control("/test/delivery", {"mode": "drop"})
+        payment_id = await _bought_unheard_of(shop, buyer)
         await _lose_refunds_answers(shop, after=True)
         lost = await refund(shop, payment_id, key="once", amount=cents(200))
         assert (lost.status_code, lost.json()["code"]) == (503, "service_unavailable")
@@ -117,26 +126,21 @@ async def test_lost_answer_is_found_by_the_callers_repeat_without_a_second_refun
 async def test_lost_refund_is_found_though_stripe_has_forgotten_its_key(open_shop: OpenShop) -> None:
     async with open_shop(run_workers=False, stripe_total_seconds=10.0) as shop:
         buyer = a_customer()
-        body = (await shop.checkout(buyer)).json()
-        await shop.pay(body["checkout_url"])
-        await shop.post(buyer, f"/api/v1/payments/{body['payment_id']}/cancel")  # settles what was paid
+        payment_id = await _bought_unheard_of(shop, buyer)
         await _lose_refunds_answers(shop, after=True)
-        assert (await refund(shop, body["payment_id"], amount=cents(100))).status_code == 503
+        assert (await refund(shop, payment_id, amount=cents(100))).status_code == 503
         await shop.sandbox_control("/test/clock/advance", {"seconds": 30 * 3_600})
 
         await _make_all_due(shop)
         await ask_again(shop.billing)
-        assert len(await refunds_at_stripe(shop, body["payment_id"])) == 1
+        assert len(await refunds_at_stripe(shop, payment_id)) == 1
         assert await shop.balance(buyer.account_id) == 4_000_000
 
 
 async def test_refund_that_stripe_never_got_is_made_by_the_loop(open_shop: OpenShop) -> None:
     async with open_shop(run_workers=False, stripe_total_seconds=10.0) as shop:
         buyer = a_customer()
-        body = (await shop.checkout(buyer)).json()
-        await shop.pay(body["checkout_url"])
-        await shop.post(buyer, f"/api/v1/payments/{body['payment_id']}/cancel")  # settles what was paid
-        payment_id = body["payment_id"]
+        payment_id = await _bought_unheard_of(shop, buyer)
         await _lose_refunds_answers(shop, after=False)
         assert (await refund(shop, payment_id)).status_code == 503
         whole = await refund(shop, payment_id)
@@ -156,10 +160,7 @@ async def test_refund_that_stripe_never_got_is_made_by_the_loop(open_shop: OpenS
 async def test_refund_that_stripe_refuses_the_loop_lets_go_of_its_share(open_shop: OpenShop) -> None:
     async with open_shop(run_workers=False, stripe_total_seconds=10.0) as shop:
         buyer = a_customer()
-        body = (await shop.checkout(buyer)).json()
-        await shop.pay(body["checkout_url"])
-        await shop.post(buyer, f"/api/v1/payments/{body['payment_id']}/cancel")
-        payment_id = body["payment_id"]
+        payment_id = await _bought_unheard_of(shop, buyer)
         await _lose_refunds_answers(shop, after=False)
         assert (await refund(shop, payment_id, key="mine")).status_code == 503
         made = await at_stripe(shop, "POST", "refunds", payment_intent=await intent_of(shop, payment_id))
