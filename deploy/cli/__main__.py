@@ -1,16 +1,18 @@
 """`tollgate SERVICE COMMAND ...` runs a service's own command: `tollgate gateway create-operator --email ADDRESS`.
 
 `tollgate SERVICE settings` lists what that service reads from the environment, with defaults and meanings;
-`tollgate ledger verify` proves the ledger, `tollgate books` reports it.
+`tollgate ledger verify` proves the ledger, `tollgate books` reports it, `tollgate webhooks` shows and replays Stripe's
+events.
 """
 
 import runpy
 import sys
 from collections.abc import Sequence
 
-from deploy.cli import books, ledger
+from deploy.cli import books, ledger, webhooks
 
 SERVICES = ("gateway", "billing", "licensing", "fraud")
+_ON_A_STACK = {"ledger": ledger.main, "books": books.main, "webhooks": webhooks.main}
 EXIT_USAGE = 64
 """EX_USAGE of sysexits.h."""
 
@@ -18,6 +20,8 @@ USAGE = f"""usage: tollgate SERVICE COMMAND [OPTIONS]
        tollgate ledger verify [--data-dir .tollgate] [--json]
        tollgate books trial-balance [--at DATE] [--data-dir .tollgate] [--json]
        tollgate books profit [--from DATE] [--to DATE] [--data-dir .tollgate] [--json]
+       tollgate webhooks list [--status parked] [--about ID] [--limit 50] [--data-dir .tollgate] [--json]
+       tollgate webhooks replay EVENT_ID | --all-parked [--data-dir .tollgate] [--json]
 
 services: {", ".join(SERVICES)}
 commands of each: serve, worker, migrate, settings
@@ -34,11 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given in (["-h"], ["--help"], ["help"]):
         sys.stdout.write(USAGE)
         return
-    if given[:1] == ["ledger"]:
-        ledger.main(given[1:])
-        return
-    if given[:1] == ["books"]:
-        books.main(given[1:])
+    if given[:1] and given[0] in _ON_A_STACK:
+        _ON_A_STACK[given[0]](given[1:])
         return
     if len(given) < 2 or given[0] not in SERVICES:
         sys.stderr.write(USAGE)

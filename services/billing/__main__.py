@@ -1,4 +1,4 @@
-"""`python -m services.billing serve | worker | migrate | settings | verify [--json] | books ...`."""
+"""`python -m services.billing serve | worker | migrate | settings | verify [--json] | books ... | webhooks ...`."""
 
 import argparse
 import asyncio
@@ -11,6 +11,7 @@ from datetime import datetime
 from services.billing.api.instants import instant_of
 from services.billing.app import NAME, create_app, open_service
 from services.billing.settings import Settings
+from services.billing.store.webhook_events import StoredEvent
 from services.billing.use_cases.reports import (
     BEGINNING,
     END,
@@ -20,10 +21,11 @@ from services.billing.use_cases.reports import (
     report_trial_balance,
 )
 from services.billing.use_cases.verify import Verdict, verify
+from services.billing.use_cases.webhooks import STATUSES, list_events, put_back, put_back_parked
 from services.billing.worker import loops
 from shared.db import Database
 from shared.doors.answers import encode
-from shared.errors import Invalid
+from shared.errors import Invalid, NotFound
 from shared.service_main import run
 
 EXIT_BROKEN = 1
@@ -90,6 +92,52 @@ async def _report(settings: Settings, given: argparse.Namespace) -> TrialBalance
         await database.close()
 
 
+def _webhooks(settings: Settings, arguments: Sequence[str]) -> None:
+    """Look at Stripe's events, and have them worked on again: one, or all that are parked."""
+    given = _webhooks_parser().parse_args(arguments)
+    try:
+        events = asyncio.run(_events(settings, given))
+    except NotFound:
+        sys.stderr.write(f"There is no event {given.event_id} here.\n")
+        raise SystemExit(EXIT_BROKEN) from None
+    said = (
+        encode([event.as_view() for event in events]).decode()
+        if given.json
+        else "\n".join(event.line() for event in events)
+    )
+    sys.stdout.write(said + "\n" if said else "")
+
+
+def _webhooks_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m services.billing webhooks", description=_webhooks.__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    listing = verbs.add_parser("list", help="newest first")
+    listing.add_argument("--status", choices=STATUSES, help="only events of this status")
+    listing.add_argument("--about", metavar="ID", help="only events that name the object of Stripe's of this id")
+    listing.add_argument("--limit", type=int, default=50, help="how many at most (default: 50)")
+    replaying = verbs.add_parser("replay", help="work on events again; what they did already is not done twice")
+    which = replaying.add_mutually_exclusive_group(required=True)
+    which.add_argument("event_id", nargs="?", metavar="EVENT_ID", help="our id of the event, or Stripe's")
+    which.add_argument("--all-parked", action="store_true", help="every event that was given up")
+    for verb in (listing, replaying):
+        verb.add_argument("--json", action="store_true", help="answer as the API does")
+    return parser
+
+
+async def _events(settings: Settings, given: argparse.Namespace) -> list[StoredEvent]:
+    database = Database(settings.database_url, pool_size=2, application=f"{NAME}-webhooks")
+    try:
+        if given.verb == "list":
+            return await list_events(database, status=given.status, about=given.about, after=None, limit=given.limit)
+        return await (put_back_parked(database) if given.all_parked else _one(database, given.event_id))
+    finally:
+        await database.close()
+
+
+async def _one(database: Database, event_id: str) -> list[StoredEvent]:
+    return [await put_back(database, event_id)]
+
+
 async def _verdict(settings: Settings) -> Verdict:
     database = Database(settings.database_url, pool_size=2, application=f"{NAME}-verify")
     try:
@@ -122,5 +170,5 @@ if __name__ == "__main__":
         create_app=create_app,
         open_service=open_service,
         loops=loops,
-        extra={"verify": _verify, "books": _books},
+        extra={"verify": _verify, "books": _books, "webhooks": _webhooks},
     )

@@ -1,12 +1,12 @@
 """Operators look at Stripe's events and have them worked on again (U11)."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from services.billing.api.guards import billing_of
-from services.billing.store.webhook_events import StoredEvent
+from services.billing.store.webhook_events import Status, StoredEvent
 from services.billing.use_cases import webhooks
 from shared.doors import StrictRoute, answer, guarded
 from shared.doors.lists import After, Limit, checked_cursor, page
@@ -14,7 +14,6 @@ from shared.service_auth import operator_required
 
 router = APIRouter(route_class=StrictRoute, tags=["operators"])
 
-Status = Literal["received", "handled", "ignored", "failed", "parked"]
 About = Annotated[
     str | None,
     Query(pattern=r"^[A-Za-z0-9_.\-]{1,250}$", description="Only events that name the object of Stripe's of this id."),
@@ -37,26 +36,14 @@ async def list_webhook_events(
 ) -> Response:
     """Newest first."""
     cursor = checked_cursor(webhooks.EVENT_PREFIX, after)
-    found = await webhooks.list_events(billing_of(request), status=status, about=about, after=cursor, limit=limit + 1)
-    return page(found, limit, _view)
+    found = await webhooks.list_events(
+        billing_of(request).database, status=status, about=about, after=cursor, limit=limit + 1
+    )
+    return page(found, limit, StoredEvent.as_view)
 
 
 @router.post("/api/v1/admin/webhook-events/{event_id}/replay", summary="Work on an event again")
 @guarded(operator_required, _known_event)
 async def replay_webhook_event(request: Request, event_id: str) -> Response:
     """The event as it then waits. What it did already is not done twice."""
-    return answer(_view(await webhooks.replay_event(billing_of(request), event_id)))
-
-
-def _view(event: StoredEvent) -> dict[str, object]:
-    return {
-        "id": event.id,
-        "stripe_event_id": event.stripe_event_id,
-        "type": event.type,
-        "api_version": event.api_version,
-        "status": event.status,
-        "attempts": event.attempts,
-        "error": event.error,
-        "received_at": event.received_at,
-        "handled_at": event.handled_at,
-    }
+    return answer((await webhooks.replay_event(billing_of(request), event_id)).as_view())

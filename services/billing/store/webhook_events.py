@@ -5,7 +5,7 @@ sealed under their month's key: see `webhook_bodies`.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from services.billing.domain.stripe_events import StripeEvent, subjects_of
 from services.billing.store.webhook_bodies import SealedBody, key_of_month
 from shared.db import Database
 
+Status = Literal["received", "handled", "ignored", "failed", "parked"]
 Closed = Literal["handled", "ignored"]
 
 _SHOWN = "id, stripe_event_id, type, api_version, status, attempts, error, received_at, handled_at"
@@ -34,6 +35,16 @@ class StoredEvent:
     error: str | None
     received_at: datetime
     handled_at: datetime | None
+
+    def as_view(self) -> dict[str, object]:
+        """As the API says it."""
+        return asdict(self)
+
+    def line(self) -> str:
+        """In one line, for a terminal."""
+        came = f"{self.received_at:%Y-%m-%d %H:%M:%S}"
+        told = f"tried {self.attempts}x" + (f": {self.error}" if self.error else "")
+        return "  ".join((came, f"{self.status:8}", self.id, self.stripe_event_id, self.type, told))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,17 +157,33 @@ async def park(connection: AsyncConnection, event: LeasedEvent, *, error: str) -
     return await _end_lease(connection, event, "status = 'parked', error = :error", {"error": error})
 
 
+_ANEW = (
+    "status = 'received', attempts = 0, error = NULL, handled_at = NULL, next_attempt_at = now(),"
+    " leased_until = '-infinity'"
+)
+
+
 async def replay(connection: AsyncConnection, event_id: str) -> StoredEvent | None:
-    """Put an event back into the queue as if it had just come; None where there is none."""
+    """Put an event, named by our id or by Stripe's, back into the queue as if it had just come; None where there is
+    none."""
     found = await connection.execute(
-        text(
-            "UPDATE webhook_events SET status = 'received', attempts = 0, error = NULL, handled_at = NULL,"  # noqa: S608
-            f" next_attempt_at = now(), leased_until = '-infinity' WHERE id = :id RETURNING {_SHOWN}"
-        ),
+        text(f"UPDATE webhook_events SET {_ANEW} WHERE id = :id OR stripe_event_id = :id RETURNING {_SHOWN}"),  # noqa: S608
         {"id": event_id},
     )
     row = found.first()
     return None if row is None else _stored(row)
+
+
+async def replay_parked(connection: AsyncConnection, *, limit: int) -> list[StoredEvent]:
+    """The same with up to `limit` parked events. Served by `webhook_events_parked`."""
+    found = await connection.execute(
+        text(
+            f"UPDATE webhook_events SET {_ANEW} WHERE id IN (SELECT id FROM webhook_events"  # noqa: S608
+            f" WHERE status = 'parked' LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING {_SHOWN}"
+        ),
+        {"limit": limit},
+    )
+    return [_stored(row) for row in found]
 
 
 async def forget_old(connection: AsyncConnection, *, before: datetime, limit: int) -> int:

@@ -1,17 +1,22 @@
 """Stripe's events in: verified, stored once, answered. Working on them is `webhook_worker`'s matter."""
 
+from typing import get_args
+
 from services.billing.domain.stripe_events import NotAnEvent, StripeEvent, read_event
 from services.billing.domain.webhook_signature import is_signed
 from services.billing.service import WEBHOOKS_BELL, Billing
 from services.billing.store import webhook_events
-from services.billing.store.webhook_events import StoredEvent
+from services.billing.store.webhook_events import Status, StoredEvent
 from shared import bus
+from shared.db import Database
 from shared.errors import DomainError, NotFound
 from shared.ids import decode, new_id
 from shared.telemetry import logger
 
 MAX_BODY_BYTES = 1024 * 1024
 EVENT_PREFIX = "evt"
+STATUSES: tuple[str, ...] = get_args(Status)
+_REPLAYED_AT_ONCE = 500
 
 
 async def receive_event(billing: Billing, body: bytes, signature: str) -> None:
@@ -35,11 +40,11 @@ async def receive_event(billing: Billing, body: bytes, signature: str) -> None:
 
 
 async def list_events(
-    billing: Billing, *, status: str | None, about: str | None, after: str | None, limit: int
+    database: Database, *, status: str | None, about: str | None, after: str | None, limit: int
 ) -> list[StoredEvent]:
     """Up to `limit` events, newest first; of those that name Stripe's object `about`, where it is given. Raises
     `invalid_cursor`."""
-    async with billing.database.transaction() as connection:
+    async with database.transaction() as connection:
         if after is not None and await webhook_events.find(connection, after) is None:
             raise DomainError("invalid_cursor", "`after` is no event here.")
         return await webhook_events.page(connection, status=status, about=about, after=after, limit=limit)
@@ -56,13 +61,30 @@ async def require_event(billing: Billing, event_id: str) -> None:
 
 async def replay_event(billing: Billing, event_id: str) -> StoredEvent:
     """Work on an event again from the beginning; what it did already is not done twice. Raises NotFound."""
-    async with billing.database.transaction() as connection:
-        event = await webhook_events.replay(connection, event_id)
-    if event is None:
-        raise NotFound("event")
+    event = await put_back(billing.database, event_id)
     billing.webhook_bell.set()
     await bus.ring(billing.redis, WEBHOOKS_BELL)
     return event
+
+
+async def put_back(database: Database, event_id: str) -> StoredEvent:
+    """The same without ringing: a worker finds the event within a second. The id may be Stripe's too."""
+    async with database.transaction() as connection:
+        event = await webhook_events.replay(connection, event_id)
+    if event is None:
+        raise NotFound("event")
+    return event
+
+
+async def put_back_parked(database: Database) -> list[StoredEvent]:
+    """Every parked event, in batches of a transaction each."""
+    replayed: list[StoredEvent] = []
+    while True:
+        async with database.transaction() as connection:
+            batch = await webhook_events.replay_parked(connection, limit=_REPLAYED_AT_ONCE)
+        replayed += batch
+        if len(batch) < _REPLAYED_AT_ONCE:
+            return replayed
 
 
 async def _store(billing: Billing, event: StripeEvent, body: bytes) -> bool:

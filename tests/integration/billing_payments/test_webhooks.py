@@ -7,9 +7,18 @@ from typing import Any
 
 import pytest
 
+from services.billing.clients.stripe.checkouts import find_session
+from services.billing.domain.checkout_session import Ignored
+from services.billing.domain.refund import RefundState
 from services.billing.domain.webhook_signature import sign
 from services.billing.store import webhook_events
+from services.billing.store.webhook_bodies import SealedBody
+from services.billing.use_cases import webhooks
+from services.billing.use_cases.stripe_news import Found, NotYet, apply
 from services.billing.use_cases.webhook_worker import work_on_events
+from shared.crypto import CannotUnseal
+from shared.errors import NotFound
+from shared.money import Money
 from shared.service_auth import Caller
 from tests.integration.billing_payments.conftest import (
     OPERATOR,
@@ -21,8 +30,11 @@ from tests.integration.billing_payments.conftest import (
     an_event,
     session_id_of,
 )
+from tests.integration.billing_payments.refunding import at_stripe
+from tests.support import stripe_events as shapes
 from tests.support.http import eventually
 from tests.support.keys import headers_for
+from tests.support.stripe_events import WORLDS, World
 
 
 async def _ordered(shop: Shop, buyer: Caller) -> tuple[str, dict[str, Any]]:
@@ -262,6 +274,84 @@ async def test_body_is_stored_sealed(shop: Shop) -> None:
     assert b"marked" not in bytes(row.body)
 
 
+async def test_body_is_under_the_key_of_its_month_alone(shop: Shop) -> None:
+    await shop.deliver(an_event("customer.created", {"id": "cus_1"}))
+    [row] = await _stored(shop)
+    [key] = await shop.rows("SELECT month, wrapped FROM webhook_keys")
+    assert row.key_month == key.month == shop.clock.now().date().replace(day=1)
+    keys = shop.billing.settings.seal_keys
+    assert b"cus_1" in SealedBody(row.stripe_event_id, row.body, key.month, key.wrapped).open(keys)
+    with pytest.raises(CannotUnseal):
+        SealedBody(row.stripe_event_id, row.body, None, None).open(keys)
+
+
+async def test_objects_of_others_in_both_worlds_of_shapes_are_ignored(shop: Shop) -> None:
+    events = [each for world in WORLDS for each in _events_of_others(world)]
+    for number, event in enumerate(events):
+        assert (await shop.deliver({**event, "id": f"evt_{number}"})).status_code == 200
+    await shop.all_events_done(len(events))
+    rows = await _stored(shop)
+    assert {row.status for row in rows} == {"ignored"}
+    assert all(row.error for row in rows)
+    assert {row.attempts for row in rows} == {1}
+
+
+def _events_of_others(world: World) -> list[dict[str, Any]]:
+    objects = {
+        "charge.refunded": shapes.charge(world),
+        "charge.refund.updated": shapes.refund(),
+        "charge.dispute.funds_withdrawn": shapes.dispute(world),
+        "payment_intent.succeeded": shapes.intent(world),
+        "invoice.paid": shapes.invoice(world),
+        "customer.subscription.updated": shapes.subscription(world),
+        "customer.deleted": {"id": "cus_1", "object": "customer", "deleted": True},
+        "payout.paid": {"id": "po_1", "object": "payout"},
+    }
+    return [shapes.envelope(kind, about, world=world) for kind, about in objects.items()]
+
+
+async def test_charge_books_what_it_did_to_the_balance(shop: Shop) -> None:
+    buyer = a_customer()
+    body = (await shop.checkout(buyer)).json()
+    await shop.sandbox_control("/test/delivery", {"mode": "drop"})
+    await shop.pay(body["checkout_url"])
+    [charge] = (await at_stripe(shop, "GET", "charges"))["data"]
+    for _ in range(2):
+        await shop.deliver(an_event("charge.updated", {"id": charge["id"], "object": "charge"}))
+    await shop.all_events_done(2)
+
+    assert await shop.balance(buyer.account_id) == 5_000_000, "the payment is settled first"
+    [booked] = await shop.rows(
+        "SELECT sum(micros) AS micros FROM money_entries WHERE ledger_account = 'stripe_balance'"
+    )
+    [transaction] = (await at_stripe(shop, "GET", "balance_transactions"))["data"]
+    assert booked.micros == transaction["net"] * 10_000
+
+
+async def test_what_comes_before_its_payments_success_is_tried_again(open_shop: OpenShop) -> None:
+    async with open_shop(run_workers=False) as shop:
+        _, about = await _ordered(shop, a_customer())
+        unpaid = await find_session(shop.billing.stripe, about["id"])
+        early = RefundState(
+            id="re_1",
+            refund_id=None,
+            charge_id="ch_1",
+            intent_id="pi_1",
+            amount=Money(100, "usd"),
+            status="succeeded",
+            reason=None,
+            failure_reason=None,
+            transaction=None,
+            failure_transaction=None,
+        )
+        with pytest.raises(NotYet):
+            async with shop.billing.database.transaction() as connection:
+                await apply(shop.billing, connection, Found("refund", unpaid, refunds=(early,)))
+        async with shop.billing.database.transaction() as connection:
+            ignored = await apply(shop.billing, connection, Found("refund", refunds=(early,)))
+        assert ignored == Ignored("no payment here has this charge")
+
+
 async def test_event_of_a_worker_that_died_is_done_after_its_lease(open_shop: OpenShop) -> None:
     async with open_shop(run_workers=False, webhook_lease_seconds=1) as shop:
         buyer = a_customer()
@@ -364,6 +454,43 @@ async def test_operators_list_pages_newest_first_and_hides_bodies(shop: Shop) ->
         *("id", "stripe_event_id", "type", "api_version", "status"),
         *("attempts", "error", "received_at", "handled_at"),
     }
+
+
+async def test_events_are_found_by_what_they_name(shop: Shop) -> None:
+    await shop.deliver(an_event("charge.updated", shapes.charge("old"), event_id="evt_of_charge"))
+    await shop.deliver(an_event("refund.updated", shapes.refund(id="re_2"), event_id="evt_of_refund"))
+    await shop.deliver(an_event("customer.updated", {"id": "cus_2"}, event_id="evt_of_customer"))
+
+    async def found(about: str) -> list[str]:
+        listed = (await shop.get(OPERATOR, f"/api/v1/admin/webhook-events?about={about}")).json()["data"]
+        return [event["stripe_event_id"] for event in listed]
+
+    assert await found("ch_1") == ["evt_of_refund", "evt_of_charge"]
+    assert await found("re_1") == ["evt_of_charge"]
+    assert await found("cus_2") == ["evt_of_customer"]
+    assert await found("ch_of_nobody") == []
+    async with shop.billing.database.transaction() as connection:
+        told = await webhook_events.naming(connection, ["re_1", "re_2", "ch_1"], limit=10)
+    assert [event.stripe_event_id for event in told] == ["evt_of_charge", "evt_of_refund"]
+    assert (await shop.get(OPERATOR, "/api/v1/admin/webhook-events?about=%00")).status_code == 422
+
+
+async def test_all_parked_events_are_put_back_and_one_by_either_of_its_ids(
+    open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "_REPLAYED_AT_ONCE", 2)
+    async with open_shop(run_workers=False) as shop:
+        for number in range(5):
+            await shop.deliver(an_event("customer.created", {"id": "cus_1"}, event_id=f"evt_{number}"))
+        await shop.rows("UPDATE webhook_events SET status = 'parked', attempts = 12, error = 'x' RETURNING 1")
+        rows = await _stored(shop)
+        for event_id in (rows[0].id, "evt_1"):
+            again = await webhooks.put_back(shop.billing.database, event_id)
+            assert (again.status, again.attempts, again.error) == ("received", 0, None)
+        assert len(await webhooks.put_back_parked(shop.billing.database)) == 3
+        assert await webhooks.put_back_parked(shop.billing.database) == []
+        with pytest.raises(NotFound):
+            await webhooks.put_back(shop.billing.database, "evt_of_nobody")
 
 
 @pytest.mark.parametrize("path", ["/api/v1/admin/webhook-events", "/api/v1/admin/webhook-events/evt_x/replay"])

@@ -31,4 +31,6 @@ ALTER TABLE webhook_events
 -- What is left of a month.
 CREATE INDEX webhook_events_of_month ON webhook_events (key_month);
 CREATE INDEX webhook_events_about ON webhook_events USING gin (about);
+-- What waits for an operator.
+CREATE INDEX webhook_events_parked ON webhook_events (id) WHERE status = 'parked';
 """
