@@ -1,4 +1,5 @@
-"""The upgrade of a live book to thin postings: what was there stays, reads the same, and goes on."""
+"""Upgrades of a live book, to thin postings and beside a book of money: what was there stays, reads the same, and goes
+on."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -7,8 +8,10 @@ import asyncpg
 
 from services.billing.store import transfers
 from services.billing.store.ledger_connection import ledger_transaction
+from services.billing.use_cases.reports import report_trial_balance
 from services.billing.use_cases.verify_ledger import verify_ledger
 from shared.clock import SystemClock
+from shared.db import Database
 from shared.ids import new_uuid
 from shared.migrations import migrate_schema
 from tests.conftest import Servers
@@ -17,6 +20,7 @@ from tests.support import databases
 NOW = SystemClock().real_now()
 BEFORE, AFTER = "0003", "0004"
 CHARGE, HOLD = new_uuid(at=NOW), new_uuid(at=NOW)
+PURCHASE = new_uuid(at=NOW - timedelta(days=1))
 
 
 async def _book_of_before(connection: asyncpg.Connection) -> None:
@@ -27,8 +31,14 @@ async def _book_of_before(connection: asyncpg.Connection) -> None:
         " request_id, description, created_at)"
         " VALUES ('acct_a', $1, 'purchase', 'stripe', 'wallet', 1000, 1000, 1, NULL, 'Credits', now()),"
         " ('acct_a', $2, 'charge', 'wallet', 'revenue', 100, 900, 2, $2, 'Call of echo', now())",
-        new_uuid(at=NOW - timedelta(days=1)),
+        PURCHASE,
         CHARGE,
+    )
+    await connection.execute(
+        "INSERT INTO payments (id, account_id, type, status, amount_minor, currency, usd_minor, millicredits,"
+        " success_url, cancel_url, transfer_id, created_at, updated_at, expires_at, succeeded_at)"
+        " SELECT 'pay_a', 'acct_a', 'credits', 'succeeded', 1, 'usd', 1, 1000, '', '', $1, now(), now(), now(), now()",
+        PURCHASE,
     )
     await connection.execute(
         "INSERT INTO usage_records VALUES"
@@ -69,5 +79,18 @@ async def _check_it_goes_on(made: databases.TestDatabase) -> None:
         assert known["acct_a", CHARGE].sides.credit == "revenue" and held == 0
         assert isinstance(known["acct_a", CHARGE].request_id, UUID)
         assert (await verify_ledger(billing)).balanced
+        await _check_its_money(billing)
     finally:
         await billing.close()
+
+
+async def _check_its_money(billing: Database) -> None:
+    """A cent was paid for a tenth of its worth in credits."""
+    report = await report_trial_balance(billing, at=None)
+    assert report.found.balanced
+    assert {each.ledger_account: each.balance for each in report.found.accounts if each.balance} == {
+        "receivables": 10_000,
+        "rounding": -9_000,
+        "wallet": -900,
+        "revenue": -100,
+    }
