@@ -345,8 +345,8 @@ _DISPUTES = (
     Guard(
         "disputes take no more than there is of their payment",
         "services/billing/domain/disputing.py",
-        "    return max(0, min(bought * disputed // paid, left))\n",
-        "    return bought * disputed // paid\n",
+        "    keeping = [other for other in others if other.keeps]\n",
+        "    keeping: list[Dispute] = []\n",
         (f"{_DISPUTING}::test_several_disputes_never_take_more_than_was_bought",),
     ),
     Guard(

@@ -144,7 +144,15 @@ class Books:
             "balance": self.wallet.balance,
             "open_disputes": self.wallet.open_disputes,
             "disputes": {
-                key: (each.freezes, each.keeps, each.won_at, each.withdrawn_at, each.reinstated_at, each.millicredits)
+                key: (
+                    "lost" if each.status.startswith("appeal_") else each.status,
+                    each.freezes,
+                    each.keeps,
+                    each.won_at,
+                    each.withdrawn_at,
+                    each.reinstated_at,
+                    each.millicredits,
+                )
                 for key, each in self.disputes.items()
             },
             "money": {account: micros for account, micros in sums.items() if micros},
