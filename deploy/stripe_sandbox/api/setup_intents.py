@@ -1,4 +1,6 @@
-"""/v1/setup_intents: cards saved for later."""
+"""/v1/setup_intents and /v1/setup_attempts: cards saved for later."""
+
+from dataclasses import replace
 
 from deploy.stripe_sandbox.api.lists import list_of, list_shape, picked
 from deploy.stripe_sandbox.api.operation import Answer, Given, Operation, operation
@@ -84,6 +86,10 @@ def _list(turn: Turn, given: Given) -> Json:
     return list_of(turn, given, "setup_intent", _URL, equal=picked(given.params, "customer", "payment_method"))
 
 
+def _attempts(turn: Turn, given: Given) -> Json:
+    return list_of(turn, given, "setup_attempt", "/v1/setup_attempts", equal=picked(given.params, "setup_intent"))
+
+
 def _method(turn: Turn, params: Json, *, customer_id: str | None) -> Json | None:
     return payment_methods.method_for(turn, params, customer_id=customer_id, intent_name="SetupIntent")
 
@@ -119,4 +125,10 @@ OPERATIONS: tuple[Operation, ...] = (
     operation("POST", _URL + "/{id}", _UPDATE, _update),
     operation("POST", _URL + "/{id}/confirm", _CONFIRM, _confirm),
     operation("POST", _URL + "/{id}/cancel", _CANCEL, _cancel),
+    operation(
+        "GET",
+        "/v1/setup_attempts",
+        replace(list_shape(setup_intent=Text()), required=frozenset({"setup_intent"})),
+        _attempts,
+    ),
 )

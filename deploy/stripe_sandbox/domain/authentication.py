@@ -50,17 +50,20 @@ def next_action(page_url: str, return_url: str | None) -> Json:
 
 
 def three_d_secure(transaction: str) -> Json:
-    """What an authenticated charge says of it; `transaction` is the bank's id of the authentication."""
+    """What an authenticated attempt says of it; `transaction` is the bank's id of the authentication."""
     return {
         "authentication_flow": "challenge",
         "electronic_commerce_indicator": "05",
-        "exemption_indicator": None,
-        "exemption_indicator_applied": None,
         "result": "authenticated",
         "result_reason": None,
         "transaction_id": transaction,
         "version": "2.2.0",
     }
+
+
+def charged_three_d_secure(transaction: str) -> Json:
+    """The same in a charge, which may also have been exempt."""
+    return {**three_d_secure(transaction), "exemption_indicator": None, "exemption_indicator_applied": None}
 
 
 def return_address(return_url: str, intent: Json) -> str:

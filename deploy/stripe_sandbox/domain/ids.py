@@ -17,6 +17,7 @@ SHAPES: dict[str, tuple[str, int]] = {
     "payment_intent": ("pi_3", 23),
     "payment_method": ("pm_1", 23),
     "setup_intent": ("seti_1", 23),
+    "setup_attempt": ("setatt_1", 23),
     "charge": ("ch_3", 23),
     "balance_transaction": ("txn_3", 23),
     "refund": ("re_3", 23),

@@ -17,6 +17,8 @@ def create_session(turn: Turn, given: Json) -> Json:
     if "customer" in given:
         customer = turn.referred("customer", given["customer"], param="customer")
     is_setup = given.get("mode") == checkout_sessions.SETUP
+    if is_setup and "currency" in given:
+        given = {**given, "currency": currencies.checked_currency(given["currency"], param="currency")}
     items, sale = ([], None) if is_setup else _sale(turn, given)
     session_id = turn.new_id("checkout.session")
     session = checkout_sessions.new_session(

@@ -158,7 +158,8 @@ def _new_charge(
         now=turn.now,
     )
     if authenticated:
-        made["payment_method_details"]["card"]["three_d_secure"] = authentication.three_d_secure(random_letters(24))
+        said = authentication.charged_three_d_secure(random_letters(24))
+        made["payment_method_details"]["card"]["three_d_secure"] = said
     if decline is None and card.behaviour == cards.PAYS_LATER:
         return delayed_charges.pending(made)
     return made

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from deploy.stripe_sandbox.domain import authentication, cards, setup_intents
+from deploy.stripe_sandbox.domain import authentication, cards, setup_attempts, setup_intents
 from deploy.stripe_sandbox.domain.cards import Decline
 from deploy.stripe_sandbox.domain.values import Json
 from deploy.stripe_sandbox.use_cases import payment_methods
@@ -30,9 +30,11 @@ def confirm(turn: Turn, setup: Json, method: Json, *, return_url: str | None) ->
     """Sets the card up, or sends the customer to the bank first; `return_url` is where the bank's page ends."""
     setup_intents.check_confirmable(setup)
     card = payment_methods.card_of(turn, method)
+    setup, attempt = _tried(turn, setup, method)
     if not card.attaches:
-        return _refused(turn, setup, method, cards.decline_of(card.behaviour) or cards.GENERIC)
+        return _refused(turn, setup, method, attempt, cards.decline_of(card.behaviour) or cards.GENERIC)
     if not cards.asks_on_setup(card):
+        turn.store.objects.save({**attempt, "status": setup_attempts.SUCCEEDED})
         return _succeeded(turn, setup, method)
     page = authentication.page_address(turn.public_url, setup["id"])
     action = authentication.next_action(page, return_url)
@@ -45,9 +47,11 @@ def confirm(turn: Turn, setup: Json, method: Json, *, return_url: str | None) ->
 
 def authenticated(turn: Turn, setup: Json, method: Json, outcome: str) -> SetupAttempt:
     """What the bank's page said of a setup intent that waits for it."""
-    if outcome == authentication.COMPLETE:
-        return _succeeded(turn, setup, method)
-    return _refused(turn, setup, method, authentication.SETUP_FAILED)
+    attempt = turn.find("setup_attempt", setup["latest_attempt"])
+    if outcome != authentication.COMPLETE:
+        return _refused(turn, setup, method, attempt, authentication.SETUP_FAILED)
+    turn.store.objects.save(setup_attempts.authenticated(attempt, random_letters(24)))
+    return _succeeded(turn, setup, method)
 
 
 def cancel(turn: Turn, setup: Json, *, reason: str | None) -> Json:
@@ -55,6 +59,19 @@ def cancel(turn: Turn, setup: Json, *, reason: str | None) -> Json:
     turn.store.objects.save(after)
     turn.emit("setup_intent.canceled", after)
     return after
+
+
+def _tried(turn: Turn, setup: Json, method: Json) -> tuple[Json, Json]:
+    """The setup intent with a new attempt, and the attempt, which waits until its end is known."""
+    attempt = setup_attempts.new_attempt(
+        turn.new_id("setup_attempt"),
+        setup=setup,
+        method=method,
+        status=setup_attempts.REQUIRES_ACTION,
+        now=turn.now,
+    )
+    turn.store.objects.insert(attempt)
+    return {**setup, "latest_attempt": attempt["id"]}, attempt
 
 
 def _succeeded(turn: Turn, setup: Json, method: Json) -> SetupAttempt:
@@ -65,7 +82,8 @@ def _succeeded(turn: Turn, setup: Json, method: Json) -> SetupAttempt:
     return SetupAttempt(after)
 
 
-def _refused(turn: Turn, setup: Json, method: Json, decline: Decline) -> SetupAttempt:
+def _refused(turn: Turn, setup: Json, method: Json, attempt: Json, decline: Decline) -> SetupAttempt:
+    turn.store.objects.save(setup_attempts.failed(attempt, method=method, decline=decline))
     after = setup_intents.refused(setup, method=method, decline=decline)
     turn.store.objects.save(after)
     turn.emit("setup_intent.setup_failed", after)

@@ -58,7 +58,10 @@ async def cards(sandbox: Running) -> list[Any]:
     asks = {"payment_method": "pm_card_authenticationRequired", "confirm": True, "return_url": "http://127.0.0.1:9/"}
     setup = await client.setup_intents.create_async(asks)
     await sandbox.http.post(setup.next_action.redirect_to_url.url, data={"outcome": "fail"})
-    unset = await client.setup_intents.retrieve_async(setup.id)
+    unset = await client.setup_intents.retrieve_async(setup.id, {"expand": ["latest_attempt"]})
+    again = await client.setup_intents.confirm_async(setup.id, {k: asks[k] for k in ("payment_method", "return_url")})
+    await sandbox.http.post(again.next_action.redirect_to_url.url, data={"outcome": "complete"})
+    attempts = await client.setup_attempts.list_async({"setup_intent": setup.id})
     intent = await client.payment_intents.create_async({"amount": 500, "currency": "usd", **asks})
     await sandbox.http.post(intent.next_action.redirect_to_url.url, data={"outcome": "complete"})
     charge = (await client.charges.list_async({"payment_intent": intent.id})).data[0]
@@ -69,7 +72,7 @@ async def cards(sandbox: Running) -> list[Any]:
     refused = await client.payment_intents.create_async({"amount": 500, "currency": "usd", **asks})
     await sandbox.http.post(refused.next_action.redirect_to_url.url, data={"outcome": "fail"})
     failed = await client.payment_intents.retrieve_async(refused.id)
-    return [setup, unset, intent, failed, charge, later, session, saved, saved.setup_intent]
+    return [setup, unset, intent, failed, charge, later, session, saved, saved.setup_intent, *attempts.data]
 
 
 async def charge_of(sandbox: Running, number: str, *, amount: int = 500) -> str:

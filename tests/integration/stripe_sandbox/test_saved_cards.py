@@ -78,6 +78,8 @@ async def test_failed_authentication_saves_nothing(sandbox: Running) -> None:
     assert f"setup_intent={waiting.id}" in answer.headers["location"]
     after = await client.setup_intents.retrieve_async(waiting.id)
     assert after.last_setup_error.code == "setup_intent_authentication_failure"
+    (attempt,) = (await client.setup_attempts.list_async({"setup_intent": waiting.id})).data
+    assert (attempt.id, attempt.status) == (after.latest_attempt, "failed")
     assert (await client.customers.payment_methods.list_async(customer.id)).data == []
 
 
@@ -117,6 +119,7 @@ async def test_expired_setup_session_cancels_its_setup_intent(sandbox: Running) 
         ({"line_items": [{"price": "price_1", "quantity": 1}]}, "line_items"),
         ({"payment_intent_data": {"description": "x"}}, "payment_intent_data"),
         ({"mode": "subscription"}, "mode"),
+        ({"currency": "xyz"}, "currency"),
     ],
 )
 async def test_parameters_of_another_mode_are_refused(sandbox: Running, wrong: dict[str, Any], param: str) -> None:
