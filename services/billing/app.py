@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 import services.billing.api.refusals  # noqa: F401  makes billing's codes known
 from services.billing.api import (
+    auto_top_up,
     checkout,
     credits,
     disputes_admin,
@@ -16,6 +17,7 @@ from services.billing.api import (
     ledger_admin,
     ledger_keys,
     ledger_postings,
+    payment_methods,
     payments,
     refunds,
     reports_admin,
@@ -79,6 +81,8 @@ ROUTERS = (
     stripe_webhook.router,
     webhook_events_admin.router,
     figures.router,
+    payment_methods.router,
+    auto_top_up.router,
     disputes_admin.router,
 )
 

@@ -95,6 +95,15 @@ class Settings(ServiceSettings):
         description="What a US dollar is worth in each other currency that credits are sold in, as eur:0.92,jpy:155"
         " (eur, gbp, jpy, bhd; empty: US dollars only). State your own: the default is nobody's market rate.",
     )
+    top_up_cooldown_seconds: int = Field(
+        60,
+        ge=1,
+        le=86_400,
+        description="How long after an automatic top-up the next one waits; twice as long after each decline in a row.",
+    )
+    top_up_most_declines: int = Field(
+        3, ge=1, le=10, description="After how many declines in a row an automatic top-up stops until it is set anew."
+    )
     fraud_timeout_seconds: float = Field(
         2.0, gt=0, le=30, description="How long checkout waits for fraud's assessment."
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from services.billing.service import Billing
+from services.billing.use_cases.auto_top_up import TOP_UPS_EVERY_SECONDS, buy_due
 from services.billing.use_cases.expiry import look_after_payments
 from services.billing.use_cases.figures import FIGURES_EVERY_SECONDS, show_figures
 from services.billing.use_cases.grant_expiry import (
@@ -40,6 +41,7 @@ def loops(billing: Billing) -> Sequence[Loop]:
         Loop("usage-months", USAGE_EVERY_SECONDS, partial(drop_old, billing)),
         Loop("payments-under-way", 5.0, partial(look_after_payments, billing)),
         Loop("refunds-asked-for", ASK_EVERY_SECONDS, partial(ask_again, billing)),
+        Loop("auto-top-up", TOP_UPS_EVERY_SECONDS, partial(buy_due, billing)),
         Loop("business-figures", FIGURES_EVERY_SECONDS, partial(show_figures, billing)),
         Loop("forget-answers", 300.0, partial(idempotency.forget_old, billing.database, billing.clock)),
     ]

@@ -7,13 +7,13 @@ Amounts are millicredits, instants business time.
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from services.billing.domain.payment import Payment, Status
 from shared.errors import Invalid
 from shared.money import Credits
 
-AUTO_TOP_UP = "auto_top_up"
+AUTO_TOP_UP: Final = "auto_top_up"
 Stopped = Literal["declined", "no_card", "blocked"]
 LIMIT_PAUSE = timedelta(hours=1)
 """Until S14's limit is looked at again."""

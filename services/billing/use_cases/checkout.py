@@ -94,7 +94,7 @@ async def check_out(billing: Billing, buyer: Buyer, order: CheckoutOrder, finish
 
 
 async def _go_on(billing: Billing, buyer: Buyer, payment: Payment, finish: Finish[T]) -> T:
-    assessed = await _assess(billing, buyer, payment)
+    assessed = await assess(billing, buyer, payment)
     if assessed.status is Status.PENDING:
         session = await _make_page(billing, assessed)
         return await _open(billing, assessed, session, finish)
@@ -147,7 +147,7 @@ async def _reserve(billing: Billing, buyer: Buyer, payment: Payment) -> Payment:
     return payment
 
 
-async def _assess(billing: Billing, buyer: Buyer, payment: Payment) -> Payment:
+async def assess(billing: Billing, buyer: Buyer, payment: Payment) -> Payment:
     """The payment as fraud judges it: pending, in review or blocked. Not saved yet."""
     try:
         assessment = await billing.fraud.assess(

@@ -13,7 +13,8 @@ from services.billing.domain.checkout_session import SessionState
 from services.billing.domain.payment import AT_THE_PAGE, Payment, PaymentId, Status, may_become
 from services.billing.service import Billing
 from services.billing.store import payments
-from services.billing.use_cases.news import tell
+from services.billing.use_cases.auto_top_up import pursue
+from services.billing.use_cases.payment_steps import step
 from services.billing.use_cases.settlement import settle
 from shared.telemetry import logger
 
@@ -44,6 +45,9 @@ async def _look_after(billing: Billing, payment_id: PaymentId) -> None:
         payment = await payments.locked(connection, payment_id)
     if payment is None:
         return
+    if payment.card_id is not None and payment.session_id is None:
+        await pursue(billing, payment)
+        return
     overdue = payment.status in AT_THE_PAGE and payment.expires_at <= billing.clock.now()
     if payment.session_id is None:
         await _expire(billing, payment, None)
@@ -72,5 +76,4 @@ async def _expire(billing: Billing, payment: Payment, session: SessionState | No
         gone = current.status in AT_THE_PAGE and current.session_id == payment.session_id
         if gone and may_become(current.status, Status.EXPIRED):
             expired = replace(current, status=Status.EXPIRED)
-            await payments.save(connection, expired, at=billing.clock.now())
-            await tell(billing, connection, expired)
+            await step(billing, connection, expired)

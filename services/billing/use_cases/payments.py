@@ -17,7 +17,7 @@ from services.billing.domain.payment import (
 )
 from services.billing.service import Billing
 from services.billing.store import payments
-from services.billing.use_cases.news import tell
+from services.billing.use_cases.payment_steps import step
 from services.billing.use_cases.settlement import settle
 from shared.db import Connection
 from shared.errors import DomainError, NotFound
@@ -86,6 +86,5 @@ async def _cancel(billing: Billing, connection: Connection, payment: Payment, se
         assert current is not None
     elif current.session_id == payment.session_id and may_become(current.status, Status.CANCELED):
         current = replace(current, status=Status.CANCELED)
-        await payments.save(connection, current, at=billing.clock.now())
-        await tell(billing, connection, current)
+        await step(billing, connection, current)
     return current

@@ -4,15 +4,17 @@ Whoever has fetched a session (the worker of Stripe's events, the expiry loop, a
 transaction of its own choosing. Settling the same state again changes nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from services.billing.domain.books.postings import payment_received
-from services.billing.domain.checkout_session import Became, Ignored, Paid, SessionState, judge
+from services.billing.domain.checkout_session import Became, Ignored, Judgement, Paid, SessionState, judge
+from services.billing.domain.paying_intent import PayingIntent, judge_intent
 from services.billing.domain.payment import PREFIX, Payment, Status, credited, may_become
 from services.billing.service import Billing
 from services.billing.store import payments
 from services.billing.use_cases.bookkeeping import book, settle_transaction
-from services.billing.use_cases.news import tell
+from services.billing.use_cases.payment_steps import step
 from services.billing.use_cases.post_credit import post_purchase
 from shared.db import Connection
 from shared.ids import decode, new_uuid
@@ -28,46 +30,62 @@ async def settle(billing: Billing, connection: Connection, session: SessionState
     Locks the payment's row, then (when crediting) its account's wallet. A state that arrives late, after a further
     one, finds no way in the table of states and changes nothing.
     """
-    payment = await _payment_of(connection, session)
+    payment = await _named(connection, session.metadata)
     if payment is None:
         return Ignored("no payment here has this session")
     judgement = judge(payment, session, livemode=billing.stripe.livemode)
-    match judgement:
-        case Ignored(reason):
-            logger.warning("session_ignored", payment_id=payment.id, session_id=session.id, reason=reason)
-            return judgement
-        case Paid():
-            await _credit(billing, connection, payment, session, judgement)
-            if judgement.transaction is not None:
-                await settle_transaction(billing, connection, judgement.transaction)
-        case Became(status):
-            await _move(billing, connection, payment, session, status)
-    return None
+    intent_id = session.intent.id if session.intent else payment.intent_id
+    known = replace(payment, session_id=session.id, intent_id=intent_id)
+    return await _apply(billing, connection, known, judgement)
 
 
-async def _payment_of(connection: Connection, session: SessionState) -> Payment | None:
-    named = session.metadata.get("payment_id", "")
+async def settle_intent(billing: Billing, connection: Connection, intent: PayingIntent) -> Ignored | None:
+    """The same for a payment intent that no page made: a saved card charged by itself."""
+    payment = await _named(connection, intent.metadata)
+    if payment is None:
+        return Ignored("no payment here has this intent")
+    judgement = judge_intent(payment, intent, livemode=billing.stripe.livemode)
+    return await _apply(billing, connection, replace(payment, intent_id=intent.id), judgement)
+
+
+async def _named(connection: Connection, metadata: Mapping[str, str]) -> Payment | None:
+    """The payment that Stripe's object names, its row locked."""
+    named = metadata.get("payment_id", "")
     return await payments.locked(connection, named) if decode(PREFIX, named) else None
 
 
-async def _credit(
-    billing: Billing, connection: Connection, payment: Payment, session: SessionState, paid: Paid
-) -> None:
-    """Once: the row is locked, and a payment that has its transfer has no way to `succeeded` any more."""
+async def _apply(billing: Billing, connection: Connection, payment: Payment, judgement: Judgement) -> Ignored | None:
+    """`payment` bears the ids of what was judged already."""
+    match judgement:
+        case Ignored(reason):
+            logger.warning("stripe_ignored", payment_id=payment.id, reason=reason)
+            return judgement
+        case Paid():
+            await _credit(billing, connection, payment, judgement)
+            if judgement.transaction is not None:
+                await settle_transaction(billing, connection, judgement.transaction)
+        case Became(status):
+            if may_become(payment.status, status):
+                await step(billing, connection, replace(payment, status=status))
+    return None
+
+
+async def _credit(billing: Billing, connection: Connection, payment: Payment, paid: Paid) -> None:
+    """Once: the row is locked, and a payment that has its transfer has no way to `succeeded` any more. The wallet is
+    locked last, after whatever else of the account's the step locks."""
     if not may_become(payment.status, Status.SUCCEEDED):
         return
     after = credited(
         payment,
         intent_id=paid.intent_id,
         charge_id=paid.charge_id,
-        session_id=session.id,
+        session_id=payment.session_id,
         transfer_id=new_uuid(at=billing.clock.real_now()),
         at=billing.clock.now(),
     )
+    await step(billing, connection, after)
     await _post(billing, connection, after)
-    await payments.save(connection, after, at=billing.clock.now())
     await book(connection, payment_received(after), at=billing.clock.now())
-    await tell(billing, connection, after)
     logger.info("payment_succeeded", payment_id=after.id, account_id=after.account_id, flags=list(after.flags))
 
 
@@ -84,14 +102,3 @@ async def _post(billing: Billing, connection: Connection, payment: Payment) -> N
         real_now=billing.clock.real_now(),
     )
     assert posted.moved, "a payment without a transfer has had no credits"
-
-
-async def _move(
-    billing: Billing, connection: Connection, payment: Payment, session: SessionState, status: Status
-) -> None:
-    if not may_become(payment.status, status):
-        return
-    intent_id = session.intent.id if session.intent else payment.intent_id
-    after = replace(payment, status=status, session_id=session.id, intent_id=intent_id)
-    await payments.save(connection, after, at=billing.clock.now())
-    await tell(billing, connection, after)

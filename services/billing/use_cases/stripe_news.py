@@ -6,16 +6,20 @@ refund, a dispute or a charge its payment is fetched too and settled first, so t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.billing.clients.stripe.balance import transactions_of
 from services.billing.clients.stripe.charges import find_charge
 from services.billing.clients.stripe.checkouts import find_session, session_of_intent
+from services.billing.clients.stripe.customers import find_customer
 from services.billing.clients.stripe.disputes import find_dispute
+from services.billing.clients.stripe.intents import find_intent
 from services.billing.clients.stripe.refunds import find_refund, refunds_of_charge
 from services.billing.domain.checkout_session import Ignored, SessionState
 from services.billing.domain.dispute import DisputeState
+from services.billing.domain.paying_intent import PayingIntent
 from services.billing.domain.refund import RefundState
+from services.billing.domain.saved_card import CustomerState
 from services.billing.domain.stripe_balance import BalanceTransaction
 from services.billing.domain.stripe_events import (
     ApplyCharge,
@@ -34,11 +38,11 @@ from services.billing.service import Billing
 from services.billing.use_cases.bookkeeping import settle_transaction
 from services.billing.use_cases.disputes import settle_dispute
 from services.billing.use_cases.refunds import settle_refund
-from services.billing.use_cases.settlement import settle
+from services.billing.use_cases.saved_cards import settle_customer
+from services.billing.use_cases.settlement import settle, settle_intent
 from shared.db import Connection
 
 NO_SUBSCRIPTION = "no subscription of ours"
-NO_CUSTOMER = "customers of Stripe's mean nothing here"
 
 
 class NotYet(Exception):
@@ -51,6 +55,8 @@ class Found:
 
     about: str
     session: SessionState | None = None
+    intent: PayingIntent | None = None
+    customer: CustomerState | None = None
     refunds: Sequence[RefundState] = ()
     dispute: DisputeState | None = None
     transactions: Sequence[BalanceTransaction] = ()
@@ -66,8 +72,8 @@ async def fetch(billing: Billing, command: Command) -> Fetched:
             return Ignored(reason)
         case ApplyInvoice() | ApplySubscription():
             return Ignored(NO_SUBSCRIPTION)
-        case ApplyCustomer():
-            return Ignored(NO_CUSTOMER)
+        case ApplyCustomer(customer_id):
+            return Found("customer", customer=await find_customer(billing.stripe, customer_id))
         case _:
             return await _find(billing, command)
 
@@ -80,11 +86,13 @@ async def apply(billing: Billing, connection: Connection, fetched: Fetched) -> I
     """
     if isinstance(fetched, Ignored):
         return fetched
+    if fetched.customer is not None:
+        return await settle_customer(billing, connection, fetched.customer)
     payment = await _settle_payment(billing, connection, fetched)
     outcomes = [await settle_refund(billing, connection, refund) for refund in fetched.refunds]
     if fetched.dispute is not None:
         outcomes.append(await settle_dispute(billing, connection, fetched.dispute))
-    if payment is None and any(outcomes) and not _paid(fetched.session):
+    if payment is None and any(outcomes) and not _paid(fetched):
         raise NotYet("this came before the success of its payment")
     for transaction in fetched.transactions:
         outcomes.append(await settle_transaction(billing, connection, transaction))
@@ -98,7 +106,7 @@ async def _find(
         case ApplySession(session_id):
             return Found("Checkout Session", await find_session(billing.stripe, session_id))
         case ApplyIntent(intent_id):
-            return Found("Checkout Session of the intent", await session_of_intent(billing.stripe, intent_id))
+            return await _with_payment(billing, Found("Checkout Session of the intent"), intent_id)
         case ApplyCharge(charge_id):
             return await _charge(billing, charge_id)
         case ApplyRefund(refund_id):
@@ -114,37 +122,46 @@ async def _charge(billing: Billing, charge_id: str) -> Found:
     if charge is None:
         return Found("charge")
     refunds = await refunds_of_charge(billing.stripe, charge.id) if charge.has_refunds else ()
-    session = await _session_behind(billing, charge.intent_id)
-    return Found("charge", session, refunds=refunds, transactions=charge.transactions)
+    found = Found("charge", refunds=refunds, transactions=charge.transactions)
+    return await _with_payment(billing, found, charge.intent_id)
 
 
 async def _refund(billing: Billing, refund_id: str) -> Found:
     refund = await find_refund(billing.stripe, refund_id)
     if refund is None:
         return Found("refund")
-    return Found("refund", await _session_behind(billing, refund.intent_id), refunds=(refund,))
+    return await _with_payment(billing, Found("refund", refunds=(refund,)), refund.intent_id)
 
 
 async def _dispute(billing: Billing, dispute_id: str) -> Found:
     dispute = await find_dispute(billing.stripe, dispute_id)
     if dispute is None:
         return Found("dispute")
-    return Found("dispute", await _session_behind(billing, dispute.intent_id), dispute=dispute)
+    return await _with_payment(billing, Found("dispute", dispute=dispute), dispute.intent_id)
 
 
-async def _session_behind(billing: Billing, intent_id: str | None) -> SessionState | None:
-    return None if intent_id is None else await session_of_intent(billing.stripe, intent_id)
+async def _with_payment(billing: Billing, found: Found, intent_id: str | None) -> Found:
+    """With what pays for it: the page that made the intent, or the intent alone, where a saved card was charged."""
+    if intent_id is None:
+        return found
+    session = await session_of_intent(billing.stripe, intent_id)
+    if session is not None:
+        return replace(found, session=session)
+    return replace(found, intent=await find_intent(billing.stripe, intent_id))
 
 
 async def _settle_payment(billing: Billing, connection: Connection, found: Found) -> Ignored | None:
     """The payment before what follows from it."""
-    if found.session is None:
-        return Ignored(f"Stripe knows no such {found.about}, or none of ours")
-    return await settle(billing, connection, found.session)
+    if found.session is not None:
+        return await settle(billing, connection, found.session)
+    if found.intent is not None:
+        return await settle_intent(billing, connection, found.intent)
+    return Ignored(f"Stripe knows no such {found.about}, or none of ours")
 
 
-def _paid(session: SessionState | None) -> bool:
-    return session is not None and session.payment_status == "paid"
+def _paid(found: Found) -> bool:
+    is_session = found.session is not None and found.session.payment_status == "paid"
+    return is_session or (found.intent is not None and found.intent.status == "succeeded")
 
 
 def _first_reason(outcomes: Sequence[Ignored | None]) -> Ignored | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from services.billing.domain.stripe_events.event import StripeEvent
+from services.billing.domain.stripe_events.fields import id_of
 from services.billing.domain.stripe_events.payment_shapes import charge_facts
 from services.billing.domain.stripe_events.subscription_shapes import (
     InvoiceFacts,
@@ -133,6 +134,12 @@ def _refund(event: StripeEvent) -> Command:
     return ApplyRefund(refunds[0]) if len(refunds) == 1 else _about(ApplyCharge)(event)
 
 
+def _customer(event: StripeEvent) -> Command:
+    """Of the customer whom the event's object belongs to: now, or until just now."""
+    named = id_of(event.subject.get("customer")) or id_of(event.previous.get("customer"))
+    return Ignore("a way to pay that is no customer's") if named is None else ApplyCustomer(named)
+
+
 def _invoice(event: StripeEvent) -> Command:
     return ApplyInvoice(invoice_facts(event.subject))
 
@@ -150,7 +157,10 @@ _NOTHING_TO_DO = {
     "payment_intent.created": "the payment is known since its checkout",
     "balance.available": "what becomes available was booked when it came in",
     "radar.early_fraud_warning.": _A_WARNING,
-    "setup_intent.": "setting up a way to pay moves no money",
+    **{
+        f"setup_intent.{step}": "a way to pay is not set up until it has succeeded"
+        for step in ("created", "canceled", "requires_action", "setup_failed")
+    },
 }
 _READERS: dict[str, Reader] = {
     "checkout.session.": _about(ApplySession),
@@ -160,6 +170,8 @@ _READERS: dict[str, Reader] = {
     "charge.dispute.": _about(ApplyDispute),
     "refund.": _refund,
     "payout.": _about(ApplyPayout),
+    "payment_method.": _customer,
+    "setup_intent.succeeded": _customer,
     "customer.created": _about(ApplyCustomer),
     "customer.updated": _about(ApplyCustomer),
     "customer.deleted": _about(ApplyCustomer),

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from services.billing.domain.stripe_events.fields import Fields
+from services.billing.domain.stripe_events.fields import Fields, fields
 
 _EVENT_ID = re.compile(r"evt_[A-Za-z0-9_]{1,250}")
 _OBJECT_ID = re.compile(r"[a-z0-9]{1,20}_[A-Za-z0-9_]{1,230}")
@@ -19,8 +19,9 @@ class NotAnEvent(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StripeEvent:
-    """An event and, in `subject`, the object that it is about as it was then (personal data: for no log). `account` is
-    a connected account's. `object_id` is fit for a path of Stripe's API."""
+    """An event and, in `subject`, the object that it is about as it was then, in `previous` what of it was otherwise
+    before (personal data both: for no log). `account` is a connected account's. `object_id` is fit for a path of
+    Stripe's API."""
 
     id: str
     type: str
@@ -29,6 +30,7 @@ class StripeEvent:
     account: str | None
     object_id: str | None
     subject: Fields = field(repr=False, compare=False)
+    previous: Fields = field(default_factory=dict, repr=False, compare=False)
 
 
 def read_event(body: bytes) -> StripeEvent:
@@ -48,6 +50,7 @@ def read_event(body: bytes) -> StripeEvent:
         account=_optional_text(event, "account", _WORD),
         object_id=_object_id(subject),
         subject=subject,
+        previous=fields(_object(event["data"]).get("previous_attributes")),
     )
 
 

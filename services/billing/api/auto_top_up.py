@@ -1,0 +1,84 @@
+"""GET, PUT /api/v1/auto-top-up: credits bought by themselves when they run low (S6)."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from services.billing.api.guards import active_caller_required, billing_of, caller_of
+from services.billing.domain.top_up import AutoTopUp
+from services.billing.use_cases import auto_top_up
+from shared.db import Connection
+from shared.doors import CreditsField, StrictRoute, WholeCreditsField, Wire, answer, guarded
+from shared.doors.idempotent import idempotently
+from shared.idempotency import Claim
+from shared.money import Credits
+from shared.service_auth import caller_required
+
+router = APIRouter(route_class=StrictRoute, tags=["payments"])
+
+
+class TopUpBody(Wire):
+    """Below `threshold` credits, buy `credits`, and no more than `monthly_cap` credits in a calendar month (UTC)."""
+
+    enabled: bool
+    threshold: CreditsField
+    credits: WholeCreditsField
+    monthly_cap: CreditsField
+
+
+@router.get("/api/v1/auto-top-up", summary="Read the automatic top-up")
+@guarded(caller_required)
+async def read_top_up(request: Request) -> Response:
+    """`status`: `off`, `active`, or `stopped` with `stopped_reason`; setting it anew starts it again."""
+    setting, bought = await auto_top_up.read_setting(billing_of(request), caller_of(request).account_id)
+    return answer(_off() if setting is None else _view(setting, bought))
+
+
+@router.put("/api/v1/auto-top-up", summary="Set the automatic top-up")
+@guarded(active_caller_required)
+async def set_top_up(request: Request, body: TopUpBody) -> Response:
+    """200 with the setting; 409 `no_payment_method` where no card is saved."""
+    billing, account_id = billing_of(request), caller_of(request).account_id
+
+    async def work(claim: Claim) -> Response:
+        async def keep(connection: Connection, setting: AutoTopUp, bought: int) -> Response:
+            return await claim.keep(connection, 200, _view(setting, bought))
+
+        wanted = AutoTopUp(
+            account_id=account_id,
+            enabled=body.enabled,
+            threshold=body.threshold.millicredits,
+            amount=body.credits.millicredits,
+            monthly_cap=body.monthly_cap.millicredits,
+            next_at=billing.clock.now(),
+        )
+        return await auto_top_up.change_setting(billing, wanted, keep)
+
+    return await idempotently(request, account_id, work)
+
+
+def _view(setting: AutoTopUp, bought: int) -> dict[str, object]:
+    return {
+        "enabled": setting.enabled,
+        "threshold": Credits(setting.threshold),
+        "credits": Credits(setting.amount),
+        "monthly_cap": Credits(setting.monthly_cap),
+        "status": "off" if not setting.enabled else "active" if setting.stopped is None else "stopped",
+        "stopped_reason": setting.stopped,
+        "declines": setting.declines,
+        "bought_this_month": Credits(bought),
+        "next_attempt_at": setting.next_at,
+    }
+
+
+def _off() -> dict[str, object]:
+    return {
+        "enabled": False,
+        "threshold": Credits(0),
+        "credits": Credits(0),
+        "monthly_cap": Credits(0),
+        "status": "off",
+        "stopped_reason": None,
+        "declines": 0,
+        "bought_this_month": Credits(0),
+        "next_attempt_at": None,
+    }

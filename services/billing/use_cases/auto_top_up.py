@@ -1,0 +1,233 @@
+"""Automatic top-ups: what an account sets, and the loop that buys.
+
+A top-up is a payment like any other: reserved under the wallet's lock and S14's limit, judged by fraud, paid under one
+idempotency key at Stripe, settled by whoever hears of it. The payment's row, unique while it is in flight, keeps it the
+only one; a bank that wants its customer gets him by a payment page, whose address the payment bears.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from services.billing.clients.gateway import AccountFacts
+from services.billing.clients.stripe import StripeRefused, StripeUnavailable
+from services.billing.clients.stripe.checkouts import NewCheckout, create_checkout, end_session
+from services.billing.clients.stripe.intents import charge_card, give_up_intent, intent_of_payment
+from services.billing.domain.credit_limit import WINDOW, CreditLimit, CreditLimitExceeded
+from services.billing.domain.paying_intent import PayingIntent, needs_its_customer
+from services.billing.domain.payment import PREFIX, Payment, PaymentId, Status, may_become
+from services.billing.domain.pricing import price_of
+from services.billing.domain.saved_card import SavedCard, default_of
+from services.billing.domain.top_up import (
+    AUTO_TOP_UP,
+    LIMIT_PAUSE,
+    AutoTopUp,
+    checked,
+    fits_month,
+    is_due,
+    month_of,
+    next_month,
+)
+from services.billing.service import Billing
+from services.billing.store import payments, saved_cards, top_ups
+from services.billing.use_cases.checkout import LEFT_PATH, PAID_PATH, STRIPE_MARGIN, Buyer, assess
+from services.billing.use_cases.payment_steps import rules_of, step
+from services.billing.use_cases.post_credit import lock_wallet
+from services.billing.use_cases.settlement import settle_intent
+from shared.db import Connection
+from shared.errors import DomainError
+from shared.http_client import SiblingUnavailable
+from shared.ids import new_id
+from shared.money import MILLICREDITS_PER_CREDIT
+from shared.telemetry import logger
+
+TOP_UPS_EVERY_SECONDS = 2.0
+AT_ONCE = 8
+LASTS = timedelta(hours=23)
+"""How long a top-up may take to be paid. Stripe remembers an idempotency key for a day, and keeps a page as long."""
+
+T = TypeVar("T")
+Keep = Callable[[Connection, AutoTopUp, int], Awaitable[T]]
+"""Makes and keeps the caller's answer, given the setting and what this month has bought."""
+
+
+async def read_setting(billing: Billing, account_id: str) -> tuple[AutoTopUp | None, int]:
+    """What the account has set, and the millicredits that this month's top-ups have bought."""
+    async with billing.database.transaction() as connection:
+        return await top_ups.of_account(connection, account_id), await _bought(billing, connection, account_id)
+
+
+async def change_setting(billing: Billing, wanted: AutoTopUp, keep: Keep[T]) -> T:
+    """Set it anew: what had stopped it is forgotten. Raises Invalid, and `no_payment_method` where it is switched on
+    without a saved card."""
+    fresh = replace(checked(wanted, rules_of(billing)), declines=0, stopped=None, next_at=billing.clock.now())
+    async with billing.database.transaction() as connection:
+        if fresh.enabled and not await saved_cards.cards_of(connection, fresh.account_id):
+            raise DomainError("no_payment_method", "Save a card first: POST /api/v1/payment-methods.")
+        await top_ups.save(connection, fresh, at=billing.clock.now())
+        return await keep(connection, fresh, await _bought(billing, connection, fresh.account_id))
+
+
+async def buy_due(billing: Billing) -> bool:
+    """Top up a few accounts that run low; whether there may be more."""
+    async with billing.database.transaction() as connection:
+        due = await top_ups.due(connection, now=billing.clock.now(), limit=AT_ONCE)
+    for account_id in due:
+        try:
+            await _top_up(billing, account_id)
+        except (StripeUnavailable, StripeRefused, SiblingUnavailable, DomainError) as error:
+            logger.warning("top_up_waits", account_id=account_id, error=str(error))
+    return len(due) == AT_ONCE
+
+
+async def pursue(billing: Billing, payment: Payment) -> None:
+    """Go on with a top-up whose charge is not known to have ended: find it, or ask again under the same key. Raises
+    StripeUnavailable, StripeRefused."""
+    assert payment.card_id is not None
+    async with billing.database.transaction() as connection:
+        customer_id = await saved_cards.customer_of(connection, payment.account_id)
+    if customer_id is None:
+        await _fail(billing, payment)
+        return
+    intent = await intent_of_payment(billing.stripe, payment, customer_id=customer_id)
+    if intent is None and billing.clock.now() >= payment.expires_at:
+        await _fail(billing, payment)
+        return
+    await _charge(billing, payment, customer_id, intent)
+
+
+async def _top_up(billing: Billing, account_id: str) -> None:
+    account = await billing.gateway.account(account_id)
+    if account is None or account.status == "suspended":
+        return
+    begun = await _begin(billing, account_id, account)
+    if begun is None:
+        return
+    payment, customer_id = begun
+    judged = await assess(billing, _buyer(account_id, account), payment)
+    if judged.status is not Status.PENDING:
+        async with billing.database.transaction() as connection:
+            current = await payments.locked(connection, judged.id)
+            if current is not None and may_become(current.status, judged.status):
+                await step(billing, connection, judged)
+        return
+    await _charge(billing, judged, customer_id, None)
+
+
+async def _begin(billing: Billing, account_id: str, account: AccountFacts) -> tuple[Payment, str] | None:
+    """The payment, inserted under the setting's and the wallet's locks, or None where nothing is to be bought now."""
+    now = billing.clock.now()
+    async with billing.database.transaction() as connection:
+        setting = await top_ups.locked(connection, account_id)
+        wallet = await lock_wallet(connection, account_id, at=now)
+        is_busy = await top_ups.is_in_flight(connection, account_id)
+        if setting is None or is_busy or not is_due(setting, available=wallet.available, now=now):
+            return None
+        customer_id = await saved_cards.customer_of(connection, account_id)
+        card = default_of(await saved_cards.cards_of(connection, account_id))
+        if customer_id is None or card is None:
+            await top_ups.save(connection, replace(setting, stopped="no_card"), at=now)
+            return None
+        payment = _payment(billing, setting, card, now)
+        waits_until = await _waits_until(billing, connection, setting, account, payment)
+        if waits_until is not None:
+            await top_ups.save(connection, replace(setting, next_at=waits_until), at=now)
+            return None
+        await payments.insert(connection, payment)
+        return payment, customer_id
+
+
+async def _waits_until(
+    billing: Billing, connection: Connection, setting: AutoTopUp, account: AccountFacts, payment: Payment
+) -> datetime | None:
+    """When to look again, where the month's cap or S14's limit has no room."""
+    now = billing.clock.now()
+    if not fits_month(setting, bought=await _bought(billing, connection, setting.account_id)):
+        return next_month(now)
+    limit_minor = billing.settings.credit_limit_minor(account.tier, account.credit_limit_minor)
+    used_minor = await payments.used_minor(connection, setting.account_id, since=now - WINDOW)
+    try:
+        CreditLimit(limit_minor, used_minor).require(payment.usd_minor)
+    except CreditLimitExceeded:
+        return now + LIMIT_PAUSE
+    return None
+
+
+def _payment(billing: Billing, setting: AutoTopUp, card: SavedCard, now: datetime) -> Payment:
+    price = price_of(setting.amount // MILLICREDITS_PER_CREDIT, "usd", billing.settings.credit_rates)
+    return Payment(
+        id=PaymentId(new_id(PREFIX, at=now)),
+        account_id=setting.account_id,
+        type="credits",
+        status=Status.PENDING,
+        amount=price.money,
+        usd_minor=price.usd_minor,
+        millicredits=price.millicredits,
+        rate_micros=price.rate_micros,
+        success_url=f"{billing.settings.public_url}/{PAID_PATH}",
+        cancel_url=f"{billing.settings.public_url}/{LEFT_PATH}",
+        created_at=now,
+        expires_at=now + LASTS,
+        origin=AUTO_TOP_UP,
+        card_id=card.id,
+    )
+
+
+async def _charge(billing: Billing, payment: Payment, customer_id: str, intent: PayingIntent | None) -> None:
+    try:
+        intent = intent or await charge_card(billing.stripe, payment, customer_id=customer_id)
+    except StripeRefused as refusal:
+        logger.warning("top_up_refused", payment_id=payment.id, code=refusal.code)
+        await _fail(billing, payment)
+        return
+    if needs_its_customer(intent):
+        await _ask_customer(billing, payment, customer_id, intent)
+        return
+    async with billing.database.transaction() as connection:
+        await settle_intent(billing, connection, intent)
+
+
+async def _ask_customer(billing: Billing, payment: Payment, customer_id: str, intent: PayingIntent) -> None:
+    """Send the customer to a page for the same payment. The intent is given up first: only one of the two can be
+    paid."""
+    await give_up_intent(billing.stripe, intent.id)
+    session = await create_checkout(
+        billing.stripe,
+        NewCheckout(
+            payment_id=payment.id,
+            account_id=payment.account_id,
+            credits=payment.millicredits // MILLICREDITS_PER_CREDIT,
+            price=payment.amount,
+            success_url=payment.success_url,
+            cancel_url=payment.cancel_url,
+            expires_at=payment.expires_at + STRIPE_MARGIN,
+            customer_id=customer_id,
+        ),
+    )
+    async with billing.database.transaction() as connection:
+        current = await payments.locked(connection, payment.id)
+        assert current is not None
+        if may_become(current.status, Status.REQUIRES_ACTION):
+            sent = replace(
+                current, status=Status.REQUIRES_ACTION, session_id=session.id, checkout_url=session.url, intent_id=None
+            )
+            await step(billing, connection, sent)
+            return
+    await end_session(billing.stripe, session.id)
+
+
+async def _fail(billing: Billing, payment: Payment) -> None:
+    async with billing.database.transaction() as connection:
+        current = await payments.locked(connection, payment.id)
+        assert current is not None
+        if may_become(current.status, Status.FAILED):
+            await step(billing, connection, replace(current, status=Status.FAILED))
+
+
+async def _bought(billing: Billing, connection: Connection, account_id: str) -> int:
+    return await top_ups.bought_since(connection, account_id, since=month_of(billing.clock.now()))
+
+
+def _buyer(account_id: str, account: AccountFacts) -> Buyer:
+    return Buyer(account_id, account.tier, account.credit_limit_minor, ip=None, email_hash=None, domain_hash=None)

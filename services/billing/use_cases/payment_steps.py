@@ -1,0 +1,33 @@
+"""A payment's steps: saved, told to siblings, and taken by the automatic top-up that it may belong to."""
+
+from datetime import timedelta
+
+from services.billing.domain.payment import Payment
+from services.billing.domain.top_up import AUTO_TOP_UP, TopUpRules, after
+from services.billing.service import Billing
+from services.billing.store import payments, top_ups
+from services.billing.use_cases.news import tell
+from shared.db import Connection
+from shared.money import MILLICREDITS_PER_CREDIT
+
+
+async def step(billing: Billing, connection: Connection, payment: Payment) -> None:
+    """Save what a payment has become, in the caller's transaction. The payment's row must be locked; a top-up's setting
+    is locked here, so that each end of one counts once."""
+    now = billing.clock.now()
+    await payments.save(connection, payment, at=now)
+    await tell(billing, connection, payment)
+    if payment.origin == AUTO_TOP_UP:
+        setting = await top_ups.locked(connection, payment.account_id)
+        if setting is not None:
+            await top_ups.save(connection, after(setting, payment, rules_of(billing), now=now), at=now)
+
+
+def rules_of(billing: Billing) -> TopUpRules:
+    """What the settings say of top-ups."""
+    settings = billing.settings
+    return TopUpRules(
+        least=settings.checkout_min_credits * MILLICREDITS_PER_CREDIT,
+        cooldown=timedelta(seconds=settings.top_up_cooldown_seconds),
+        most_declines=settings.top_up_most_declines,
+    )

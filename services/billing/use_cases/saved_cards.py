@@ -1,0 +1,92 @@
+"""Saved cards: an account's customer at Stripe, pages on which cards are saved, and the cards as Stripe has them now.
+
+Stripe keeps the cards. What is read of a customer replaces all that is kept here of it, so that neither the order of
+events nor their number matters.
+"""
+
+from services.billing.clients.stripe import StripeRefused, StripeUnavailable
+from services.billing.clients.stripe.checkouts import NewSetup, create_setup
+from services.billing.clients.stripe.customers import create_customer, detach_card, find_customer
+from services.billing.domain.checkout_addresses import AddressRules, checked_address
+from services.billing.domain.checkout_session import Ignored
+from services.billing.domain.saved_card import CustomerState, SavedCard
+from services.billing.service import Billing
+from services.billing.store import saved_cards
+from shared.db import Connection
+from shared.errors import DomainError, NotFound
+
+_SAVED_PATH = _LEFT_PATH = "credits/buy"
+
+
+async def customer_of(billing: Billing, account_id: str) -> str:
+    """The account's customer at Stripe, made where there is none. Raises `service_unavailable`."""
+    async with billing.database.transaction() as connection:
+        known = await saved_cards.customer_of(connection, account_id)
+    if known is not None:
+        return known
+    try:
+        made = await create_customer(billing.stripe, account_id)
+    except (StripeUnavailable, StripeRefused) as error:
+        raise stripe_is_away() from error
+    async with billing.database.transaction() as connection:
+        await saved_cards.keep_customer(connection, account_id, made, at=billing.clock.now())
+    return made
+
+
+async def list_cards(billing: Billing, account_id: str) -> tuple[SavedCard, ...]:
+    """The default first."""
+    async with billing.database.transaction() as connection:
+        return await saved_cards.cards_of(connection, account_id)
+
+
+async def begin_saving(billing: Billing, account_id: str, *, success_url: str | None, cancel_url: str | None) -> str:
+    """The address of a page on which a card is saved. Raises Invalid, `service_unavailable`."""
+    settings = billing.settings
+    rules = AddressRules(
+        settings.public_url, settings.checkout_allowed_hosts, loopback_allowed=settings.environment != "production"
+    )
+    own = f"{settings.public_url}/{_SAVED_PATH}"
+    success = own if success_url is None else checked_address(success_url, "/success_url", rules)
+    cancel = own if cancel_url is None else checked_address(cancel_url, "/cancel_url", rules)
+    customer_id = await customer_of(billing, account_id)
+    try:
+        return await create_setup(billing.stripe, NewSetup(account_id, customer_id, success, cancel))
+    except (StripeUnavailable, StripeRefused) as error:
+        raise stripe_is_away() from error
+
+
+async def remove_card(billing: Billing, account_id: str, card_id: str) -> None:
+    """Forget a card at Stripe and here. Raises NotFound, `service_unavailable`."""
+    async with billing.database.transaction() as connection:
+        cards = await saved_cards.cards_of(connection, account_id)
+        customer_id = await saved_cards.customer_of(connection, account_id)
+    if customer_id is None or card_id not in {card.id for card in cards}:
+        raise NotFound("payment method")
+    try:
+        await detach_card(billing.stripe, card_id)
+        state = await find_customer(billing.stripe, customer_id)
+    except (StripeUnavailable, StripeRefused) as error:
+        raise stripe_is_away() from error
+    if state is not None:
+        async with billing.database.transaction() as connection:
+            await settle_customer(billing, connection, state)
+
+
+async def settle_customer(billing: Billing, connection: Connection, state: CustomerState) -> Ignored | None:
+    """Keep of a customer what Stripe has of it now; Ignored where it is nobody's here. Locks the customer's row."""
+    account_id = await saved_cards.lock_customer(connection, state.id)
+    if account_id is None:
+        return Ignored("no account here is this customer")
+    if state.is_deleted:
+        await saved_cards.forget_customer(connection, account_id)
+    else:
+        await saved_cards.replace_cards(connection, account_id, state, at=billing.clock.now())
+    return None
+
+
+def stripe_is_away() -> DomainError:
+    return DomainError(
+        "service_unavailable",
+        "The payment provider does not answer; nothing was changed. Try again shortly.",
+        headers={"Retry-After": "5"},
+    )
