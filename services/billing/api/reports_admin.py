@@ -32,7 +32,7 @@ async def revenue(
     currency: Annotated[str | None, Query(pattern="^[a-z]{3}$")] = None,
 ) -> Response:
     """Sales, profit and open exchange of a period (the last 30 days unless told; a date as `to` includes that day),
-    and the credits that were sold, given and owed at its beginning and end."""
+    and the credits that were sold, given and owed at its beginning and end, in US dollars."""
     billing = billing_of(request)
     start_at, end_at = _period(start, to, now=billing.clock.now())
     report = await report_revenue(billing.database, start=start_at, end=end_at)

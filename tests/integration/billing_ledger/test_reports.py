@@ -12,10 +12,11 @@ from services.billing.domain.ledger.transfer import Transfer
 from services.billing.domain.payment import Payment, PaymentId, Status
 from services.billing.domain.pricing import price_of
 from services.billing.domain.stripe_balance import BalanceTransaction
-from services.billing.store import credit_grants, transfers
+from services.billing.store import credit_grants, grant_states, transfers
 from services.billing.store.credit_grants import CreditGrant
 from services.billing.store.ledger_connection import Ledger, ledger_of
 from services.billing.use_cases.bookkeeping import book
+from services.billing.use_cases.grant_expiry import standing_of
 from services.billing.use_cases.reports import report_revenue, report_trial_balance
 from services.billing.use_cases.verify_books import verify_books
 from shared.clock import SystemClock
@@ -174,3 +175,22 @@ async def test_the_proof_of_the_money_book_lists_what_waits_for_its_other_side(t
         ("receivables", "usd"): -10_000_000,
         ("receivables", "jpy"): 1_550_000_000,
     }
+
+
+async def test_a_past_instant_is_told_the_same_though_a_later_state_is_stored(told: Database) -> None:
+    before = await report_revenue(told, start=FEBRUARY, end=MARCH)
+    async with told.transaction() as connection:
+        ledger = await ledger_of(connection)
+        await grant_states.keep(ledger, "acct_b", (await standing_of(ledger, "acct_b", 3)).state)
+        assert await grant_states.position(ledger, "acct_b") == 3
+    assert await report_revenue(told, start=FEBRUARY, end=MARCH) == before
+
+
+async def test_the_view_of_both_sub_books_says_the_same(told: Database) -> None:
+    async with told.transaction() as connection:
+        rows = await connection.exec_driver_sql(
+            "SELECT ledger_account, currency, sum(debit)::bigint, sum(credit)::bigint FROM book GROUP BY 1, 2"
+        )
+        summed = {tuple(row) for row in rows}
+    report = await report_trial_balance(told, at=None)
+    assert summed == {(each.ledger_account, each.currency, each.debit, each.credit) for each in report.found.accounts}
