@@ -49,6 +49,7 @@ def advance(sandbox: Sandbox, seconds: int) -> int:
         sandbox.move_clock_to(due)
         tick(sandbox)
     sandbox.move_clock_to(until)
+    tick(sandbox)
     return sandbox.clock.now()
 
 
