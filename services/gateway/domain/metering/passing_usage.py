@@ -23,8 +23,8 @@ class PassingUsage:
     def feed(self, piece: bytes) -> None:
         window = self._overlap + piece
         start = window.rfind(_NAME)
-        while start != -1 and _OPENS.match(window, start) is None:
-            start = window.rfind(_NAME, 0, start)
+        if start != -1 and _OPENS.match(window, start) is None:
+            start = max((opening.start() for opening in _OPENS.finditer(window)), default=-1)
         if start != -1:
             self._report = window[start : start + _LONGEST_REPORT]
         elif self._report:
