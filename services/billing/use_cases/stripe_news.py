@@ -2,7 +2,8 @@
 
 Fetching is done outside any transaction and applying inside the one that closes the event, so that an event whose
 effect is lost is not closed either. Doing it again, late, doubled or out of order changes nothing further. With a
-refund, a dispute or a charge its payment is fetched too and settled first, so that their events may overtake its own.
+refund, a dispute or a charge its payment is fetched too and settled first, so that their events may overtake its own;
+and with a dispute the charge's refunds, since it takes no more than they have left.
 """
 
 from collections.abc import Sequence
@@ -137,7 +138,8 @@ async def _dispute(billing: Billing, dispute_id: str) -> Found:
     dispute = await find_dispute(billing.stripe, dispute_id)
     if dispute is None:
         return Found("dispute")
-    return await _with_payment(billing, Found("dispute", dispute=dispute), dispute.intent_id)
+    refunds = await refunds_of_charge(billing.stripe, dispute.charge_id)
+    return await _with_payment(billing, Found("dispute", refunds=refunds, dispute=dispute), dispute.intent_id)
 
 
 async def _with_payment(billing: Billing, found: Found, intent_id: str | None) -> Found:

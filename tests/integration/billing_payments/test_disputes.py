@@ -20,7 +20,7 @@ from shared.ids import new_uuid
 from shared.money import Money
 from shared.service_auth import Caller
 from tests.integration.billing_ledger.asking import charge
-from tests.integration.billing_payments.conftest import OPERATOR, SECRET_KEY, OpenShop, Shop, a_customer
+from tests.integration.billing_payments.conftest import OPERATOR, SECRET_KEY, OpenShop, Shop, a_customer, an_event
 from tests.support.http import eventually
 from tests.support.keys import headers_for, service_headers
 
@@ -187,6 +187,25 @@ async def test_card_that_disputes_itself_ends_the_same_however_its_events_come(
     money = await _money(shop)
     assert {"disputes", "receivables", "payments", "suspense"} & money.keys() == set()
     assert money["stripe_balance"] == await _at_stripe(shop) * 10_000
+
+
+async def test_dispute_that_is_heard_of_before_a_refund_takes_what_the_refund_left(shop: Shop) -> None:
+    buyer = a_customer()
+    payment = await _bought(shop, buyer)
+    await shop.all_events_done(5)
+    await shop.sandbox_control("/test/delivery", {"mode": "drop"})
+    stripe = shop.billing.stripe
+    await stripe.ask(stripe.v1.refunds.create_async({"charge": payment.charge_id, "amount": 123}))
+    opened = await _control(shop, f"/test/charges/{payment.charge_id}/dispute", {})
+    assert opened["amount"] == 377
+    assert (await shop.deliver(an_event("charge.dispute.created", {"id": opened["id"]}))).status_code == 200
+    row = await _dispute_becomes(shop, status="needs_response")
+
+    assert (row.millicredits, await shop.balance(buyer.account_id)) == (3_770_000, 0)
+    await _control(shop, f"/test/disputes/{opened['id']}/close", {"status": "won"})
+    await shop.deliver(an_event("charge.dispute.closed", {"id": opened["id"]}))
+    await shop.wallet_becomes(buyer.account_id, 3_770_000)
+    assert (await shop.payment(buyer, payment.id))["status"] == "partially_refunded"
 
 
 async def test_operators_list_and_read_disputes_and_customers_do_not(shop: Shop) -> None:
