@@ -128,7 +128,9 @@ async def _events(settings: Settings, given: argparse.Namespace) -> list[StoredE
     database = Database(settings.database_url, pool_size=2, application=f"{NAME}-webhooks")
     try:
         if given.verb == "list":
-            return await list_events(database, status=given.status, about=given.about, after=None, limit=given.limit)
+            return await list_events(
+                database, status=given.status, about=given.about, after=None, limit=max(1, given.limit)
+            )
         return await (put_back_parked(database) if given.all_parked else _one(database, given.event_id))
     finally:
         await database.close()

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import asyncpg
 import pytest
 
 from services.billing.domain.stripe_events import read_event
@@ -106,6 +107,15 @@ async def test_parked_events_outlive_their_months_key(billing: Any, monkeypatch:
         kept = await _stored(billing, number)
         assert kept.month == date(2026, 6, 1)
         assert kept.open(KEYS) == bodies[number]
+
+
+async def test_key_that_an_event_is_under_can_not_be_dropped(billing: Any) -> None:
+    await _came(billing, 1, "parked", at=JANUARY)
+    async with billing.database.transaction() as connection:
+        assert await webhook_bodies.drop_keys(connection, before=date(2030, 1, 1)) == []
+    pool = await billing.database.asyncpg_pool()
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await pool.execute("DELETE FROM webhook_keys")
 
 
 async def test_body_from_before_the_months_still_opens(billing: Any) -> None:

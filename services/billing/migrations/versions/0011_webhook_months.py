@@ -18,7 +18,8 @@ def upgrade() -> None:
 
 MONTHS = """
 -- A key for the month (its first day, of business time), itself sealed. Once none of the month's events is left its row
--- goes, and with it whatever copies of them there are. The reference keeps a key from going sooner.
+-- goes, and with it whatever copies of them there are. The reference keeps a key from going sooner; it is not validated,
+-- so that a dump of events can be restored without old months' keys.
 CREATE TABLE webhook_keys (
     month       date PRIMARY KEY CHECK (extract(day FROM month) = 1),
     wrapped     bytea NOT NULL,
@@ -26,8 +27,9 @@ CREATE TABLE webhook_keys (
 );
 -- `about` holds the ids of Stripe's objects that the event names.
 ALTER TABLE webhook_events
-    ADD COLUMN key_month date REFERENCES webhook_keys,
-    ADD COLUMN about text[] NOT NULL DEFAULT '{}';
+    ADD COLUMN key_month date,
+    ADD COLUMN about text[] NOT NULL DEFAULT '{}',
+    ADD CONSTRAINT webhook_event_is_under_a_months_key FOREIGN KEY (key_month) REFERENCES webhook_keys NOT VALID;
 -- What is left of a month.
 CREATE INDEX webhook_events_of_month ON webhook_events (key_month);
 CREATE INDEX webhook_events_about ON webhook_events USING gin (about);
