@@ -394,4 +394,46 @@ _REFUNDS = (
     ),
 )
 
-GUARDS: tuple[Guard, ...] = (*_ACCESS, *_CALLS, *_REPEATED, *_LEDGER_GUARDS, *_PAYMENTS, *_DISPUTES, *_REFUNDS)
+_MONEY_BOOK = "tests/integration/billing_ledger/test_money_book.py"
+_BOOKKEEPING = "tests/integration/billing_payments/test_bookkeeping.py"
+_MONEY_PROPERTIES = "tests/properties/billing_payments/test_money_book.py"
+
+_MONEY = (
+    Guard(
+        "whoever writes a money posting's first line writes the others",
+        "services/billing/store/money_entries.py",
+        "FROM lines CROSS JOIN first WHERE line > 1",
+        "FROM lines LEFT JOIN first ON true WHERE line > 1 ON CONFLICT DO NOTHING",
+        (f"{_MONEY_BOOK}::test_a_posting_is_booked_once_even_by_two_who_book_other_lines_at_once",),
+    ),
+    Guard(
+        "the database refuses a money posting that does not sum to zero",
+        "services/billing/migrations/versions/0008_money_book.py",
+        "GROUP BY currency HAVING sum(micros) <> 0)",
+        "GROUP BY currency HAVING false)",
+        (f"{_MONEY_BOOK}::test_the_database_refuses_what_does_not_sum_to_zero",),
+    ),
+    Guard(
+        "money that comes back takes what is owed with its own sign",
+        "services/billing/use_cases/bookkeeping.py",
+        "amount if tx.amount_minor >= 0 else -amount",
+        "amount",
+        (f"{_BOOKKEEPING}::test_each_transaction_meets_what_was_owed_for_it_whatever_currency_the_balance_is_kept_in",),
+    ),
+    Guard(
+        "money in suspense leaves it once its payment is known",
+        "services/billing/use_cases/bookkeeping.py",
+        "    if not booked:\n        await _clear_suspense(",
+        "    if False:\n        await _clear_suspense(",
+        (f"{_BOOKKEEPING}::test_money_of_no_payment_is_in_suspense_until_it_turns_out_to_be_ours",),
+    ),
+    Guard(
+        "what credits and money differ by is rounding",
+        "services/billing/domain/books/postings.py",
+        "yield rest, USD, -sign * (paid - millicredits)",
+        "yield rest, USD, -sign * paid",
+        (f"{_MONEY_PROPERTIES}::test_before_its_money_arrives_a_payment_is_owed",),
+    ),
+)
+
+GUARDS: tuple[Guard, ...] = (*_ACCESS, *_CALLS, *_REPEATED, *_LEDGER_GUARDS, *_PAYMENTS, *_DISPUTES, *_REFUNDS, *_MONEY)
