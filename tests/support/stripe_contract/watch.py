@@ -32,37 +32,44 @@ class Exchange:
 
 @dataclass
 class Watch:
-    """`sandbox(app)` and `receiver(app)` are the same applications, watched. `verify()` at the end.
+    """`sandbox(app)` and `receiver(app)` are the same applications, watched. `verify()` at the end: what passes is
+    only kept meanwhile, so that a test which measures time does not measure the check.
 
     A request that was refused (4xx) may be wrong: tests send such. One that was carried out may not, nor may any
     answer; webhooks are those that say they come from Stripe, so that tests may deliver what they like.
     """
 
     contract: Contract = field(default_factory=the_contract)
-    checked: int = 0
-    complaints: list[str] = field(default_factory=list)
+    calls: list[Exchange] = field(default_factory=list)
+    webhooks: list[bytes] = field(default_factory=list)
 
     def sandbox(self, app: Any) -> App:
-        return _Watched(app, self._api)
+        return _Watched(app, self._called)
 
     def receiver(self, app: Any) -> App:
-        return _Watched(app, self._webhook)
+        return _Watched(app, self._delivered)
 
     def verify(self) -> None:
-        assert not self.complaints, "not as Stripe's own:\n" + "\n".join(self.complaints)
+        complaints = self.complaints()
+        assert not complaints, "not as Stripe's own:\n" + "\n".join(complaints)
 
-    def _api(self, seen: Exchange, headers: dict[bytes, bytes]) -> None:
-        if not seen.path.startswith("/v1/"):
-            return
-        self.checked += 1
-        if not 400 <= seen.status < 500:
-            self.complaints += self.contract.request(seen.method, seen.path, seen.fields)
-        self.complaints += self.contract.answer(seen.method, seen.path, seen.status, bytes(seen.answer))
+    def complaints(self) -> list[str]:
+        of_calls = [told for call in self.calls for told in self._of_call(call)]
+        return of_calls + [told for body in self.webhooks for told in self.contract.event(body)]
 
-    def _webhook(self, seen: Exchange, headers: dict[bytes, bytes]) -> None:
+    def _of_call(self, seen: Exchange) -> list[str]:
+        of_answer = self.contract.answer(seen.method, seen.path, seen.status, bytes(seen.answer))
+        if 400 <= seen.status < 500:
+            return of_answer
+        return self.contract.request(seen.method, seen.path, seen.fields) + of_answer
+
+    def _called(self, seen: Exchange, headers: dict[bytes, bytes]) -> None:
+        if seen.path.startswith("/v1/"):
+            self.calls.append(seen)
+
+    def _delivered(self, seen: Exchange, headers: dict[bytes, bytes]) -> None:
         if headers.get(b"user-agent", b"").startswith(_SENDER):
-            self.checked += 1
-            self.complaints += self.contract.event(bytes(seen.body))
+            self.webhooks.append(bytes(seen.body))
 
 
 class _Watched:
