@@ -46,7 +46,7 @@ async def refund_payment(request: Request, payment_id: str, body: RefundWire) ->
 
     async def work(claim: Claim) -> Response:
         async def finish(connection: Connection, refund: Refund) -> Response:
-            return await claim.keep(connection, 201, refund_view(refund))
+            return await claim.keep(connection, 201, operators_view(refund))
 
         return await refund_asking.refund_payment(billing_of(request), _order(request, payment_id, body, claim), finish)
 
@@ -56,10 +56,10 @@ async def refund_payment(request: Request, payment_id: str, body: RefundWire) ->
 @router.get("/api/v1/payments/{payment_id}/refunds", summary="List a payment's refunds")
 @guarded(caller_required, _readable_payment)
 async def list_refunds(request: Request, payment_id: str, limit: Limit = 20, after: After = None) -> Response:
-    """Newest first."""
+    """Newest first. Operators also see who asked for each, and why."""
     cursor = checked_cursor(PREFIX, after)
     found = await refunds.list_refunds(billing_of(request), payment_id, after=cursor, limit=limit + 1)
-    return page(found, limit, refund_view)
+    return page(found, limit, operators_view if caller_of(request).role == "operator" else refund_view)
 
 
 def refund_view(refund: Refund) -> dict[str, object]:
@@ -71,8 +71,17 @@ def refund_view(refund: Refund) -> dict[str, object]:
         "amount": refund.amount,
         "credits": Credits(refund.credits_taken),
         "status": status.value,
-        "reason": refund.reason,
         "created_at": refund.created_at,
+    }
+
+
+def operators_view(refund: Refund) -> dict[str, object]:
+    """The same, with who asked for it and why, which is no business of the customer's."""
+    return {
+        **refund_view(refund),
+        "reason": refund.reason,
+        "requested_by": refund.requested_by,
+        "failure_reason": refund.failure_reason,
     }
 
 

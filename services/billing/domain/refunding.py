@@ -28,7 +28,7 @@ class RefundExceedsPayment(DomainError):
     def __init__(self, left: Money) -> None:
         super().__init__(
             "refund_exceeds_payment",
-            f"{left.amount_minor} {left.currency} of this payment can be refunded.",
+            f"Of this payment {left.amount_minor} is left to refund, in the minor unit of {left.currency}.",
             extra={"refundable": left},
         )
 

@@ -75,6 +75,8 @@ async def test_parts_are_refunded_until_nothing_is_left(shop: Shop) -> None:
     assert [each["id"] for each in mine["data"]] == [last.json()["id"], second.json()["id"]]
     rest = await shop.get(OPERATOR, f"/api/v1/payments/{payment_id}/refunds?after={mine['next']}")
     assert [each["id"] for each in rest.json()["data"]] == [first.json()["id"]]
+    assert rest.json()["data"][0]["requested_by"] == OPERATOR.account_id
+    assert all({"reason", "requested_by", "failure_reason"}.isdisjoint(each) for each in mine["data"])
     assert (await shop.get(a_customer(), f"/api/v1/payments/{payment_id}/refunds")).status_code == 404
     await credits_agree_with_money(shop)
 
