@@ -2,17 +2,22 @@
 
 `tollgate SERVICE settings` lists what that service reads from the environment, with defaults and meanings;
 `tollgate ledger verify` proves the ledger, `tollgate books` reports it, `tollgate webhooks` shows and replays Stripe's
-events.
+events, `tollgate reconcile` compares with Stripe and repairs.
 """
 
 import runpy
 import sys
 from collections.abc import Sequence
 
-from deploy.cli import books, ledger, webhooks
+from deploy.cli import billing_commands, books, ledger, webhooks
 
 SERVICES = ("gateway", "billing", "licensing", "fraud")
-_ON_A_STACK = {"ledger": ledger.main, "books": books.main, "webhooks": webhooks.main}
+_ON_A_STACK = {
+    "ledger": ledger.main,
+    "books": books.main,
+    "webhooks": webhooks.main,
+    "reconcile": billing_commands.reconcile,
+}
 EXIT_USAGE = 64
 """EX_USAGE of sysexits.h."""
 
@@ -21,6 +26,7 @@ USAGE = f"""usage: tollgate SERVICE COMMAND [OPTIONS]
        tollgate books trial-balance [--at DATE] [--data-dir .tollgate] [--json]
        tollgate books profit [--from DATE] [--to DATE] [--data-dir .tollgate] [--json]
        tollgate webhooks list [--status parked] [--about ID] [--limit 50] [--data-dir .tollgate] [--json]
+       tollgate reconcile [--days 30] [--data-dir .tollgate] [--json]
        tollgate webhooks replay EVENT_ID | --all-parked [--data-dir .tollgate] [--json]
 
 services: {", ".join(SERVICES)}

@@ -1,4 +1,4 @@
-"""`python -m services.billing serve | worker | migrate | settings | verify [--json] | books ... | webhooks ...`."""
+"""`python -m services.billing serve | worker | migrate | settings | verify [--json] | books ... | webhooks ... | reconcile`."""
 
 import argparse
 import asyncio
@@ -10,8 +10,11 @@ from datetime import datetime
 
 from services.billing.api.instants import instant_of
 from services.billing.app import NAME, create_app, open_service
+from services.billing.clients.stripe import StripeRefused, StripeUnavailable
+from services.billing.domain.reconciliation import Report
 from services.billing.settings import Settings
 from services.billing.store.webhook_events import StoredEvent
+from services.billing.use_cases.reconciliation import reconcile
 from services.billing.use_cases.reports import (
     BEGINNING,
     END,
@@ -29,6 +32,8 @@ from shared.errors import Invalid, NotFound
 from shared.service_main import run
 
 EXIT_BROKEN = 1
+EXIT_UNAVAILABLE = 69
+"""EX_UNAVAILABLE of sysexits.h."""
 SAY_EVERY_SECONDS = 1.0
 
 
@@ -65,6 +70,30 @@ def _books_parser() -> argparse.ArgumentParser:
     for report in (balance, profit):
         report.add_argument("--json", action="store_true", help="answer as the API does")
     return parser
+
+
+def _reconcile(settings: Settings, arguments: Sequence[str]) -> None:
+    """Compare the last days with Stripe and repair what is certain. Ends with 1 where something still differs."""
+    parser = argparse.ArgumentParser(prog="python -m services.billing reconcile", description=_reconcile.__doc__)
+    parser.add_argument("--days", type=int, choices=range(1, 31), metavar="1-30", help="default: RECONCILE_DAYS")
+    parser.add_argument("--json", action="store_true", help="answer as the API does")
+    given = parser.parse_args(arguments)
+    try:
+        report = asyncio.run(_reconciled(settings, given.days))
+    except (StripeUnavailable, StripeRefused) as error:
+        sys.stderr.write(f"Stripe does not answer: {error}.\n")
+        raise SystemExit(EXIT_UNAVAILABLE) from error
+    said = encode(report.as_view()).decode() if given.json else "\n".join(report.lines())
+    sys.stdout.write(said + "\n")
+    if not report.agrees:
+        raise SystemExit(EXIT_BROKEN)
+
+
+async def _reconciled(settings: Settings, days: int | None) -> Report:
+    async with open_service(settings) as billing:
+        report = await reconcile(billing, days=days)
+    assert report is not None, "no distance was asked for"
+    return report
 
 
 def _first_instant(text: str) -> datetime:
@@ -172,5 +201,5 @@ if __name__ == "__main__":
         create_app=create_app,
         open_service=open_service,
         loops=loops,
-        extra={"verify": _verify, "books": _books, "webhooks": _webhooks},
+        extra={"verify": _verify, "books": _books, "webhooks": _webhooks, "reconcile": _reconcile},
     )

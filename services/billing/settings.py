@@ -95,6 +95,12 @@ class Settings(ServiceSettings):
         description="What a US dollar is worth in each other currency that credits are sold in, as eur:0.92,jpy:155"
         " (eur, gbp, jpy, bhd; empty: US dollars only). State your own: the default is nobody's market rate.",
     )
+    reconcile_every_seconds: int = Field(
+        3_600, ge=10, le=86_400, description="How often the last days are compared with Stripe."
+    )
+    reconcile_days: int = Field(
+        30, ge=1, le=30, description="How many days are compared with Stripe. Stripe keeps events for 30."
+    )
     top_up_cooldown_seconds: int = Field(
         60,
         ge=1,

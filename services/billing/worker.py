@@ -15,6 +15,7 @@ from services.billing.use_cases.grant_expiry import (
 )
 from services.billing.use_cases.hold_sweep import SWEEP_EVERY_SECONDS, sweep
 from services.billing.use_cases.ledger_months import MONTHS_EVERY_SECONDS, make_months_ahead
+from services.billing.use_cases.reconciliation import LOOK_EVERY_SECONDS, reconcile_if_due
 from services.billing.use_cases.refund_asking import ASK_EVERY_SECONDS, ask_again
 from services.billing.use_cases.sealing import SEAL_EVERY_SECONDS, Sealer, checkpoint_if_due, checkpoint_look_seconds
 from services.billing.use_cases.usage_rollup import USAGE_EVERY_SECONDS, drop_old, roll_up
@@ -41,6 +42,7 @@ def loops(billing: Billing) -> Sequence[Loop]:
         Loop("usage-months", USAGE_EVERY_SECONDS, partial(drop_old, billing)),
         Loop("payments-under-way", 5.0, partial(look_after_payments, billing)),
         Loop("refunds-asked-for", ASK_EVERY_SECONDS, partial(ask_again, billing)),
+        Loop("stripe-reconciliation", LOOK_EVERY_SECONDS, partial(reconcile_if_due, billing)),
         Loop("auto-top-up", TOP_UPS_EVERY_SECONDS, partial(buy_due, billing)),
         Loop("business-figures", FIGURES_EVERY_SECONDS, partial(show_figures, billing)),
         Loop("forget-answers", 300.0, partial(idempotency.forget_old, billing.database, billing.clock)),

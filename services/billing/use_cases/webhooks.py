@@ -34,9 +34,16 @@ async def receive_event(billing: Billing, body: bytes, signature: str) -> None:
         event = read_event(body)
     except NotAnEvent as error:
         raise DomainError("invalid_payload", f"Signed, but no event: {error}.") from error
-    if await _store(billing, event, body):
+    await keep_event(billing, event, body)
+
+
+async def keep_event(billing: Billing, event: StripeEvent, body: bytes) -> bool:
+    """Store an event that is believed, unless it has come before, and ring for the worker; whether it was new."""
+    is_new = await _store(billing, event, body)
+    if is_new:
         billing.webhook_bell.set()
         await bus.ring(billing.redis, WEBHOOKS_BELL)
+    return is_new
 
 
 async def list_events(

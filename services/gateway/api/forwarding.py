@@ -62,6 +62,7 @@ FORWARDED = (
     Forwarded("/api/v1/admin/payments/{rest:path}", "billing", operator_required),
     Forwarded("/api/v1/admin/webhook-events", "billing", operator_required),
     Forwarded("/api/v1/admin/webhook-events/{rest:path}", "billing", operator_required),
+    Forwarded("/api/v1/admin/reconciliations", "billing", operator_required),
     Forwarded("/api/v1/admin/disputes", "billing", operator_required),
     Forwarded("/api/v1/admin/disputes/{rest:path}", "billing", operator_required),
     Forwarded("/api/v1/admin/ledger/verify", "billing", operator_required),

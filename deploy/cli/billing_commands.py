@@ -1,0 +1,27 @@
+"""`tollgate reconcile` and `tollgate explain`: billing's commands, on a running stack or on what the environment names.
+
+What else they take goes on to billing. Settings are found as `tollgate ledger` does.
+"""
+
+import argparse
+import runpy
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from deploy.cli.ledger import take_settings
+
+
+def _run(command: str, arguments: Sequence[str]) -> None:
+    """Ends with billing's own code."""
+    parser = argparse.ArgumentParser(prog=f"tollgate {command}", description=__doc__, add_help=False)
+    parser.add_argument("--data-dir", type=Path)
+    given, rest = parser.parse_known_args(arguments)
+    take_settings(given.data_dir)
+    sys.argv = [f"tollgate {command}", command, *rest]
+    runpy.run_module("services.billing", run_name="__main__")
+
+
+reconcile = partial(_run, "reconcile")
+explain = partial(_run, "explain")

@@ -1,0 +1,247 @@
+"""Reconciliation: the last days compared with Stripe, what is certain repaired, the rest listed.
+
+Events that never came are stored as if they had. A charge, refund or dispute that differs is settled from its present
+state, as its event would have; transactions of the balance that are not booked are. What still differs after that
+waits for a person. At the end the balances themselves are compared: the drift. Doing it again changes nothing further.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from prometheus_client import Counter, Gauge
+
+from services.billing.clients.stripe import StripeRefused, StripeUnavailable
+from services.billing.clients.stripe.history import (
+    balance_of,
+    charges_since,
+    disputes_since,
+    events_since,
+    transactions_since,
+)
+from services.billing.domain.payment import PREFIX
+from services.billing.domain.reconciliation import (
+    ChargeFacts,
+    Difference,
+    DisputeFacts,
+    Report,
+    compare_charge,
+    compare_dispute,
+    drift,
+    of_drift,
+)
+from services.billing.domain.stripe_balance import BalanceTransaction
+from services.billing.domain.stripe_events import ApplyCharge, ApplyDispute, NotAnEvent, StripeEvent, read_event
+from services.billing.service import Billing
+from services.billing.store import payments, reconciliations
+from services.billing.use_cases.bookkeeping import settle_transaction
+from services.billing.use_cases.stripe_news import NotYet, apply, fetch
+from services.billing.use_cases.webhooks import keep_event
+from shared.errors import DomainError
+from shared.ids import decode, new_id
+from shared.telemetry import REGISTRY, logger
+
+LOOK_EVERY_SECONDS = 60.0
+REPORT_PREFIX = "rec"
+MOST_LISTED = 500
+_KEPT = timedelta(days=400)
+
+_DRIFT = Gauge(
+    "tollgate_stripe_drift_minor",
+    "Stripe's balance less the ledger's account of it, in minor units.",
+    ["currency"],
+    registry=REGISTRY,
+)
+_LEFT = Gauge(
+    "tollgate_stripe_differences", "Differences that the last reconciliation could not repair.", registry=REGISTRY
+)
+_REPAIRED = Counter(
+    "tollgate_stripe_repaired_total", "What reconciliations repaired, by kind.", ["kind"], registry=REGISTRY
+)
+
+
+@dataclass
+class _Run:
+    """A run under way. So many differences are listed; the rest is counted."""
+
+    id: str
+    days: int
+    started_at: datetime
+    since: datetime
+    checked: dict[str, int] = field(default_factory=dict)
+    differences: list[Difference] = field(default_factory=list)
+
+    def count(self, what: str, number: int) -> None:
+        self.checked[what] = self.checked.get(what, 0) + number
+
+    def found(self, difference: Difference) -> None:
+        if len(self.differences) < MOST_LISTED:
+            self.differences.append(difference)
+        else:
+            self.count("differences_not_listed", 1)
+        if difference.repaired:
+            _REPAIRED.labels(difference.kind).inc()
+        else:
+            logger.warning("stripe_differs", kind=difference.kind, subject=difference.subject)
+
+
+async def reconcile_if_due(billing: Billing) -> bool:
+    """Reconcile unless that was done within the setting's time, by whatever process. There is never more at once."""
+    if billing.stripe.configured:
+        try:
+            await reconcile(billing, apart_seconds=billing.settings.reconcile_every_seconds)
+        except (StripeUnavailable, StripeRefused) as error:
+            logger.warning("not_reconciled", error=str(error))
+    return False
+
+
+async def reconcile(billing: Billing, *, days: int | None = None, apart_seconds: int = 0) -> Report | None:
+    """Compare, repair, keep and answer what was found; None where another run began less than `apart_seconds` ago.
+    Raises StripeUnavailable, StripeRefused: the run is then marked failed, and what it repaired stays."""
+    now = billing.clock.now()
+    wanted = days or billing.settings.reconcile_days
+    run = _Run(new_id(REPORT_PREFIX, at=billing.clock.real_now()), wanted, now, now - timedelta(days=wanted))
+    async with billing.database.transaction() as connection:
+        if not await reconciliations.begin(connection, run.id, days=wanted, at=now, apart_seconds=apart_seconds):
+            return None
+        await reconciliations.forget_old(connection, before=billing.clock.real_now() - _KEPT, limit=1_000)
+    try:
+        report = await _compare(billing, run)
+    except BaseException as error:
+        async with billing.database.transaction() as connection:
+            await reconciliations.fail(connection, run.id, type(error).__name__)
+        raise
+    async with billing.database.transaction() as connection:
+        await reconciliations.finish(connection, report)
+    _show(report)
+    return report
+
+
+async def list_reports(billing: Billing, *, after: str | None, limit: int) -> list[Report]:
+    """Up to `limit` finished runs, newest first."""
+    async with billing.database.transaction() as connection:
+        return await reconciliations.page(connection, after=after, limit=limit)
+
+
+async def _compare(billing: Billing, run: _Run) -> Report:
+    """Charges before transactions, so that a transaction finds whose it is."""
+    await _events(billing, run)
+    async for page in charges_since(billing.stripe, run.since):
+        run.count("charges", len(page))
+        for charge in page:
+            await _charge(billing, run, charge)
+    async for disputes in disputes_since(billing.stripe, run.since):
+        run.count("disputes", len(disputes))
+        for dispute in disputes:
+            await _dispute(billing, run, dispute)
+    await _transactions(billing, run)
+    drift_minor = await _drift(billing)
+    for difference in of_drift(drift_minor):
+        run.found(difference)
+    return Report(
+        id=run.id,
+        days=run.days,
+        started_at=run.started_at,
+        finished_at=billing.clock.now(),
+        checked=run.checked,
+        differences=tuple(run.differences),
+        drift_minor=drift_minor,
+    )
+
+
+async def _events(billing: Billing, run: _Run) -> None:
+    async for bodies in events_since(billing.stripe, run.since):
+        run.count("events", len(bodies))
+        read = [(event, body) for event, body in ((_event(body), body) for body in bodies) if event is not None]
+        async with billing.database.transaction() as connection:
+            known = await reconciliations.known_events(connection, [event.id for event, _ in read])
+        for event, body in read:
+            if event.id not in known and await keep_event(billing, event, body):
+                run.found(Difference("event_undelivered", event.id, ours="none", theirs=event.type, repaired=True))
+
+
+def _event(body: bytes) -> StripeEvent | None:
+    try:
+        return read_event(body)
+    except NotAnEvent:
+        return None
+
+
+async def _charge(billing: Billing, run: _Run, charge: ChargeFacts) -> None:
+    found = await _difference_of(billing, charge)
+    if found is None:
+        return
+    if found.kind != "payment_unknown" and await _settled(billing, ApplyCharge(charge.id)):
+        found = replace(found, repaired=await _difference_of(billing, charge) is None)
+    run.found(found)
+
+
+async def _difference_of(billing: Billing, charge: ChargeFacts) -> Difference | None:
+    payment = None
+    if charge.payment_id is not None and decode(PREFIX, charge.payment_id) is not None:
+        async with billing.database.transaction() as connection:
+            payment = await payments.find(connection, charge.payment_id)
+    return compare_charge(charge, payment)
+
+
+async def _dispute(billing: Billing, run: _Run, dispute: DisputeFacts) -> None:
+    found = await _difference_of_dispute(billing, dispute)
+    if found is None or not await _is_ours(billing, dispute, found):
+        return
+    run.found(replace(found, repaired=await _difference_of_dispute(billing, dispute) is None))
+
+
+async def _is_ours(billing: Billing, dispute: DisputeFacts, found: Difference) -> bool:
+    """Settle it; a dispute that is not known even then is of another product's charge."""
+    await _settled(billing, ApplyDispute(dispute.id))
+    after = await _difference_of_dispute(billing, dispute)
+    return after is None or after.ours != "none" or found.ours != "none"
+
+
+async def _difference_of_dispute(billing: Billing, dispute: DisputeFacts) -> Difference | None:
+    async with billing.database.transaction() as connection:
+        return compare_dispute(dispute, await reconciliations.dispute_status(connection, dispute.id))
+
+
+async def _settled(billing: Billing, command: ApplyCharge | ApplyDispute) -> bool:
+    """Whether the object's present state could be applied, as its event would have."""
+    fetched = await fetch(billing, command)
+    try:
+        async with billing.database.transaction() as connection:
+            await apply(billing, connection, fetched)
+    except (NotYet, DomainError) as error:
+        logger.warning("not_repaired", command=repr(command), error=str(error))
+        return False
+    return True
+
+
+async def _transactions(billing: Billing, run: _Run) -> None:
+    async for page in _oldest_first(billing, run):
+        async with billing.database.transaction() as connection:
+            known = await reconciliations.booked_transactions(connection, [each.id for each in page])
+            for transaction in page:
+                await settle_transaction(billing, connection, transaction)
+        for transaction in page:
+            if transaction.id not in known:
+                theirs = f"{transaction.net_minor} {transaction.currency}"
+                run.found(Difference("transaction_unbooked", transaction.id, ours="none", theirs=theirs, repaired=True))
+
+
+async def _oldest_first(billing: Billing, run: _Run) -> AsyncIterator[list[BalanceTransaction]]:
+    async for page in transactions_since(billing.stripe, run.since):
+        run.count("transactions", len(page))
+        yield list(reversed(page))
+
+
+async def _drift(billing: Billing) -> dict[str, int]:
+    """Ours is read last: what is booked meanwhile would look like money that Stripe lacks."""
+    theirs = await balance_of(billing.stripe)
+    async with billing.database.transaction() as connection:
+        return drift(theirs, await reconciliations.balances(connection))
+
+
+def _show(report: Report) -> None:
+    for currency, minor in report.drift_minor.items():
+        _DRIFT.labels(currency).set(minor)
+    _LEFT.set(len(report.left))
+    logger.info("reconciled", agrees=report.agrees, checked=dict(report.checked), differences=len(report.differences))
