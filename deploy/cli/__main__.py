@@ -7,12 +7,12 @@ events, `tollgate reconcile` compares with Stripe and repairs.
 
 import runpy
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from deploy.cli import billing_commands, books, ledger, webhooks
 
 SERVICES = ("gateway", "billing", "licensing", "fraud")
-_ON_A_STACK = {
+_ON_A_STACK: dict[str, Callable[[Sequence[str]], None]] = {
     "ledger": ledger.main,
     "books": books.main,
     "webhooks": webhooks.main,

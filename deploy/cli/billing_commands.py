@@ -7,7 +7,6 @@ import argparse
 import runpy
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from deploy.cli.ledger import take_settings
@@ -23,5 +22,6 @@ def _run(command: str, arguments: Sequence[str]) -> None:
     runpy.run_module("services.billing", run_name="__main__")
 
 
-reconcile = partial(_run, "reconcile")
-explain = partial(_run, "explain")
+def reconcile(arguments: Sequence[str]) -> None:
+    """`tollgate reconcile [--days N] [--json]`."""
+    _run("reconcile", arguments)

@@ -1,4 +1,4 @@
-"""`python -m services.billing serve | worker | migrate | settings | verify [--json] | books ... | webhooks ... | reconcile`."""
+"""`python -m services.billing serve | worker | migrate | settings | verify | books | webhooks | reconcile`."""
 
 import argparse
 import asyncio
