@@ -25,6 +25,7 @@ OPERATORS_ONLY = (
     ("POST", "/api/v1/admin/routes"),
     ("GET", "/api/v1/admin/webhook-events"),
     ("GET", "/api/v1/admin/ledger/verify"),
+    ("GET", "/api/v1/admin/reports/revenue"),
     ("GET", "/api/v1/admin/blacklist"),
     ("POST", "/api/v1/admin/blacklist"),
     ("GET", "/api/v1/admin/incidents"),

@@ -34,6 +34,7 @@ Side = tuple[str, str, int]
 
 def payment_received(payment: Payment) -> MoneyPosting:
     """Money came for credits: Stripe owes it to us."""
+    assert payment.millicredits > 0
     sides = _owed("payments", payment.amount, payment.millicredits)
     return posting_of(MoneyKind.PAYMENT_RECEIVED, payment.id, sides)
 
