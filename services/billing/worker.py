@@ -16,7 +16,7 @@ from services.billing.use_cases.grant_expiry import (
 from services.billing.use_cases.hold_sweep import SWEEP_EVERY_SECONDS, sweep
 from services.billing.use_cases.ledger_months import MONTHS_EVERY_SECONDS, make_months_ahead
 from services.billing.use_cases.reconciliation import LOOK_EVERY_SECONDS, reconcile_if_due
-from services.billing.use_cases.refund_asking import ASK_EVERY_SECONDS, ask_again
+from services.billing.use_cases.refund_making import ASK_EVERY_SECONDS, ask_again
 from services.billing.use_cases.sealing import SEAL_EVERY_SECONDS, Sealer, checkpoint_if_due, checkpoint_look_seconds
 from services.billing.use_cases.usage_rollup import USAGE_EVERY_SECONDS, drop_old, roll_up
 from services.billing.use_cases.webhook_forgetting import forget_events

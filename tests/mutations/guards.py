@@ -387,7 +387,7 @@ _REFUNDS = (
     ),
     Guard(
         "a refund that was begun is looked for before it is made again",
-        "services/billing/use_cases/refund_asking.py",
+        "services/billing/use_cases/refund_making.py",
         "    if begun_before:\n",
         "    if begun_before and False:\n",
         (f"{_BY_NEWS}::test_lost_refund_is_found_though_stripe_has_forgotten_its_key",),

@@ -2,7 +2,7 @@
 shuffled."""
 
 from services.billing.clients.stripe.refunds import find_refund
-from services.billing.use_cases.refund_asking import ask_again
+from services.billing.use_cases.refund_making import ask_again
 from services.billing.use_cases.refunds import settle_refund
 from shared.service_auth import Caller
 from tests.integration.billing_payments.conftest import OPERATOR, OpenShop, Shop, a_customer, an_event
