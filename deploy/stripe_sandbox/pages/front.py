@@ -60,7 +60,8 @@ uses, under <code>/v1</code>, with any key that begins with <code>sk_test_</code
 def _session_row(session: Json) -> str:
     name = esc(session["id"])
     link = f'<a href="/c/pay/{name}">{name}</a>' if session["url"] else name
-    amount = esc(currencies.display(session["amount_total"], session["currency"]))
+    due = session["amount_total"]  # none where a card is only saved
+    amount = "" if due is None else esc(currencies.display(due, session["currency"]))
     status = esc(f"{session['status']}, {session['payment_status']}")
     return f"<tr><td>{link}</td><td>{amount}</td><td>{status}</td><td>{_instant(session['created'])}</td></tr>"
 
