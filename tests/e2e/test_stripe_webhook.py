@@ -1,12 +1,15 @@
 """Stripe's events at the public door: once each, however often and by whomever they are sent."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
 
 from tests.e2e import books
 from tests.e2e.callers import FIRST_KEY, Customer, Operator, pay, problem_of, side_by_side
+from tests.e2e.running import Running
 from tests.e2e.stripe_side import StripeSide
 from tests.e2e.waiting import eventually
 
@@ -123,6 +126,29 @@ def test_signed_event_of_another_place_is_taken_and_ignored(
     settled(operator, event["id"])
     assert known_events(operator, event["id"])[0]["status"] == "ignored"
     assert customer.credits() == 0
+
+
+def test_command_line_shows_an_event_and_has_it_worked_on_again(
+    running: Running, customer: Customer, stripe_side: StripeSide, operator: Operator
+) -> None:
+    def tollgate(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "deploy.cli", "webhooks", *arguments, "--data-dir", str(running.data)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    customer.buy()
+    session_id = stripe_side.get("checkout/sessions", limit=1)["data"][0]["id"]
+    listed = tollgate("list", "--about", session_id, "--status", "handled", "--json")
+    assert listed.returncode == 0, listed.stderr
+    [event] = json.loads(listed.stdout)
+    assert event["type"] == "checkout.session.completed"
+
+    replayed = tollgate("replay", event["stripe_event_id"])
+    assert replayed.returncode == 0, replayed.stderr
+    assert event["id"] in replayed.stdout
+    settled(operator, event["stripe_event_id"])
+    assert [one["credits"] for one in customer.transactions()] == [FIRST_KEY]
+    unknown = tollgate("replay", "evt_of_nobody")
+    assert (unknown.returncode, unknown.stderr) == (1, "There is no event evt_of_nobody here.\n")
 
 
 def test_one_fact_under_two_ids_credits_once(

@@ -1,19 +1,37 @@
 """Whatever JSON comes signed, reading it gives an event and a command, or says that it is none."""
 
 import json
+import re
+from dataclasses import astuple
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.billing.domain.stripe_events import NotAnEvent, command_of, read_event, subjects_of
+from services.billing.domain.stripe_events import (
+    ApplyInvoice,
+    ApplySubscription,
+    Ignore,
+    NotAnEvent,
+    command_of,
+    read_event,
+    subjects_of,
+)
 from tests.support import stripe_events as shapes
 
 _TYPES = st.sampled_from(
     (
         *("checkout.session.completed", "payment_intent.succeeded", "charge.refunded", "charge.refund.updated"),
         *("charge.dispute.closed", "refund.failed", "customer.deleted", "customer.subscription.updated"),
-        *("invoice.paid", "invoice_payment.paid", "payout.paid", "balance.available", "of.some.new.type", "ping"),
+        *(
+            "invoice.paid",
+            "invoice_payment.paid",
+            "payment_method.detached",
+            "payout.paid",
+            "balance.available",
+            "of.some.new.type",
+            "ping",
+        ),
     )
 )
 _JSON = st.recursive(
@@ -38,7 +56,10 @@ def _read(body: bytes) -> None:
         event = read_event(body)
     except NotAnEvent:
         return
-    command_of(event)
+    command = command_of(event)
+    if not isinstance(command, Ignore | ApplyInvoice | ApplySubscription):
+        [about] = astuple(command)
+        assert re.fullmatch(r"[a-z0-9]+_[A-Za-z0-9_]+", about), "fit for a path"
     assert all(isinstance(about, str) and about.isascii() for about in subjects_of(event))
 
 

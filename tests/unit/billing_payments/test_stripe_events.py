@@ -153,6 +153,17 @@ def test_what_an_event_is_about_is_not_in_its_repr() -> None:
     assert "marked" not in repr(event)
 
 
+def test_way_to_pay_asks_for_its_customer_now_or_until_just_now() -> None:
+    def command(about: dict[str, Any], **previous: Any) -> object:
+        data = {"object": about, "previous_attributes": previous}
+        return command_of(read_event(_body(type="payment_method.detached", data=data)))
+
+    assert command({"id": "pm_1", "customer": "cus_1"}) == ApplyCustomer("cus_1")
+    assert command({"id": "pm_1", "customer": None}, customer={"id": "cus_2"}) == ApplyCustomer("cus_2")
+    for odd in (None, "..", "cus_1/../x", ["cus_1"], {"id": "."}):
+        assert isinstance(command({"id": "pm_1", "customer": odd}, customer=odd), Ignore)
+
+
 def test_object_without_a_usable_id_is_ignored() -> None:
     for about in ({}, {"id": None}, {"id": 5}, {"id": "../../v1/accounts"}, {"id": "cs_1?expand[]=x"}, {"id": "x"}):
         assert isinstance(command_of(read_event(_body(data={"object": about}))), Ignore)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from services.billing.domain.stripe_events.event import StripeEvent
-from services.billing.domain.stripe_events.fields import id_of
+from services.billing.domain.stripe_events.fields import path_id
 from services.billing.domain.stripe_events.payment_shapes import charge_facts
 from services.billing.domain.stripe_events.subscription_shapes import (
     InvoiceFacts,
@@ -131,12 +131,13 @@ def _refund(event: StripeEvent) -> Command:
     if event.subject.get("object") != "charge":
         return _about(ApplyRefund)(event)
     refunds = charge_facts(event.subject).refund_ids or ()
-    return ApplyRefund(refunds[0]) if len(refunds) == 1 else _about(ApplyCharge)(event)
+    only = path_id(refunds[0]) if len(refunds) == 1 else None
+    return _about(ApplyCharge)(event) if only is None else ApplyRefund(only)
 
 
 def _customer(event: StripeEvent) -> Command:
     """Of the customer whom the event's object belongs to: now, or until just now."""
-    named = id_of(event.subject.get("customer")) or id_of(event.previous.get("customer"))
+    named = path_id(event.subject.get("customer")) or path_id(event.previous.get("customer"))
     return Ignore("a way to pay that is no customer's") if named is None else ApplyCustomer(named)
 
 

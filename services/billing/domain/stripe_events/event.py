@@ -5,10 +5,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from services.billing.domain.stripe_events.fields import Fields, fields
+from services.billing.domain.stripe_events.fields import Fields, fields, path_id
 
 _EVENT_ID = re.compile(r"evt_[A-Za-z0-9_]{1,250}")
-_OBJECT_ID = re.compile(r"[a-z0-9]{1,20}_[A-Za-z0-9_]{1,230}")
 _TYPE = re.compile(r"[a-z0-9_]{1,64}(\.[a-z0-9_]{1,64}){0,7}")
 _WORD = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
 
@@ -48,7 +47,7 @@ def read_event(body: bytes) -> StripeEvent:
         api_version=_optional_text(event, "api_version", _WORD),
         livemode=livemode,
         account=_optional_text(event, "account", _WORD),
-        object_id=_object_id(subject),
+        object_id=path_id(subject),
         subject=subject,
         previous=fields(_object(event["data"]).get("previous_attributes")),
     )
@@ -80,8 +79,3 @@ def _text(event: dict[str, Any], name: str, pattern: re.Pattern[str]) -> str:
 
 def _optional_text(event: dict[str, Any], name: str, pattern: re.Pattern[str]) -> str | None:
     return None if event.get(name) is None else _text(event, name, pattern)
-
-
-def _object_id(subject: dict[str, Any]) -> str | None:
-    value = subject.get("id")
-    return value if isinstance(value, str) and _OBJECT_ID.fullmatch(value) else None

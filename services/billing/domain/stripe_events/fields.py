@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 Fields = Mapping[str, object]
 
 _ID = re.compile(r"[A-Za-z0-9_.\-]{1,250}")
+_OWN_ID = re.compile(r"[a-z0-9]{1,20}_[A-Za-z0-9_]{1,230}")
 _CURRENCY = re.compile(r"[a-z]{3}")
 _WORD = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
 _LARGEST = 2**63 - 1
@@ -41,6 +42,13 @@ def id_of(value: object) -> str | None:
     """The id of a linked object, in either form."""
     held = value.get("id") if isinstance(value, dict) else value
     return held if isinstance(held, str) and _ID.fullmatch(held) else None
+
+
+def path_id(value: object) -> str | None:
+    """The id of a linked object, if it is of Stripe's own making (`ch_1AbC`) and so fit for a path of its API; people
+    may name some kinds of objects as they like."""
+    held = id_of(value)
+    return held if held is not None and _OWN_ID.fullmatch(held) else None
 
 
 def first_id(*values: object) -> str | None:
