@@ -112,7 +112,7 @@ def new_session(
         "customer": customer["id"] if customer else None,
         "customer_account": None,
         "customer_creation": None if customer else given.get("customer_creation", "if_required"),
-        "customer_details": _details(email=email, customer=customer) if email else None,
+        "customer_details": _details_so_far(email, customer, sale) if email else None,
         "customer_email": given.get("customer_email"),
         "discounts": [] if sale else None,
         "expires_at": expires_at,
@@ -200,6 +200,12 @@ def is_over(session: Json, *, now: int) -> bool:
 def return_address(address: str, session_id: str) -> str:
     """The success address with the session's id in its place."""
     return address.replace(_PLACEHOLDER, session_id)
+
+
+def _details_so_far(email: str, customer: Json | None, sale: Sale | None) -> Json:
+    """What is known of the customer before the page was filled in: nothing of taxes, unless there is a sale."""
+    details = {**_details(email=email, customer=customer), "tax_ids": None}
+    return details if sale else {**details, "tax_exempt": None}
 
 
 def _details(*, email: str | None, customer: Json | None) -> Json:
