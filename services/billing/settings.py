@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
-from services.billing.domain.pricing import read_rates
+from services.billing.domain.pricing import Rates, read_rates
 from services.billing.domain.seal.checkpoint import Signer, signer
 from shared.settings import Key32, ServiceSettings, Url
 
@@ -38,11 +38,9 @@ def _webhook_secrets(value: object) -> object:
     return value
 
 
-_DEFAULT_RATES = "bhd:0.376,eur:0.92,gbp:0.79,jpy:155"
-
-
-def _rates(value: object) -> object:
-    return read_rates(value) if isinstance(value, str) else value
+def _rates(value: str) -> str:
+    read_rates(value)
+    return value
 
 
 class Settings(ServiceSettings):
@@ -90,8 +88,8 @@ class Settings(ServiceSettings):
         " name beside the platform's own.",
     )
 
-    credit_rates: Annotated[dict[str, int], NoDecode, BeforeValidator(_rates)] = Field(
-        default_factory=lambda: read_rates(_DEFAULT_RATES),
+    credit_rates: Annotated[str, AfterValidator(_rates)] = Field(
+        "bhd:0.376,eur:0.92,gbp:0.79,jpy:155",
         description="What a US dollar is worth in each other currency that credits are sold in, as eur:0.92,jpy:155"
         " (eur, gbp, jpy, bhd; empty: US dollars only). State your own: the default is nobody's market rate.",
     )
@@ -163,6 +161,11 @@ class Settings(ServiceSettings):
         if self.checkout_max_credits < self.checkout_min_credits:
             raise ValueError("CHECKOUT_MAX_CREDITS: is below CHECKOUT_MIN_CREDITS")
         return self
+
+    @property
+    def rates(self) -> Rates:
+        """What a US dollar is worth in the currencies that credits are sold in."""
+        return read_rates(self.credit_rates)
 
     @property
     def seal_signer(self) -> Signer:

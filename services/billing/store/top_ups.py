@@ -58,13 +58,15 @@ async def save(connection: AsyncConnection, setting: AutoTopUp, *, at: datetime)
 
 async def due(connection: AsyncConnection, *, now: datetime, limit: int) -> list[str]:
     """Accounts whose credits are below their threshold and of whom nothing is in flight, longest waiting first. Served
-    by `auto_top_ups_due`; locks nothing. Wallets that a dispute froze buy nothing by themselves."""
+    by `auto_top_ups_due`; locks nothing. An account that never had credits has no
+    wallet yet. Wallets that a dispute froze buy nothing by themselves."""
     found = await connection.execute(
         text(
             """
-            SELECT setting.account_id FROM auto_top_ups AS setting JOIN wallets USING (account_id)
+            SELECT setting.account_id FROM auto_top_ups AS setting LEFT JOIN wallets USING (account_id)
             WHERE setting.enabled AND setting.stopped IS NULL AND setting.next_at <= :now
-              AND wallets.balance - wallets.held < setting.threshold AND wallets.open_disputes = 0
+              AND coalesce(wallets.balance - wallets.held, 0) < setting.threshold
+              AND coalesce(wallets.open_disputes, 0) = 0
               AND NOT EXISTS (SELECT FROM payments WHERE payments.account_id = setting.account_id
                               AND origin = :origin AND status = ANY(:in_flight))
             ORDER BY setting.next_at LIMIT :limit

@@ -155,7 +155,7 @@ async def _waits_until(
 
 
 def _payment(billing: Billing, setting: AutoTopUp, card: SavedCard, now: datetime) -> Payment:
-    price = price_of(setting.amount // MILLICREDITS_PER_CREDIT, "usd", billing.settings.credit_rates)
+    price = price_of(setting.amount // MILLICREDITS_PER_CREDIT, "usd", billing.settings.rates)
     return Payment(
         id=PaymentId(new_id(PREFIX, at=now)),
         account_id=setting.account_id,

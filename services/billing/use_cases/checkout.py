@@ -108,7 +108,7 @@ def _wanted(billing: Billing, buyer: Buyer, order: CheckoutOrder) -> Payment:
         raise Invalid("/credits", f"must be from {settings.checkout_min_credits} to {settings.checkout_max_credits}")
     if order.device_id is not None:
         raise Invalid("/device_id", "no such device")
-    price: Price = price_of(order.credits, order.currency, settings.credit_rates)
+    price: Price = price_of(order.credits, order.currency, settings.rates)
     return Payment(
         id=PaymentId(new_id(PREFIX, at=now)),
         account_id=buyer.account_id,

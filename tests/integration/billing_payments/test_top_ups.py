@@ -1,0 +1,142 @@
+"""Saved cards and automatic top-ups, from the page on which a card is saved to the credits that come by themselves."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from services.billing.use_cases.auto_top_up import buy_due
+from shared.service_auth import Caller
+from tests.integration.billing_payments.conftest import OpenShop, Shop, a_customer
+from tests.support.http import eventually, running
+from tests.support.keys import headers_for
+
+GOOD, DECLINES_LATER, ASKS_ITS_OWNER = "4242424242424242", "4000000000000341", "4000002760003184"
+
+
+def gateway_of(tier: str) -> Starlette:
+    async def account(request: Request) -> JSONResponse:
+        return JSONResponse(
+            {"id": request.path_params["id"], "tier": tier, "status": "active", "credit_limit_minor": None}
+        )
+
+    return Starlette(routes=[Route("/internal/v1/accounts/{id}", account)])
+
+
+@pytest.fixture
+async def shop(open_shop: OpenShop) -> AsyncIterator[Shop]:
+    """A shop whose accounts are verified, and where nothing waits for long."""
+    async with contextlib.AsyncExitStack() as stack:
+        gateway_url = await stack.enter_async_context(running(gateway_of("verified")))
+        yield await stack.enter_async_context(open_shop(gateway_url=gateway_url, top_up_cooldown_seconds=1))
+
+
+async def ask(shop: Shop, buyer: Caller, method: str, path: str, body: object | None = None) -> Any:
+    answer = await shop.http.request(method, path, json=body, headers=headers_for(buyer, "billing"))
+    return answer
+
+
+async def save_card(shop: Shop, buyer: Caller, number: str = GOOD) -> dict[str, Any]:
+    page = (await ask(shop, buyer, "POST", "/api/v1/payment-methods", {})).json()["setup_url"]
+    answer = await shop.pay(page, number)
+    while "three_d_secure" in answer.headers.get("location", "") or "/3ds" in answer.headers.get("location", ""):
+        answer = await shop.http.post(answer.headers["location"], data={"outcome": "complete"})
+    assert answer.status_code == 303, answer.text
+
+    async def saved() -> Any:
+        return (await ask(shop, buyer, "GET", "/api/v1/payment-methods")).json()["data"]
+
+    cards = await eventually(saved)
+    assert [card["last4"] for card in cards] == [number[-4:]]
+    found: dict[str, Any] = cards[0]
+    return found
+
+
+async def switch_on(shop: Shop, buyer: Caller, **change: Any) -> Any:
+    wanted = {"enabled": True, "threshold": 1_000, "credits": 5_000, "monthly_cap": 10_000, **change}
+    answer = await ask(shop, buyer, "PUT", "/api/v1/auto-top-up", wanted)
+    return answer
+
+
+async def setting_of(shop: Shop, buyer: Caller) -> Any:
+    return (await ask(shop, buyer, "GET", "/api/v1/auto-top-up")).json()
+
+
+async def payments_of(shop: Shop, buyer: Caller) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await shop.get(buyer, "/api/v1/payments")).json()["data"]
+    return found
+
+
+async def test_low_credits_buy_more_once_and_no_more_than_the_months_cap(shop: Shop) -> None:
+    buyer = a_customer()
+    assert (await switch_on(shop, buyer)).json()["code"] == "no_payment_method"
+    card = await save_card(shop, buyer)
+    assert card["is_default"] and card["brand"] == "visa"
+    assert (await switch_on(shop, buyer, threshold=100_000)).status_code == 200
+    await shop.wallet_becomes(buyer.account_id, 10_000_000, within_seconds=15)
+    for _ in range(3):
+        await buy_due(shop.billing)
+    assert await shop.balance(buyer.account_id) == 10_000_000
+    assert [payment["status"] for payment in await payments_of(shop, buyer)] == ["succeeded", "succeeded"]
+    told = await setting_of(shop, buyer)
+    assert (told["status"], told["bought_this_month"], told["declines"]) == ("active", 10_000, 0)
+
+
+async def test_declines_in_a_row_stop_it_and_say_so(shop: Shop) -> None:
+    buyer = a_customer()
+    await save_card(shop, buyer, DECLINES_LATER)
+    await switch_on(shop, buyer)
+
+    async def stopped() -> bool:
+        shop.clock.ahead += timedelta(minutes=20)
+        await buy_due(shop.billing)
+        return bool((await setting_of(shop, buyer))["status"] == "stopped")
+
+    await eventually(stopped, within_seconds=20)
+    told = await setting_of(shop, buyer)
+    assert (told["stopped_reason"], told["declines"]) == ("declined", 3)
+    assert {payment["status"] for payment in await payments_of(shop, buyer)} == {"failed"}
+    assert (await switch_on(shop, buyer, enabled=False)).json()["status"] == "off"
+
+
+async def test_a_bank_that_asks_its_customer_gets_him_by_a_link(shop: Shop) -> None:
+    buyer = a_customer()
+    await save_card(shop, buyer, ASKS_ITS_OWNER)
+    await switch_on(shop, buyer)
+
+    async def link() -> Any:
+        return next((payment.get("next_action_url") for payment in await payments_of(shop, buyer)), None)
+
+    page = await eventually(link, within_seconds=10)
+    assert [payment["status"] for payment in await payments_of(shop, buyer)] == ["requires_action"]
+    assert (await shop.pay(page)).status_code == 303
+    await shop.wallet_becomes(buyer.account_id, 5_000_000, within_seconds=10)
+    assert [payment["status"] for payment in await payments_of(shop, buyer)] == ["succeeded"]
+
+
+async def test_an_answer_of_stripes_that_is_lost_charges_once(shop: Shop) -> None:
+    buyer = a_customer()
+    await save_card(shop, buyer)
+    await shop.sandbox_control(
+        "/test/faults", {"status": 500, "times": 9, "path": "/v1/payment_intents", "after": True}
+    )
+    await switch_on(shop, buyer)
+    await shop.wallet_becomes(buyer.account_id, 5_000_000, within_seconds=15)
+    await shop.sandbox_control("/test/faults", {"status": 500, "times": 0, "path": "/v1/payment_intents"})
+    assert [payment["status"] for payment in await payments_of(shop, buyer)] == ["succeeded"]
+
+
+async def test_a_card_that_is_forgotten_is_charged_no_more(shop: Shop) -> None:
+    buyer, stranger = a_customer(), a_customer()
+    card = await save_card(shop, buyer)
+    assert (await ask(shop, stranger, "DELETE", f"/api/v1/payment-methods/{card['id']}")).status_code == 404
+    await switch_on(shop, buyer, enabled=False)
+    assert (await ask(shop, buyer, "DELETE", f"/api/v1/payment-methods/{card['id']}")).status_code == 204
+    assert (await ask(shop, buyer, "GET", "/api/v1/payment-methods")).json()["data"] == []
+    assert (await switch_on(shop, buyer)).json()["code"] == "no_payment_method"
