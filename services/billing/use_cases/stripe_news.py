@@ -52,7 +52,8 @@ class NotYet(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What Stripe has now of what an event is about. `about` says how Stripe calls what was looked for."""
+    """What Stripe has now of what an event is about. `about` says how Stripe calls what was looked for, `charged` that
+    money was taken."""
 
     about: str
     session: SessionState | None = None
@@ -61,6 +62,7 @@ class Found:
     refunds: Sequence[RefundState] = ()
     dispute: DisputeState | None = None
     transactions: Sequence[BalanceTransaction] = ()
+    charged: bool = False
 
 
 Fetched = Found | Ignored
@@ -93,7 +95,7 @@ async def apply(billing: Billing, connection: Connection, fetched: Fetched) -> I
     outcomes = [await settle_refund(billing, connection, refund) for refund in fetched.refunds]
     if fetched.dispute is not None:
         outcomes.append(await settle_dispute(billing, connection, fetched.dispute))
-    if payment is None and any(outcomes) and not _paid(fetched):
+    if payment is None and (fetched.charged or any(outcomes)) and not _paid(fetched):
         raise NotYet("this came before the success of its payment")
     for transaction in fetched.transactions:
         outcomes.append(await settle_transaction(billing, connection, transaction))
@@ -123,7 +125,8 @@ async def _charge(billing: Billing, charge_id: str) -> Found:
     if charge is None:
         return Found("charge")
     refunds = await refunds_of_charge(billing.stripe, charge.id) if charge.has_refunds else ()
-    found = Found("charge", refunds=refunds, transactions=charge.transactions)
+    charged = charge.status == "succeeded"
+    found = Found("charge", refunds=refunds, transactions=charge.transactions, charged=charged)
     return await _with_payment(billing, found, charge.intent_id)
 
 

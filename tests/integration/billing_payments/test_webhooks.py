@@ -344,9 +344,12 @@ async def test_what_comes_before_its_payments_success_is_tried_again(open_shop: 
             transaction=None,
             failure_transaction=None,
         )
-        with pytest.raises(NotYet):
-            async with shop.billing.database.transaction() as connection:
-                await apply(shop.billing, connection, Found("refund", unpaid, refunds=(early,)))
+        for found in (Found("refund", unpaid, refunds=(early,)), Found("charge", unpaid, charged=True)):
+            with pytest.raises(NotYet):
+                async with shop.billing.database.transaction() as connection:
+                    await apply(shop.billing, connection, found)
+        async with shop.billing.database.transaction() as connection:
+            assert await apply(shop.billing, connection, Found("charge", unpaid)) is None, "it is pending, or failed"
         async with shop.billing.database.transaction() as connection:
             ignored = await apply(shop.billing, connection, Found("refund", refunds=(early,)))
         assert ignored == Ignored("no payment here has this charge")

@@ -16,11 +16,13 @@ async def find_charge(gate: StripeGate, charge_id: str) -> ChargeState | None:
 
 
 def _charge(raw: dict[str, Any]) -> ChargeState:
-    expanded = [raw.get(name) for name in _TRANSACTIONS]
+    pending = raw["status"] == "pending"
+    expanded = [] if pending else [raw.get(name) for name in _TRANSACTIONS]
     intent = raw.get("payment_intent")
     return ChargeState(
         id=raw["id"],
         intent_id=intent["id"] if isinstance(intent, dict) else intent,
+        status=raw["status"],
         has_refunds=raw["amount_refunded"] > 0,
         transactions=tuple(read_transaction(each) for each in expanded if isinstance(each, dict)),
     )
