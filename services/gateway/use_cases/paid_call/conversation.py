@@ -54,6 +54,7 @@ class Conversation:
         opening = self._remembered(way) if accept_encoding is None else self._opening(way, accept_encoding)
         framing = b"" if body is None else _framing(request.headers, body)
         head = b"%bx-request-id: %b\r\n%b\r\n" % (opening, request.request_id.encode("ascii"), framing)
+        self._check_time()
         self._answer = await self._within(
             self._desk.upstreams.send(request.head.method, route.upstream_url, head, body)
         )
@@ -75,9 +76,15 @@ class Conversation:
 
     async def next_piece(self) -> bytes | None:
         """The next of the answer's body, None at its end. Raises UpstreamFailed, UpstreamTooSlow."""
+        self._check_time()
         if self._body is None:
             self._body = self.answer.body()
         return await self._within(anext(self._body, None))
+
+    def _check_time(self) -> None:
+        """Pieces that are always there are never waited for: an upstream that floods is late like one that hangs."""
+        if self._is_late:
+            raise UpstreamTooSlow("past the deadline")
 
     async def close(self) -> None:
         """End the exchange; a connection whose answer was not read to its end is closed. Safe to call twice."""
@@ -94,8 +101,6 @@ class Conversation:
         assert task is not None
         cancelled_before = task.cancelling()
         self._waiting = task
-        if self._is_late:
-            self._loop.call_soon(self.expire)
         try:
             return await waiting
         except asyncio.CancelledError as error:
