@@ -22,13 +22,15 @@ Address = Annotated[str, Field(max_length=4_000)]
 
 
 class CheckoutBody(Wire):
-    """What to buy, and where the customer goes afterwards."""
+    """What to buy, and where the customer goes afterwards. With `save_card` the card that pays is kept for automatic
+    top-ups."""
 
     credits: WholeCreditsField
     currency: Annotated[str, Field(max_length=16)] = "usd"
     success_url: Address | None = None
     cancel_url: Address | None = None
     device_id: Annotated[str, Field(max_length=64)] | None = None
+    save_card: bool = False
 
 
 @router.post("/api/v1/credits/checkout", status_code=201, summary="Buy credits")
@@ -73,4 +75,5 @@ def _order(body: CheckoutBody) -> CheckoutOrder:
         success_url=body.success_url,
         cancel_url=body.cancel_url,
         device_id=body.device_id,
+        saves_card=body.save_card,
     )

@@ -37,6 +37,7 @@ from services.billing.settings import Tier
 from services.billing.store import payments
 from services.billing.use_cases.news import tell
 from services.billing.use_cases.post_credit import lock_wallet
+from services.billing.use_cases.saved_cards import customer_of
 from shared.contracts.assessments import Assessment
 from shared.db import Connection
 from shared.errors import DomainError, Invalid
@@ -77,6 +78,7 @@ class CheckoutOrder:
     success_url: str | None = None
     cancel_url: str | None = None
     device_id: str | None = None
+    saves_card: bool = False
 
 
 async def check_out(billing: Billing, buyer: Buyer, order: CheckoutOrder, finish: Finish[T]) -> T:
@@ -85,7 +87,7 @@ async def check_out(billing: Billing, buyer: Buyer, order: CheckoutOrder, finish
     wanted = _wanted(billing, buyer, order)
     payment = await _reserve(billing, buyer, wanted)
     try:
-        return await _go_on(billing, buyer, payment, finish)
+        return await _go_on(billing, buyer, payment, finish, saves_card=order.saves_card)
     except PaymentBlocked:
         raise
     except BaseException:
@@ -93,10 +95,11 @@ async def check_out(billing: Billing, buyer: Buyer, order: CheckoutOrder, finish
         raise
 
 
-async def _go_on(billing: Billing, buyer: Buyer, payment: Payment, finish: Finish[T]) -> T:
+async def _go_on(billing: Billing, buyer: Buyer, payment: Payment, finish: Finish[T], *, saves_card: bool) -> T:
     assessed = await assess(billing, buyer, payment)
     if assessed.status is Status.PENDING:
-        session = await _make_page(billing, assessed)
+        customer_id = await customer_of(billing, assessed.account_id) if saves_card else None
+        session = await _make_page(billing, assessed, customer_id)
         return await _open(billing, assessed, session, finish)
     return await _stop(billing, assessed, finish)
 
@@ -187,8 +190,8 @@ def _unassessed(payment: Payment, floor_minor: int | None) -> Payment:
     return replace(flagged(payment, FLAG_UNASSESSED), status=Status.PENDING if goes_on else Status.IN_REVIEW)
 
 
-async def _make_page(billing: Billing, payment: Payment) -> SessionState:
-    """Stripe's page, once for each payment however often it is asked."""
+async def _make_page(billing: Billing, payment: Payment, customer_id: str | None) -> SessionState:
+    """Stripe's page, once for each payment however often it is asked. With a customer it keeps the card that pays."""
     try:
         session = await create_checkout(
             billing.stripe,
@@ -200,6 +203,8 @@ async def _make_page(billing: Billing, payment: Payment) -> SessionState:
                 success_url=payment.success_url,
                 cancel_url=payment.cancel_url,
                 expires_at=payment.expires_at + STRIPE_MARGIN,
+                customer_id=customer_id,
+                saves_card=customer_id is not None,
             ),
         )
     except (StripeUnavailable, StripeRefused) as error:

@@ -88,6 +88,19 @@ async def test_low_credits_buy_more_once_and_no_more_than_the_months_cap(shop: S
     assert (told["status"], told["bought_this_month"], told["declines"]) == ("active", 10_000, 0)
 
 
+async def test_the_card_that_pays_is_kept_where_the_buyer_says_so(shop: Shop) -> None:
+    buyer, other = a_customer(), a_customer()
+    for who, keeps in ((buyer, True), (other, False)):
+        await shop.pay((await shop.checkout(who, save_card=keeps)).json()["checkout_url"])
+        await shop.wallet_becomes(who.account_id, 5_000_000, within_seconds=10)
+
+    async def kept() -> Any:
+        return (await ask(shop, buyer, "GET", "/api/v1/payment-methods")).json()["data"]
+
+    assert [card["last4"] for card in await eventually(kept, within_seconds=10)] == ["4242"]
+    assert (await ask(shop, other, "GET", "/api/v1/payment-methods")).json()["data"] == []
+
+
 async def test_declines_in_a_row_stop_it_and_say_so(shop: Shop) -> None:
     buyer = a_customer()
     await save_card(shop, buyer, DECLINES_LATER)
