@@ -71,8 +71,7 @@ async def change_setting(billing: Billing, wanted: AutoTopUp, keep: Keep[T]) -> 
 
 async def buy_due(billing: Billing) -> bool:
     """Top up a few accounts that run low; whether there may be more."""
-    async with billing.database.transaction() as connection:
-        due = await top_ups.due(connection, now=billing.clock.now(), limit=AT_ONCE)
+    due = await top_ups.due(billing.database, now=billing.clock.now(), limit=AT_ONCE)
     for account_id in due:
         try:
             await _top_up(billing, account_id)
