@@ -9,7 +9,7 @@ from services.billing.domain.payment import PAID, Status
 @dataclass(frozen=True, slots=True)
 class PaymentFigures:
     """Purchases of credits that were begun in a period, by their status now. Money is in US cents, at the rates that
-    the payments were priced at; `refunded` counts what went back, `disputed` what banks took back of the rest."""
+    the payments were priced at; `refunded` counts what went back, `disputed` what banks took and kept."""
 
     by_status: Mapping[Status, int]
     gross_usd_minor: int

@@ -30,11 +30,18 @@ async def payment_figures(connection: AsyncConnection, *, since: datetime) -> Pa
         ),
         {"since": since, "paid": sorted(status.value for status in PAID)},
     )
-    disputed = rows.get(Status.DISPUTED)
+    disputed = await connection.scalar(
+        text(
+            "SELECT coalesce(sum(disputes.usd_minor), 0)::bigint"
+            " FROM disputes JOIN payments ON payments.id = payment_id"
+            " WHERE type = 'credits' AND payments.created_at > :since AND opened_at IS NOT NULL AND won_at IS NULL"
+        ),
+        {"since": since},
+    )
     return PaymentFigures(
         by_status={status: row.payments for status, row in rows.items()},
         gross_usd_minor=sum(row.usd_minor for status, row in rows.items() if status in PAID),
         refunded_usd_minor=sum(row.refunded_usd_minor for status, row in rows.items() if status in PAID),
-        disputed_usd_minor=0 if disputed is None else disputed.usd_minor - disputed.refunded_usd_minor,
+        disputed_usd_minor=disputed or 0,
         paying_accounts=paying or 0,
     )
