@@ -158,13 +158,22 @@ def _refusal(result: contract.Result, required: int) -> DomainError:
             },
         )
     if verdict == "account_frozen":
-        reason = result.get("reason", "negative_balance")
-        return DomainError(
-            "account_frozen", "This account's credits are frozen; see `reason`.", extra={"reason": reason}
-        )
+        return _frozen(result)
     if verdict != "busy":
         logger.error("posting_refused", verdict=verdict)
     return billing_unavailable()
+
+
+def _frozen(result: contract.Result) -> DomainError:
+    """`checkout_path` only where buying thaws the account."""
+    if (reason := result.get("reason", "negative_balance")) != "negative_balance":
+        detail = "A payment of this account is disputed at its bank; its credits are frozen until that is decided."
+        return DomainError("account_frozen", detail, extra={"reason": reason})
+    return DomainError(
+        "account_frozen",
+        "A refund or dispute took credits that were spent; the account is frozen until it has bought as many again.",
+        extra={"reason": reason, "credits": Credits(result["available"]), "checkout_path": CHECKOUT_PATH},
+    )
 
 
 def billing_unavailable() -> DomainError:
