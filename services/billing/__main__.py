@@ -135,6 +135,8 @@ def _webhooks(settings: Settings, arguments: Sequence[str]) -> None:
         else "\n".join(event.line() for event in events)
     )
     sys.stdout.write(said + "\n" if said else "")
+    if not events:
+        sys.stderr.write("There are no such events.\n")
 
 
 def _webhooks_parser() -> argparse.ArgumentParser:

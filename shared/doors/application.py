@@ -28,6 +28,14 @@ CALLER_LEFT = 499
 """What a request counts as whose caller was gone before its answer began (nginx's number)."""
 
 _REQUEST_ID = re.compile(r"req_[0-9A-HJKMNP-TV-Z]{26}")
+_SUBJECT = re.compile(r"^(Input|String|List|Dictionary) should ")
+"""Of a validator's sentence; the pointer before it says what is meant."""
+_MESSAGES = {
+    "extra_forbidden": "is not a field of this request",
+    "missing": "is required",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+}
 _HTTP_CODES = {
     404: "not_found",
     405: "method_not_allowed",
@@ -77,8 +85,8 @@ def _pointer(location: Sequence[object]) -> str:
 
 
 def _message(fault: Mapping[str, Any]) -> str:
-    message = str(fault["msg"]).removeprefix("Value error, ")
-    return {"extra_forbidden": "is not a field of this request", "missing": "is required"}.get(fault["type"], message)
+    message = _SUBJECT.sub("must ", str(fault["msg"]).removeprefix("Value error, "))
+    return _MESSAGES.get(fault["type"], message)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
