@@ -9,6 +9,18 @@ from services.billing.domain.figures import PaymentFigures
 from services.billing.domain.payment import PAID, Status
 
 
+async def open_events(connection: AsyncConnection) -> dict[str, int]:
+    """Stripe's events that are still to be worked on, failing, or parked, by status. Served by `webhook_events_due` and
+    `webhook_events_parked`."""
+    found = await connection.execute(
+        text(
+            "SELECT status, count(*) AS events FROM webhook_events WHERE status IN ('received', 'failed')"
+            " GROUP BY status UNION ALL SELECT 'parked', count(*) FROM webhook_events WHERE status = 'parked'"
+        )
+    )
+    return {row.status: row.events for row in found}
+
+
 async def payment_figures(connection: AsyncConnection, *, since: datetime) -> PaymentFigures:
     """Of the purchases of credits made since then. Served by `payments_by_time`; refunds in another currency are
     counted at their payment's rate, rounded down."""

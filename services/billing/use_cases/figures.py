@@ -24,6 +24,13 @@ _REVENUE = Gauge(
 )
 _PAYING = Gauge("tollgate_paying_accounts_30d", "Accounts that paid for one of them.", registry=REGISTRY)
 
+_EVENTS = Gauge(
+    "tollgate_stripe_events_open",
+    "Events of Stripe's that wait, fail, or are parked until an operator replays them.",
+    ["status"],
+    registry=REGISTRY,
+)
+
 
 async def figures_of(billing: Billing) -> PaymentFigures:
     """Of the last 30 days (business time)."""
@@ -44,4 +51,8 @@ async def show_figures(billing: Billing) -> bool:
     ):
         _REVENUE.labels(part).set(amount)
     _PAYING.set(found.paying_accounts)
+    async with billing.database.transaction() as connection:
+        waiting = await figures.open_events(connection)
+    for state in ("received", "failed", "parked"):
+        _EVENTS.labels(state).set(waiting.get(state, 0))
     return False

@@ -1,4 +1,4 @@
-"""The rate at which a payment's credits were priced, and payments by the time they were begun."""
+"""The rate at which a payment's credits were priced, and what metrics count."""
 
 from shared.migrations import execute, grant
 
