@@ -10,7 +10,9 @@ from starlette.responses import Response
 from services.billing.api.guards import billing_of, caller_of
 from services.billing.domain.dispute import PREFIX, Dispute, Evidence
 from services.billing.domain.disputing import STATUSES
+from services.billing.domain.payment_step import CauseKind
 from services.billing.use_cases import disputes
+from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.dispute_evidence import answer_dispute
 from shared.db import Connection
 from shared.doors import StrictRoute, Wire, answer, guarded
@@ -70,7 +72,8 @@ async def submit_evidence(request: Request, dispute_id: str, body: EvidenceWire)
             return await claim.keep(connection, 200, _view(dispute))
 
         evidence = Evidence(body.text, body.access_log)
-        return await answer_dispute(billing_of(request), dispute_id, evidence, keep=keep)
+        with caused_by(CauseKind.OPERATOR, caller_of(request).account_id):
+            return await answer_dispute(billing_of(request), dispute_id, evidence, keep=keep)
 
     return await idempotently(request, caller_of(request).account_id, work)
 

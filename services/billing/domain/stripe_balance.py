@@ -22,3 +22,19 @@ class BalanceTransaction:
 
     def __post_init__(self) -> None:
         assert self.net_minor == self.amount_minor - self.fee_minor
+
+
+@dataclass(frozen=True, slots=True)
+class NotedTransaction:
+    """The same as it was kept: `created_at` is Stripe's time, `noted_at` the business time at which it was first heard
+    of here."""
+
+    id: str
+    type: str
+    source: str | None
+    amount_minor: int
+    fee_minor: int
+    net_minor: int
+    currency: str
+    created_at: datetime
+    noted_at: datetime

@@ -17,6 +17,7 @@ from services.billing.clients.stripe.intents import charge_card, give_up_intent,
 from services.billing.domain.credit_limit import WINDOW, CreditLimit, CreditLimitExceeded
 from services.billing.domain.paying_intent import PayingIntent, needs_its_customer
 from services.billing.domain.payment import PREFIX, Payment, PaymentId, Status, may_become
+from services.billing.domain.payment_step import CauseKind
 from services.billing.domain.pricing import price_of
 from services.billing.domain.saved_card import SavedCard, default_of
 from services.billing.domain.top_up import (
@@ -31,8 +32,9 @@ from services.billing.domain.top_up import (
 )
 from services.billing.service import Billing
 from services.billing.store import payments, saved_cards, top_ups
+from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.checkout import LEFT_PATH, PAID_PATH, STRIPE_MARGIN, Buyer, assess
-from services.billing.use_cases.payment_steps import rules_of, step
+from services.billing.use_cases.payment_steps import begin, rules_of, save, step
 from services.billing.use_cases.post_credit import lock_wallet
 from services.billing.use_cases.settlement import settle_intent
 from shared.db import Connection
@@ -74,7 +76,8 @@ async def buy_due(billing: Billing) -> bool:
     due = await top_ups.due(billing.database, now=billing.clock.now(), limit=AT_ONCE)
     for account_id in due:
         try:
-            await _top_up(billing, account_id)
+            with caused_by(CauseKind.TOP_UP):
+                await _top_up(billing, account_id)
         except (StripeUnavailable, StripeRefused, SiblingUnavailable, DomainError) as error:
             logger.warning("top_up_waits", account_id=account_id, error=str(error))
     return len(due) == AT_ONCE
@@ -105,13 +108,20 @@ async def _top_up(billing: Billing, account_id: str) -> None:
         return
     payment, customer_id = begun
     judged = await assess(billing, _buyer(account_id, account), payment)
-    if judged.status is not Status.PENDING:
-        async with billing.database.transaction() as connection:
-            current = await payments.locked(connection, judged.id)
-            if current is not None and may_become(current.status, judged.status):
-                await step(billing, connection, judged)
-        return
-    await _charge(billing, judged, customer_id, None)
+    await _keep_judgement(billing, judged)
+    if judged.status is Status.PENDING:
+        await _charge(billing, judged, customer_id, None)
+
+
+async def _keep_judgement(billing: Billing, judged: Payment) -> None:
+    async with billing.database.transaction() as connection:
+        current = await payments.locked(connection, judged.id)
+        if current is None:
+            return
+        if may_become(current.status, judged.status):
+            await step(billing, connection, judged)
+        elif current.status is Status.PENDING:
+            await save(billing, connection, judged)
 
 
 async def _begin(billing: Billing, account_id: str, account: AccountFacts) -> tuple[Payment, str] | None:
@@ -129,28 +139,33 @@ async def _begin(billing: Billing, account_id: str, account: AccountFacts) -> tu
             await top_ups.save(connection, replace(setting, stopped="no_card"), at=now)
             return None
         payment = _payment(billing, setting, card, now)
-        waits_until = await _waits_until(billing, connection, setting, account, payment)
+        limit = await _limit(billing, connection, account_id, account)
+        waits_until = await _waits_until(billing, connection, setting, limit, payment)
         if waits_until is not None:
             await top_ups.save(connection, replace(setting, next_at=waits_until), at=now)
             return None
-        await payments.insert(connection, payment)
+        await begin(connection, payment, limit)
         return payment, customer_id
 
 
 async def _waits_until(
-    billing: Billing, connection: Connection, setting: AutoTopUp, account: AccountFacts, payment: Payment
+    billing: Billing, connection: Connection, setting: AutoTopUp, limit: CreditLimit, payment: Payment
 ) -> datetime | None:
     """When to look again, where the month's cap or S14's limit has no room."""
     now = billing.clock.now()
     if not fits_month(setting, bought=await _bought(billing, connection, setting.account_id)):
         return next_month(now)
-    limit_minor = billing.settings.credit_limit_minor(account.tier, account.credit_limit_minor)
-    used_minor = await payments.used_minor(connection, setting.account_id, since=now - WINDOW)
     try:
-        CreditLimit(limit_minor, used_minor).require(payment.usd_minor)
+        limit.require(payment.usd_minor)
     except CreditLimitExceeded:
         return now + LIMIT_PAUSE
     return None
+
+
+async def _limit(billing: Billing, connection: Connection, account_id: str, account: AccountFacts) -> CreditLimit:
+    limit_minor = billing.settings.credit_limit_minor(account.tier, account.credit_limit_minor)
+    since = billing.clock.now() - WINDOW
+    return CreditLimit(limit_minor, await payments.used_minor(connection, account_id, since=since))
 
 
 def _payment(billing: Billing, setting: AutoTopUp, card: SavedCard, now: datetime) -> Payment:

@@ -13,7 +13,7 @@ from services.billing.domain.books.postings import on_balance, suspense_cleared
 from services.billing.domain.checkout_session import Ignored
 from services.billing.domain.stripe_balance import BalanceTransaction
 from services.billing.service import Billing
-from services.billing.store import money_entries
+from services.billing.store import money_entries, stripe_transactions
 from shared.db import Connection
 from shared.money import Money
 
@@ -28,6 +28,7 @@ async def settle_transaction(billing: Billing, connection: Connection, tx: Balan
     for a payout, fees for a fee. What is none of ours, as of another product at the same Stripe account, is booked
     against suspense and Ignored. Told again of one that has turned out to be ours since, it clears the suspense. It
     occurred when Stripe says, however late it is booked."""
+    await stripe_transactions.insert(connection, tx, at=billing.clock.now())
     owed = await money_entries.owed_for(connection, tx.source) if tx.source else None
     receivable = _with_sign_of(tx, owed) if owed else None
     posting = on_balance(tx, counter="receivables" if owed else "suspense", receivable=receivable)

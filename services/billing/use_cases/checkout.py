@@ -31,11 +31,14 @@ from services.billing.domain.payment import (
     flagged,
     may_become,
 )
+from services.billing.domain.payment_step import CauseKind
 from services.billing.domain.pricing import Price, price_of
 from services.billing.service import Billing
 from services.billing.settings import Tier
 from services.billing.store import payments
+from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.news import tell
+from services.billing.use_cases.payment_steps import begin, save
 from services.billing.use_cases.post_credit import lock_wallet
 from services.billing.use_cases.saved_cards import customer_of
 from shared.contracts.assessments import Assessment
@@ -85,14 +88,15 @@ async def check_out(billing: Billing, buyer: Buyer, order: CheckoutOrder, finish
     """A payment with its page, or one in review. Raises Invalid, CreditLimitExceeded, PaymentBlocked,
     `service_unavailable` (Stripe is away), CheckoutEnded."""
     wanted = _wanted(billing, buyer, order)
-    payment = await _reserve(billing, buyer, wanted)
-    try:
-        return await _go_on(billing, buyer, payment, finish, saves_card=order.saves_card)
-    except PaymentBlocked:
-        raise
-    except BaseException:
-        await _free(billing, payment)
-        raise
+    with caused_by(CauseKind.CHECKOUT):
+        payment = await _reserve(billing, buyer, wanted)
+        try:
+            return await _go_on(billing, buyer, payment, finish, saves_card=order.saves_card)
+        except PaymentBlocked:
+            raise
+        except BaseException:
+            await _free(billing, payment)
+            raise
 
 
 async def _go_on(billing: Billing, buyer: Buyer, payment: Payment, finish: Finish[T], *, saves_card: bool) -> T:
@@ -145,8 +149,9 @@ async def _reserve(billing: Billing, buyer: Buyer, payment: Payment) -> Payment:
         await lock_wallet(connection, buyer.account_id, at=billing.clock.now())
         since = billing.clock.now() - WINDOW
         used_minor = await payments.used_minor(connection, buyer.account_id, since=since)
-        CreditLimit(limit_minor, used_minor).require(payment.usd_minor)
-        await payments.insert(connection, payment)
+        limit = CreditLimit(limit_minor, used_minor)
+        limit.require(payment.usd_minor)
+        await begin(connection, payment, limit)
     return payment
 
 
@@ -222,7 +227,7 @@ async def _open(billing: Billing, payment: Payment, session: SessionState, finis
         assert current is not None
         if current.status is Status.PENDING:
             opened = replace(payment, session_id=session.id, checkout_url=session.url)
-            await payments.save(connection, opened, at=billing.clock.now())
+            await save(billing, connection, opened)
             await tell(billing, connection, opened)
             return await finish(connection, opened)
     with suppress(StripeUnavailable, StripeRefused):
@@ -236,7 +241,7 @@ async def _stop(billing: Billing, payment: Payment, finish: Finish[T]) -> T:
         current = await payments.locked(connection, payment.id)
         assert current is not None
         if may_become(current.status, payment.status):
-            await payments.save(connection, payment, at=billing.clock.now())
+            await save(billing, connection, payment)
             await tell(billing, connection, payment)
         if payment.status is Status.IN_REVIEW:
             return await finish(connection, payment)
@@ -250,7 +255,7 @@ async def _free(billing: Billing, payment: Payment) -> None:
             current = await payments.locked(connection, payment.id)
             if current is not None and current.session_id is None and may_become(current.status, Status.FAILED):
                 failed = replace(current, status=Status.FAILED)
-                await payments.save(connection, failed, at=billing.clock.now())
+                await save(billing, connection, failed)
                 await tell(billing, connection, failed)
     except Exception as error:  # noqa: BLE001
         logger.warning("reservation_kept", payment_id=payment.id, error=type(error).__name__)

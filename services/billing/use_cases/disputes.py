@@ -31,6 +31,7 @@ from services.billing.store import disputes, payments, wallets
 from services.billing.store.ledger_connection import ledger_of
 from services.billing.use_cases.bookkeeping import book, settle_transaction
 from services.billing.use_cases.news import tell_dispute
+from services.billing.use_cases.payment_steps import save
 from services.billing.use_cases.post_credit import lock_wallet, post_dispute, post_dispute_won
 from shared.db import Connection
 from shared.errors import DomainError, NotFound
@@ -187,7 +188,7 @@ async def _settle_payment(case: _Case, dispute: Dispute) -> None:
     elif payment.status is Status.DISPUTED:
         payment = undisputed(payment)
     if payment != case.payment:
-        await payments.save(case.connection, payment, at=case.billing.clock.now())
+        await save(case.billing, case.connection, payment)
 
 
 async def _book_money(case: _Case, dispute: Dispute) -> None:

@@ -11,9 +11,11 @@ from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.clients.stripe.checkouts import end_session, find_session
 from services.billing.domain.checkout_session import SessionState
 from services.billing.domain.payment import AT_THE_PAGE, Payment, PaymentId, Status, may_become
+from services.billing.domain.payment_step import CauseKind
 from services.billing.service import Billing
 from services.billing.store import payments
 from services.billing.use_cases.auto_top_up import pursue
+from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.payment_steps import step
 from services.billing.use_cases.settlement import settle
 from shared.telemetry import logger
@@ -34,7 +36,8 @@ async def look_after_payments(billing: Billing) -> bool:
         )
     for payment_id in due:
         try:
-            await _look_after(billing, payment_id)
+            with caused_by(CauseKind.EXPIRY):
+                await _look_after(billing, payment_id)
         except (StripeUnavailable, StripeRefused) as error:
             logger.warning("payment_not_looked_after", payment_id=payment_id, error=str(error))
     return len(due) == BATCH

@@ -15,8 +15,10 @@ from services.billing.domain.payment import (
     Status,
     may_become,
 )
+from services.billing.domain.payment_step import CauseKind
 from services.billing.service import Billing
 from services.billing.store import payments
+from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.payment_steps import step
 from services.billing.use_cases.settlement import settle
 from shared.db import Connection
@@ -55,7 +57,8 @@ async def cancel_payment(billing: Billing, account_id: str, payment_id: str) -> 
     if payment.status in CANCELABLE:
         session = await _ended_session(billing, payment)
         async with billing.database.transaction() as connection:
-            payment = await _cancel(billing, connection, payment, session)
+            with caused_by(CauseKind.CUSTOMER):
+                payment = await _cancel(billing, connection, payment, session)
     if payment.status in PAID:
         raise AlreadyPaid
     if payment.status is not Status.CANCELED:

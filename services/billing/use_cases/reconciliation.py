@@ -20,6 +20,7 @@ from services.billing.clients.stripe.history import (
     transactions_since,
 )
 from services.billing.domain.payment import PREFIX
+from services.billing.domain.payment_step import CauseKind
 from services.billing.domain.reconciliation import (
     ChargeFacts,
     Difference,
@@ -35,6 +36,7 @@ from services.billing.domain.stripe_events import ApplyCharge, ApplyDispute, Not
 from services.billing.service import Billing
 from services.billing.store import payments, reconciliations
 from services.billing.use_cases.bookkeeping import settle_transaction
+from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.stripe_news import NotYet, apply, fetch
 from services.billing.use_cases.webhooks import keep_event
 from shared.errors import DomainError
@@ -106,7 +108,8 @@ async def reconcile(billing: Billing, *, days: int | None = None, apart_seconds:
             return None
         await reconciliations.forget_old(connection, before=billing.clock.real_now() - _KEPT, limit=1_000)
     try:
-        report = await _compare(billing, run)
+        with caused_by(CauseKind.RECONCILIATION, run.id):
+            report = await _compare(billing, run)
     except BaseException as error:
         async with billing.database.transaction() as connection:
             await reconciliations.fail(connection, run.id, type(error).__name__)

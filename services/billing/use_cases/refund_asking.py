@@ -14,10 +14,12 @@ from typing import TypeVar
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.domain.payment import PREFIX as PAYMENT_PREFIX
 from services.billing.domain.payment import Payment
+from services.billing.domain.payment_step import CauseKind
 from services.billing.domain.refund import PREFIX, Refund, RefundId, RefundStatus
 from services.billing.domain.refunding import NotRefundable, refundable
 from services.billing.service import Billing
 from services.billing.store import payments, refunds
+from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.refund_making import Finish, let_go, make_at_stripe, settle_made
 from shared.errors import DomainError, NotFound
 from shared.idempotency import KEPT_FOR
@@ -73,7 +75,8 @@ async def refund_payment(billing: Billing, order: RefundOrder, finish: Finish[T]
     except StripeUnavailable as error:
         logger.warning("refund_without_stripe", refund_id=refund.id, error=str(error))
         raise _stripe_is_away() from error
-    return await settle_made(billing, refund, state, finish)
+    with caused_by(CauseKind.OPERATOR, order.requested_by):
+        return await settle_made(billing, refund, state, finish)
 
 
 async def _begin(billing: Billing, order: RefundOrder) -> tuple[Payment, Refund, bool]:

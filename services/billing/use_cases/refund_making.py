@@ -8,9 +8,11 @@ from typing import TypeVar
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.clients.stripe.refunds import create_refund, refund_of_ours
 from services.billing.domain.payment import Payment
+from services.billing.domain.payment_step import CauseKind
 from services.billing.domain.refund import Refund, RefundState, refused
 from services.billing.service import Billing
 from services.billing.store import payments, refunds
+from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.refunds import settle_refund_of
 from shared.db import Connection
 from shared.telemetry import logger
@@ -68,7 +70,8 @@ async def _ask_again(billing: Billing, refund: Refund) -> None:
     assert payment is not None, "a refund's payment is there"
     try:
         state = await make_at_stripe(billing, payment, refund, begun_before=True)
-        await settle_made(billing, refund, state, _no_answer)
+        with caused_by(CauseKind.REFUND_LOOP, refund.id):
+            await settle_made(billing, refund, state, _no_answer)
     except StripeRefused as refusal:
         await let_go(billing, refund, refusal)
     except StripeUnavailable as error:

@@ -16,6 +16,7 @@ from services.billing.service import Billing
 from services.billing.store import payments, refunds
 from services.billing.use_cases.bookkeeping import book, settle_transaction
 from services.billing.use_cases.news import tell_refund
+from services.billing.use_cases.payment_steps import save
 from services.billing.use_cases.post_credit import post_refund, post_refund_undone
 from shared.db import Connection
 from shared.errors import DomainError
@@ -49,7 +50,7 @@ async def settle_refund_of(billing: Billing, connection: Connection, payment: Pa
     after = await _moved(billing, connection, change)
     await _save(billing, connection, before, after)
     if change.payment != payment:
-        await payments.save(connection, change.payment, at=billing.clock.now())
+        await save(billing, connection, change.payment)
         await tell_refund(billing, connection, payment, change.payment)
     await _book(billing, connection, change, state, was_live=before is not None and before.live)
     return after

@@ -9,11 +9,13 @@ import asyncio
 
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.domain.disputing import PaymentNotSettledYet
+from services.billing.domain.payment_step import CauseKind
 from services.billing.domain.stripe_events import command_of, read_event
 from services.billing.service import Billing
 from services.billing.store import webhook_events
 from services.billing.store.webhook_events import LeasedEvent
 from services.billing.use_cases import stripe_news
+from services.billing.use_cases.causes import caused_by
 from shared.errors import DomainError
 from shared.telemetry import logger
 
@@ -57,7 +59,8 @@ async def _apply(billing: Billing, event: LeasedEvent) -> None:
     command = command_of(read_event(event.body.open(billing.settings.seal_keys)))
     found = await stripe_news.fetch(billing, command)
     async with billing.database.transaction() as connection:
-        ignored = await stripe_news.apply(billing, connection, found)
+        with caused_by(CauseKind.EVENT, event.id):
+            ignored = await stripe_news.apply(billing, connection, found)
         reason = None if ignored is None else ignored.reason
         status: webhook_events.Closed = "handled" if ignored is None else "ignored"
         if not await webhook_events.close(connection, event, status, reason=reason, at=billing.clock.now()):
