@@ -7,15 +7,16 @@ from tests.e2e.callers import Customer, Operator
 from tests.e2e.waiting import eventually
 
 
-def assert_whole(operator: Operator, *customers: Customer, holds_end_within: float = 5.0) -> None:
-    """Transactions sum to the credits, step by step; nothing stays held; the ledger's trial balance is zero."""
+def assert_whole(operator: Operator, *customers: Customer, holds_end_within: float = 5.0, least: int = 0) -> None:
+    """Transactions sum to the credits, step by step; nothing stays held; the ledger's trial balance is zero. No balance
+    was ever under `least`, in millicredits: refunds and disputes alone go under zero."""
     for customer in customers:
         eventually(
             lambda customer=customer: customer.wallet()["held"] == 0,  # type: ignore[misc]
             seconds=holds_end_within,
             what="nothing is held",
         )
-        _assert_history(customer)
+        _assert_history(customer, least)
     verdict = operator.verify()
     assert verdict["balanced"] is True, verdict
     assert verdict["trial_balance"] == 0, verdict
@@ -30,14 +31,14 @@ def net_by_reference(customer: Customer) -> dict[str, int]:
     return cost
 
 
-def _assert_history(customer: Customer) -> None:
-    """Every balance follows from the one before, none is under zero, the last is what the wallet says."""
+def _assert_history(customer: Customer, least: int) -> None:
+    """Every balance follows from the one before, none is under `least`, the last is what the wallet says."""
     entries, wallet = _at_one_moment(customer)
     balance = 0
     for entry in reversed(entries):
         balance += entry["credits"]
         assert entry["balance_after"] == balance, entry
-        assert balance >= 0, entry
+        assert balance >= least, entry
     assert balance == wallet["credits"]
     assert wallet["available"] == wallet["credits"] - wallet["held"]
 

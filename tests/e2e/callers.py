@@ -27,6 +27,8 @@ CREDIT = 1_000
 FIRST_KEY = 5_000 * CREDIT
 PASSWORD = "correct horse battery staple"
 GOOD_CARD, DECLINED_CARD = "4242424242424242", "4000000000000002"
+ASKING_CARD = "4000002760003184"
+"""Its bank asks for its owner each time, by 3-D Secure."""
 SECONDS_TO_CREDIT = 2.0
 SECONDS_TO_KNOW = 1.0
 _numbers = itertools.count(1)
@@ -152,6 +154,22 @@ class Customer:
         eventually(lambda: self.credits() == wanted, seconds=SECONDS_TO_CREDIT, what="the credits are there")
         return str(begun.json()["payment_id"])
 
+    def payment(self, payment_id: str) -> dict[str, Any]:
+        answer = self.get(f"/api/v1/payments/{payment_id}")
+        assert answer.status_code == 200, answer.text
+        payment: dict[str, Any] = exact(answer)
+        return payment
+
+    def save_card(self, card: str = GOOD_CARD) -> None:
+        """A saved card, once it is listed."""
+        begun = self.post("/api/v1/payment-methods", {})
+        assert begun.status_code == 201, begun.text
+        paid = pay(begun.json()["setup_url"], card)
+        assert paid.status_code == 303
+        if card == ASKING_CARD:
+            authenticate(paid.headers["location"])
+        eventually(lambda: self.get("/api/v1/payment-methods").json()["data"], seconds=10, what="the card is listed")
+
     # Keys and calls.
 
     def key(self, **more: Any) -> Key:
@@ -185,6 +203,12 @@ def pay(checkout_url: str, card: str = GOOD_CARD) -> httpx.Response:
     return httpx.post(checkout_url, data=form, timeout=20, trust_env=False)
 
 
+def authenticate(page: str) -> None:
+    """The bank's page for 3-D Secure, passed."""
+    answer = httpx.post(page, data={"outcome": "complete"}, timeout=20, trust_env=False)
+    assert answer.status_code == 303, answer.text
+
+
 def charged(answer: httpx.Response) -> int:
     return millicredits(answer.headers["x-credits-charged"])
 
@@ -210,6 +234,11 @@ class Operator:
         body = {"credits": credits, "reason": "a test"}
         answer = self.send("POST", f"accounts/{customer.account_id}/grants", body)
         assert answer.status_code == 201, answer.text
+
+    def refund(self, payment_id: str, amount_minor: int | None = None, *, currency: str = "usd") -> httpx.Response:
+        """So much of it, or all that is left."""
+        body = {} if amount_minor is None else {"amount": {"amount": amount_minor, "currency": currency}}
+        return self.http.post(f"/api/v1/payments/{payment_id}/refund", json=body, headers=bearer(self.token))
 
     def limit(self, key: Key, *, per_minute: int | None, per_day: int | None) -> None:
         """None lifts a limit."""

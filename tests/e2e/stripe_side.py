@@ -21,8 +21,18 @@ class StripeSide:
     gateway: str
 
     def deliver(self, mode: str) -> None:
-        answer = httpx.post(f"{self.sandbox}/test/delivery", json={"mode": mode}, trust_env=False, timeout=10)
+        self.control("delivery", {"mode": mode})
+
+    def control(self, path: str, body: Any) -> Any:
+        """One of the sandbox's own levers."""
+        answer = httpx.post(f"{self.sandbox}/test/{path}", json=body, trust_env=False, timeout=10)
         assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def charge_of(self, payment_id: str) -> str:
+        """The id of the charge that paid it."""
+        charges = self.get("charges", limit=100)["data"]
+        return next(str(one["id"]) for one in charges if one["metadata"].get("payment_id") == payment_id)
 
     def get(self, path: str, **query: Any) -> Any:
         headers = {"Authorization": f"Bearer {API_KEY}"}
