@@ -1,0 +1,350 @@
+"""Whatever is bought, spent, refunded, disputed and topped up, and however Stripe's events come: the books balance at
+every step, and once everything has come, or was reconciled, they agree with Stripe's, and customers' credits with the
+rules (`money_model`).
+
+Twenty histories each time, always the same; two thousand by chance in `make test-long`.
+"""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from services.billing.domain.books.posting import micros_of_minor
+from services.billing.domain.ledger.items import Verdict
+from services.billing.domain.reconciliation import Report
+from shared.ids import new_id
+from shared.money import Money
+from tests.conftest import Servers
+from tests.properties.billing_payments.money_model import Model, Order
+from tests.properties.billing_payments.money_world import Example, World, opened_world
+from tests.support import databases
+
+T = TypeVar("T")
+
+ACCOUNTS = st.integers(0, 1)
+CURRENCIES = st.sampled_from(("usd", "eur", "jpy", "bhd"))
+CREDITS = st.integers(5_000, 20_000)
+"""Few are a whole number of cents, yen or fils."""
+CARDS = {
+    "good": "4242424242424242",
+    "declined": "4000000000000002",
+    "asks": "4000002760003184",
+    "disputes": "4000000000000259",
+    "refund fails": "4000000000005126",
+    "refund waits": "4000000000007726",
+    "pays late": "4000000000008088",
+}
+SAVED = {"good": "4242424242424242", "declines later": "4000000000000341", "asks": "4000002760003184"}
+CARD = st.sampled_from(("good", "good", *CARDS))
+VERSIONS = st.sampled_from((None, None, "2022-08-01", "2019-05-16"))
+"""The present one, and two of old."""
+THRESHOLD, TOP_UP, CAP = 2_000_000, 7_777_000, 20_000_000
+MOST_MINUTES = 28 * 24 * 60
+"""Stripe keeps events for 30 days, and no longer is looked back."""
+REFUSALS = {"not_refundable", "refund_exceeds_payment"}
+LEAVING = {None, "payment_already_paid", "not_cancelable"}
+
+
+class Money4Credits(RuleBasedStateMachine):
+    """`dropped`: an event of Stripe's was lost, so that only reconciliation can find what it told."""
+
+    world: World
+    runner: asyncio.Runner
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken = False
+        self.dropped: set[str] = set()
+        self.minutes = 0
+        self.model = Model()
+        self._folder = tempfile.TemporaryDirectory()
+        self.example: Example = self.runner.run(self.world.example(Path(self._folder.name)))
+        now = self.world.clock.now()
+        self.accounts = [new_id("acct", at=now) for _ in range(2)]
+
+    def do(self, work: Awaitable[T]) -> T:
+        """To its end; what failed in the middle is not looked at again."""
+        try:
+            return self.runner.run(_awaited(work))
+        except BaseException:
+            self.broken = True
+            raise
+
+    @contextlib.contextmanager
+    def looking(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.broken = True
+            raise
+
+    # Buying and spending
+
+    @initialize(
+        credits=CREDITS,
+        currency=CURRENCIES,
+        card=st.sampled_from(("good", "disputes", "refund fails")),
+        saved=st.none() | st.sampled_from(tuple(SAVED)),
+    )
+    def has_customers(self, credits: int, currency: str, card: str, saved: str | None) -> None:
+        """One whose payment has succeeded, of which nothing is known yet, and one who may buy automatically."""
+        self.buy(0, credits, currency, card, True)
+        if saved is not None:
+            self.top_up_automatically(1, saved)
+
+    @rule(account=ACCOUNTS, credits=CREDITS, currency=CURRENCIES, card=CARD, confirms=st.booleans())
+    def buy(self, account: int, credits: int, currency: str, card: str, confirms: bool) -> None:
+        payment = self._begin(account, credits, currency)
+        self.do(self.example.pay(payment.checkout_url, CARDS[card], confirms=confirms))
+
+    @rule(account=ACCOUNTS, credits=CREDITS, currency=CURRENCIES)
+    def begin(self, account: int, credits: int, currency: str) -> None:
+        """A page that is left open."""
+        self._begin(account, credits, currency)
+
+    def _begin(self, account: int, credits: int, currency: str) -> Any:
+        payment = self.do(self.example.begin(self.accounts[account], credits, currency))
+        self.model.orders[payment.id] = Order(payment.account_id, credits * 1_000, currency)
+        return payment
+
+    @rule(place=st.integers(0, 9), card=CARD, confirms=st.booleans())
+    def pay_on_an_open_page(self, place: int, card: str, confirms: bool) -> None:
+        """Also on one whose payment has ended, here or there, and on that of a top-up."""
+        pages = [each["checkout_url"] for each in self.do(self.example.payments()) if each["checkout_url"]]
+        if pages:
+            self.do(self.example.pay(pages[place % len(pages)], CARDS[card], confirms=confirms))
+
+    @rule(place=st.integers(0, 9))
+    def leave_a_page(self, place: int) -> None:
+        known = self.do(self.example.payments())
+        if known:
+            payment = known[place % len(known)]
+            assert self.do(self.example.leave(payment["account_id"], payment["id"])) in LEAVING
+
+    @rule(account=ACCOUNTS, percent=st.integers(1, 120))
+    def call(self, account: int, percent: int) -> None:
+        account_id = self.accounts[account]
+        before = self.do(self.example.wallet(account_id))
+        amount = max(before["balance"] * percent // 100, 1)
+        result = self.do(self.example.spend(account_id, amount))
+        with self.looking():
+            is_frozen = before["open_disputes"] > 0 or before["balance"] < 0
+            covers = amount <= before["balance"] - before["held"]
+            assert (result.verdict is Verdict.POSTED) == (covers and not is_frozen)
+            assert result.charged == (amount if result.verdict is Verdict.POSTED else 0)
+        self.model.spent[account_id] = self.model.spent.get(account_id, 0) + result.charged
+
+    # Top-ups
+
+    @rule(account=ACCOUNTS, card=st.sampled_from(tuple(SAVED)))
+    def top_up_automatically(self, account: int, card: str) -> None:
+        """A card is saved, what Stripe says of it comes, and it is switched on."""
+        account_id = self.accounts[account]
+        known = {event["id"] for event in self.example.mail()}
+        self.do(self.example.save_card(account_id, SAVED[card]))
+        self.do(self.example.deliver([each for each in self.example.mail() if each["id"] not in known]))
+        self.do(self.example.work())
+        self.model.top_ups[account_id] = TOP_UP
+        refused = self.do(self.example.switch_on(account_id, threshold=THRESHOLD, amount=TOP_UP, cap=CAP))
+        with self.looking():
+            assert refused is None
+
+    @precondition(lambda self: self.model.top_ups)
+    @rule()
+    def buy_what_is_due(self) -> None:
+        self.do(self.example.buy_due())
+
+    # Money goes back
+
+    @rule(place=st.integers(0, 9), percent=st.none() | st.integers(1, 100))
+    def operator_refunds(self, place: int, percent: int | None) -> None:
+        known = self.do(self.example.payments())
+        if known:
+            payment = known[place % len(known)]
+            amount = None if percent is None else _part(payment["amount_minor"], percent, payment["currency"])
+            asked = None if amount is None else Money(amount, payment["currency"])
+            refused = self.do(self.example.refund(payment["id"], asked))
+            with self.looking():
+                assert refused is None or refused in REFUSALS
+
+    @precondition(lambda self: self.example.charges_left())
+    @rule(place=st.integers(0, 9), percent=st.none() | st.integers(1, 100))
+    def refund_at_the_dashboard(self, place: int, percent: int | None) -> None:
+        left = self.example.charges_left()
+        charge = left[place % len(left)]
+        form = {} if percent is None else {"amount": _part(charge["amount"], percent, charge["currency"])}
+        self.do(self.example.at_stripe("POST", "refunds", charge=charge["id"], **form))
+
+    @precondition(lambda self: self.example.objects("refund"))
+    @rule(place=st.integers(0, 9))
+    def bank_sends_a_refund_back(self, place: int) -> None:
+        made = self.example.objects("refund")
+        self.do(self.example.control(f"refunds/{made[place % len(made)]['id']}/fail"))
+
+    @precondition(lambda self: self.example.charges_left())
+    @rule(place=st.integers(0, 9), percent=st.none() | st.integers(1, 100))
+    def dispute(self, place: int, percent: int | None) -> None:
+        left = self.example.charges_left()
+        charge = left[place % len(left)]
+        body = {} if percent is None else {"amount": max(charge["amount"] * percent // 100, 1)}
+        self.do(self.example.control(f"charges/{charge['id']}/dispute", **body))
+
+    @precondition(lambda self: self.example.disputes_open())
+    @rule(place=st.integers(0, 9), status=st.sampled_from(("won", "lost")))
+    def bank_decides(self, place: int, status: str) -> None:
+        known = self.example.disputes_open()
+        self.do(self.example.control(f"disputes/{known[place % len(known)]['id']}/close", status=status))
+
+    @precondition(lambda self: self.example.money_awaited())
+    @rule(place=st.integers(0, 9), outcome=st.sampled_from(("succeeded", "succeeded", "failed")))
+    def late_money_ends(self, place: int, outcome: str) -> None:
+        late = self.example.money_awaited()
+        assert self.do(self.example.control(f"sessions/{late[place % len(late)]['id']}/async", outcome=outcome))
+
+    @rule()
+    def stripe_pays_out(self) -> None:
+        for currency in self.do(self.example.balance()):
+            self.do(self.example.control("payouts", currency=currency))
+
+    # Time, and the mail
+
+    @rule(minutes=st.sampled_from((2, 35, 24 * 60, 10 * 24 * 60)))
+    def time_passes(self, minutes: int) -> None:
+        if self.minutes + minutes <= MOST_MINUTES:
+            self.minutes += minutes
+            with self.looking():
+                self.example.pass_time(minutes)
+
+    @rule()
+    def loops_look(self) -> None:
+        self.do(self.example.look_after())
+
+    @rule(places=st.lists(st.integers(0, 30), min_size=1, max_size=12), version=VERSIONS, works=st.booleans())
+    def some_events_come(self, places: list[int], version: str | None, works: bool) -> None:
+        """In any order, some of them twice."""
+        mail = self.example.mail()
+        if mail:
+            self.do(self.example.deliver([mail[place % len(mail)] for place in places], version))
+        if works:
+            self.do(self.example.work())
+
+    @rule(places=st.lists(st.integers(0, 30), min_size=1, max_size=12))
+    def some_are_lost(self, places: list[int]) -> None:
+        mail = self.example.mail()
+        self.dropped |= {mail[place % len(mail)]["id"] for place in places if mail}
+
+    @rule(shuffled=st.randoms(use_true_random=False), version=VERSIONS)
+    def all_the_rest_comes(self, shuffled: Any, version: str | None) -> None:
+        """Also what was lost: Stripe tried again."""
+        mail = self.example.mail()
+        shuffled.shuffle(mail)
+        self.do(self.example.deliver(mail, version))
+        self.do(self.example.work())
+        self.dropped.clear()
+        with self.looking():
+            self.agrees()
+
+    @rule()
+    def it_is_reconciled(self) -> None:
+        self.do(self.example.reconcile())
+        self.do(self.example.work())
+        self.dropped.clear()
+        with self.looking():
+            self.agrees()
+
+    @invariant()
+    def books_balance(self) -> None:
+        ledger, money = self.do(self.example.proofs())
+        with self.looking():
+            assert ledger.balanced and ledger.trial_balance == 0, ledger
+            assert money.balanced, money
+
+    def agrees(self) -> None:
+        """What must hold once billing knows all."""
+        example = self.example
+        assert self.do(example.events_not_closed()) == []
+        stripe = example.truth()
+        for account_id in self.accounts:
+            wallet = self.do(example.wallet(account_id))
+            assert wallet["balance"] in self.model.credits(account_id, stripe)
+        theirs = {name: micros_of_minor(minor, name) for name, minor in self.do(example.balance()).items()}
+        assert self.do(example.ledger_account("stripe_balance")) == theirs
+        assert self.do(example.ledger_account("suspense")) == {}
+        _, money = self.do(example.proofs())
+        assert money.waiting == ()
+
+    def teardown(self) -> None:
+        try:
+            if not self.broken:
+                self.it_is_reconciled() if self.dropped else self._all_comes()
+                self._reconciling_again_finds_nothing()
+        finally:
+            self.runner.run(self.example.close())
+            self._folder.cleanup()
+
+    def _all_comes(self) -> None:
+        self.do(self.example.deliver(self.example.mail()[::-1]))
+        self.do(self.example.work())
+        self.agrees()
+
+    def _reconciling_again_finds_nothing(self) -> None:
+        report: Report = self.do(self.example.reconcile())
+        assert report.differences == () and not any(report.drift_minor.values()), report
+        self.example.watch.verify()
+
+
+def _part(amount_minor: int, percent: int, currency: str) -> int:
+    """Of an amount; of one with three decimals the last is 0."""
+    step = 10 if currency == "bhd" else 1
+    return max(amount_minor * percent // 100 // step, 1) * step
+
+
+async def _awaited(work: Awaitable[T]) -> T:
+    return await work
+
+
+@pytest.fixture(scope="module")
+def world(servers: Servers, runner: asyncio.Runner) -> Iterator[World]:
+    made = runner.run(databases.clone(servers.postgres))
+    stack = contextlib.AsyncExitStack()
+    yield runner.run(stack.enter_async_context(opened_world(made, servers.redis.url)))
+    runner.run(stack.aclose())
+    runner.run(databases.drop(servers.postgres, made))
+
+
+@pytest.fixture
+def machine(world: World, runner: asyncio.Runner) -> Callable[[], Money4Credits]:
+    class Machine(Money4Credits):
+        pass
+
+    Machine.world, Machine.runner = world, runner
+    return Machine
+
+
+def test_books_and_credits_agree_with_stripe_whatever_happens(machine: Callable[[], Money4Credits]) -> None:
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=20, stateful_step_count=15, derandomize=True, print_blob=True)
+    )
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3 * 3600)
+def test_books_and_credits_agree_with_stripe_in_thousands_of_histories(
+    machine: Callable[[], Money4Credits],
+) -> None:
+    run_state_machine_as_test(machine, settings=settings(max_examples=2_000, stateful_step_count=20, print_blob=True))
