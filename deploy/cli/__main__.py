@@ -2,7 +2,8 @@
 
 `tollgate SERVICE settings` lists what that service reads from the environment, with defaults and meanings;
 `tollgate ledger verify` proves the ledger, `tollgate books` reports it, `tollgate webhooks` shows and replays Stripe's
-events, `tollgate reconcile` compares with Stripe and repairs.
+events, `tollgate reconcile` compares with Stripe and repairs, `tollgate explain payment` tells a
+payment's story.
 """
 
 import runpy
@@ -17,6 +18,7 @@ _ON_A_STACK: dict[str, Callable[[Sequence[str]], None]] = {
     "books": books.main,
     "webhooks": webhooks.main,
     "reconcile": billing_commands.reconcile,
+    "explain": billing_commands.explain,
 }
 EXIT_USAGE = 64
 """EX_USAGE of sysexits.h."""
@@ -27,6 +29,7 @@ USAGE = f"""usage: tollgate SERVICE COMMAND [OPTIONS]
        tollgate books profit [--from DATE] [--to DATE] [--data-dir .tollgate] [--json]
        tollgate webhooks list [--status parked] [--about ID] [--limit 50] [--data-dir .tollgate] [--json]
        tollgate reconcile [--days 30] [--data-dir .tollgate] [--json]
+       tollgate explain payment ID [--data-dir .tollgate] [--json]
        tollgate webhooks replay EVENT_ID | --all-parked [--data-dir .tollgate] [--json]
 
 services: {", ".join(SERVICES)}

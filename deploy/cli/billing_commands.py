@@ -25,3 +25,8 @@ def _run(command: str, arguments: Sequence[str]) -> None:
 def reconcile(arguments: Sequence[str]) -> None:
     """`tollgate reconcile [--days N] [--json]`."""
     _run("reconcile", arguments)
+
+
+def explain(arguments: Sequence[str]) -> None:
+    """`tollgate explain payment ID [--json]`."""
+    _run("explain", arguments)

@@ -1,4 +1,5 @@
-"""`python -m services.billing serve | worker | migrate | settings | verify | books | webhooks | reconcile`."""
+"""`python -m services.billing serve | worker | migrate | settings`, and the commands verify, books, webhooks, reconcile
+and explain."""
 
 import argparse
 import asyncio
@@ -14,6 +15,7 @@ from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.domain.reconciliation import Report
 from services.billing.settings import Settings
 from services.billing.store.webhook_events import StoredEvent
+from services.billing.use_cases.explain import Explained, explain_payment
 from services.billing.use_cases.reconciliation import reconcile
 from services.billing.use_cases.reports import (
     BEGINNING,
@@ -87,6 +89,30 @@ def _reconcile(settings: Settings, arguments: Sequence[str]) -> None:
     sys.stdout.write(said + "\n")
     if not report.agrees:
         raise SystemExit(EXIT_BROKEN)
+
+
+def _explain(settings: Settings, arguments: Sequence[str]) -> None:
+    """Tell a payment's story, from checkout to credits. Ends with 1 where there is no such payment."""
+    parser = argparse.ArgumentParser(prog="python -m services.billing explain", description=_explain.__doc__)
+    parser.add_argument("what", choices=["payment"])
+    parser.add_argument("payment_id", metavar="PAYMENT_ID", help="our id of the payment (pay_...)")
+    parser.add_argument("--json", action="store_true", help="answer as the API does")
+    given = parser.parse_args(arguments)
+    try:
+        explained = asyncio.run(_explained(settings, given.payment_id))
+    except NotFound:
+        sys.stderr.write(f"There is no payment {given.payment_id} here.\n")
+        raise SystemExit(EXIT_BROKEN) from None
+    said = encode(explained.as_view()).decode() if given.json else "\n".join(explained.lines())
+    sys.stdout.write(said + "\n")
+
+
+async def _explained(settings: Settings, payment_id: str) -> Explained:
+    database = Database(settings.database_url, pool_size=2, application=f"{NAME}-explain")
+    try:
+        return await explain_payment(database, payment_id)
+    finally:
+        await database.close()
 
 
 async def _reconciled(settings: Settings, days: int | None) -> Report:
@@ -203,5 +229,5 @@ if __name__ == "__main__":
         create_app=create_app,
         open_service=open_service,
         loops=loops,
-        extra={"verify": _verify, "books": _books, "webhooks": _webhooks, "reconcile": _reconcile},
+        extra={"verify": _verify, "books": _books, "webhooks": _webhooks, "reconcile": _reconcile, "explain": _explain},
     )

@@ -115,6 +115,22 @@ async def page(connection: AsyncConnection, account_id: str, *, after: str | Non
     return [_payment(row) for row in found]
 
 
+async def page_of_all(
+    connection: AsyncConnection, *, status: Status | None, account_id: str | None, after: str | None, limit: int
+) -> list[Payment]:
+    """Whosever payments, newest first, beginning below `after`; of a status and of an account where these are given.
+    Served by `payments_by_status`, `payments_of_account` and the primary key."""
+    found = await connection.execute(
+        text(
+            f"SELECT {_COLUMNS} FROM payments WHERE (CAST(:status AS text) IS NULL OR status = :status)"  # noqa: S608
+            " AND (CAST(:account_id AS text) IS NULL OR account_id = :account_id)"
+            " AND (CAST(:after AS text) IS NULL OR id < :after) ORDER BY id DESC LIMIT :limit"
+        ),
+        {"status": None if status is None else status.value, "account_id": account_id, "after": after, "limit": limit},
+    )
+    return [_payment(row) for row in found]
+
+
 async def used_minor(connection: AsyncConnection, account_id: str, *, since: datetime) -> int:
     """US cents of the account's reserving payments made after `since` (S14). Exact only under the wallet's lock.
     Served by `payments_live`."""

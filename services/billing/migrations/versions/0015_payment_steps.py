@@ -9,7 +9,7 @@ down_revision = "0014"
 def upgrade() -> None:
     execute(STEPS)
     execute(TRANSACTIONS)
-    execute(DIFFERENCES)
+    execute(LOOK_UPS)
     grant("payment_steps", "SELECT, INSERT")
     grant("stripe_transactions", "SELECT, INSERT")
 
@@ -59,7 +59,8 @@ CREATE TABLE stripe_transactions (
 CREATE INDEX stripe_transactions_of_source ON stripe_transactions (source);
 """
 
-DIFFERENCES = """
--- What reconciliations found about one object of Stripe's.
+LOOK_UPS = """
+-- Operators' list by status; and what reconciliations found about one object of Stripe's.
+CREATE INDEX payments_by_status ON payments (status, id);
 CREATE INDEX reconciliations_by_difference ON reconciliations USING gin (differences jsonb_path_ops);
 """

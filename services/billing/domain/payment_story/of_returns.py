@@ -1,0 +1,78 @@
+"""What went back: refunds with who asked and why, and disputes with what they took, kept and restored."""
+
+from collections.abc import Iterator
+
+from services.billing.domain.dispute import Dispute
+from services.billing.domain.payment_story.amounts import credits_text, money_text
+from services.billing.domain.payment_story.facts import Facts, KeptRefund, StoryLine, references
+from services.billing.domain.refund import Refund, RefundStatus
+
+
+def lines_of_returns(facts: Facts) -> Iterator[StoryLine]:
+    """In no order."""
+    for kept in facts.refunds:
+        yield from _refund(kept)
+    for dispute in facts.disputes:
+        yield from _dispute(dispute)
+
+
+def _refund(kept: KeptRefund) -> Iterator[StoryLine]:
+    refund = kept.refund
+    named = references(refund_id=refund.id, stripe_refund_id=refund.stripe_id, requested_by=refund.requested_by)
+    yield StoryLine(refund.created_at, "refund", _asked(refund), named, rank=1)
+    if not refund.asked_for:
+        yield StoryLine(kept.since, "refund", _stands(refund), named, rank=8)
+
+
+def _asked(refund: Refund) -> str:
+    amount = money_text(refund.amount)
+    why = f" Why: {refund.reason.rstrip('.')}." if refund.reason else ""
+    if refund.requested_by is None:
+        return f"{amount} were refunded at Stripe, by nobody here.{why}"
+    waits = " Stripe has not answered yet; it is asked again until it does." if refund.asked_for else ""
+    return f"An operator asked for a refund of {amount}.{why}{waits}"
+
+
+def _stands(refund: Refund) -> str:
+    amount = money_text(refund.amount)
+    if refund.status in (RefundStatus.FAILED, RefundStatus.CANCELED):
+        why = f" ({refund.failure_reason})" if refund.failure_reason else ""
+        back = f"; {credits_text(refund.returned_millicredits)} came back" if refund.returned_millicredits else ""
+        return (
+            f"The refund of {amount} {'failed' if refund.status is RefundStatus.FAILED else 'was canceled'}{why}{back}."
+        )
+    taken = f"it took back {credits_text(refund.credits_taken)}"
+    return f"The refund of {amount} has stood at {refund.status} since then; {taken}."
+
+
+def _dispute(dispute: Dispute) -> Iterator[StoryLine]:
+    named = {"dispute_id": dispute.id, "stripe_dispute_id": dispute.stripe_dispute_id}
+    due = f" It can be answered until {dispute.due_by:%Y-%m-%d %H:%M} UTC." if dispute.due_by else ""
+    said = f"The customer's bank disputed {money_text(dispute.amount)} ({dispute.reason})."
+    text = f"{said} By now that is {dispute.status}.{due}"
+    yield StoryLine(dispute.created_at, "dispute", text, named, rank=1)
+    steps = ((dispute.opened_at, _opened), (dispute.lost_at, _lost), (dispute.won_at, _won))
+    for at, told in steps:
+        if at is not None:
+            yield StoryLine(at, "dispute", told(dispute), named, rank=3)
+
+
+def _opened(dispute: Dispute) -> str:
+    if not dispute.millicredits:
+        return "The dispute opened and froze the account; there were no credits left to take."
+    short = (
+        f", {credits_text(dispute.uncovered_millicredits)} more than it had" if dispute.uncovered_millicredits else ""
+    )
+    return f"The dispute opened: it froze the account and took {credits_text(dispute.millicredits)}{short}."
+
+
+def _lost(dispute: Dispute) -> str:
+    loss = "all of it was covered"
+    if dispute.uncovered_millicredits:
+        loss = f"{credits_text(dispute.uncovered_millicredits)} were not covered, which is our loss"
+    return f"The dispute was lost: what it took stays taken, {loss}. The account is marked, and no longer frozen by it."
+
+
+def _won(dispute: Dispute) -> str:
+    back = f" {credits_text(dispute.millicredits)} were given back." if dispute.millicredits else ""
+    return f"The dispute ended in our favour: the account is no longer frozen by it.{back}"
