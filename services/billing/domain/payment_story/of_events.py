@@ -36,7 +36,12 @@ def _fate(event: HeardEvent) -> str:
 
 
 def _when(event: HeardEvent) -> str:
-    return f" at {event.handled_at:%H:%M:%S}" if event.handled_at is not None else ""
+    """The day too, where it took longer than one."""
+    at = event.handled_at
+    if at is None:
+        return ""
+    same_day = at.date() == event.received_at.date()
+    return f" at {at:%H:%M:%S}" if same_day else f" at {at:%Y-%m-%d %H:%M:%S}"
 
 
 def _noticed(noticed: Noticed) -> StoryLine:

@@ -40,9 +40,9 @@ def _entry(entry: Posted) -> StoryLine:
 
 def _transaction(tx: NotedTransaction) -> StoryLine:
     amount, fee, net = (minor_text(each, tx.currency) for each in (tx.amount_minor, tx.fee_minor, tx.net_minor))
-    text = f"Stripe's balance shows its {tx.type}: {amount}, less a fee of {fee}, is {net} net."
-    named = references(transaction_id=tx.id, source=tx.source)
-    return StoryLine(tx.noted_at, "balance", f"{text} At Stripe that was {tx.created_at:%Y-%m-%d %H:%M:%S} UTC.", named)
+    told = f"{amount} less a fee of {fee}, which is {net} net" if tx.fee_minor else f"{amount}, without a fee"
+    text = f"Stripe's balance shows its {tx.type}: {told}, by Stripe's clock at {tx.created_at:%Y-%m-%d %H:%M:%S}."
+    return StoryLine(tx.noted_at, "balance", text, references(transaction_id=tx.id, source=tx.source))
 
 
 def _posting(booked: Booked) -> StoryLine:

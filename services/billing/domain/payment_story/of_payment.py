@@ -72,39 +72,42 @@ _UNASSESSED: dict[Status | None, str] = {
 
 def _stepped(step: PaymentStep, facts: Facts) -> Iterator[StoryLine]:
     if step.session_id is not None:
-        text = "Stripe made its payment page" if step.cause.kind in _BEGINNING else "It is known by a page of Stripe's"
-        until = f", which can be paid until {facts.payment.expires_at:%Y-%m-%d %H:%M} UTC."
-        text += until if step.cause.kind in _BEGINNING else "."
-        yield StoryLine(step.at, "page", text, {"session_id": step.session_id}, rank=2)
+        yield StoryLine(step.at, "page", _page(step, facts.payment), {"session_id": step.session_id}, rank=2)
     if step.from_status is not None and step.from_status is not step.to_status:
         text = f"It went from {step.from_status} to {step.to_status}: {_cause(step, facts.events)}."
         yield StoryLine(step.at, "status", text, references(cause=step.cause.reference), rank=3)
 
 
+def _page(step: PaymentStep, payment: Payment) -> str:
+    if step.cause.kind in _BEGINNING or step.to_status is Status.REQUIRES_ACTION:
+        return f"Stripe made its payment page, which can be paid until {payment.expires_at:%Y-%m-%d %H:%M} UTC."
+    return "Stripe has a payment page for it."
+
+
 def _cause(step: PaymentStep, events: tuple[HeardEvent, ...]) -> str:
-    match step.cause.kind:
-        case CauseKind.CHECKOUT | CauseKind.TOP_UP if step.to_status in _JUDGED:
-            return "so fraud judged"
-        case CauseKind.CHECKOUT:
-            return "its checkout could not be finished"
-        case CauseKind.EVENT:
-            type_ = next((event.type for event in events if event.id == step.cause.reference), None)
-            return f"by Stripe's event {type_}" if type_ else "by one of Stripe's events, which is not kept any more"
-        case CauseKind.EXPIRY if step.to_status is Status.EXPIRED:
-            return "it was not paid in time"
-        case CauseKind.CUSTOMER if step.to_status is Status.CANCELED:
-            return "the customer canceled it"
-        case other:
-            return _CAUSES[other]
+    kind, became = step.cause.kind, step.to_status
+    if kind is CauseKind.EVENT:
+        type_ = next((event.type for event in events if event.id == step.cause.reference), None)
+        return f"by Stripe's event {type_}" if type_ else "by one of Stripe's events, which is not kept any more"
+    if kind in _BEGINNING and became in _JUDGED:
+        return "so fraud judged"
+    if became is Status.REQUIRES_ACTION:
+        return "the customer has to confirm it with the bank"
+    return _OWN_END.get((kind, became), _CAUSES[kind])
 
 
-_CAUSES: dict[CauseKind, str] = {
+_OWN_END = {
+    (CauseKind.EXPIRY, Status.EXPIRED): "it was not paid in time",
+    (CauseKind.CUSTOMER, Status.CANCELED): "the customer canceled it",
+}
+_CAUSES = {
+    CauseKind.CHECKOUT: "its checkout could not be finished",
     CauseKind.EXPIRY: "so Stripe said when it was asked",
     CauseKind.CUSTOMER: "so Stripe said as the customer was canceling it",
-    CauseKind.OPERATOR: "an operator did it",
+    CauseKind.OPERATOR: "as an operator asked",
     CauseKind.REFUND_LOOP: "a refund was made whose answer had been lost",
     CauseKind.RECONCILIATION: "reconciliation found it so at Stripe",
-    CauseKind.TOP_UP: "the automatic top-up did it",
+    CauseKind.TOP_UP: "by the charge of the automatic top-up",
     CauseKind.UNKNOWN: "what caused it was not kept",
 }
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from services.billing.domain.dispute import Dispute
+from services.billing.domain.disputing import ANSWERABLE
 from services.billing.domain.payment_story.amounts import credits_text, money_text
 from services.billing.domain.payment_story.facts import Facts, KeptRefund, StoryLine, references
 from services.billing.domain.refund import Refund, RefundStatus
@@ -41,20 +42,30 @@ def _stands(refund: Refund) -> str:
         return (
             f"The refund of {amount} {'failed' if refund.status is RefundStatus.FAILED else 'was canceled'}{why}{back}."
         )
-    taken = f"it took back {credits_text(refund.credits_taken)}"
-    return f"The refund of {amount} has stood at {refund.status} since then; {taken}."
+    return f"The refund of {amount} {_STANDS[refund.status]}; it took back {credits_text(refund.credits_taken)}."
+
+
+_STANDS = {
+    RefundStatus.PENDING: "is under way",
+    RefundStatus.REQUIRES_ACTION: "waits for whoever paid to act",
+    RefundStatus.SUCCEEDED: "succeeded",
+}
 
 
 def _dispute(dispute: Dispute) -> Iterator[StoryLine]:
     named = {"dispute_id": dispute.id, "stripe_dispute_id": dispute.stripe_dispute_id}
-    due = f" It can be answered until {dispute.due_by:%Y-%m-%d %H:%M} UTC." if dispute.due_by else ""
-    said = f"The customer's bank disputed {money_text(dispute.amount)} ({dispute.reason})."
-    text = f"{said} By now that is {dispute.status}.{due}"
-    yield StoryLine(dispute.created_at, "dispute", text, named, rank=1)
+    yield StoryLine(dispute.created_at, "dispute", _disputed(dispute), named, rank=1)
     steps = ((dispute.opened_at, _opened), (dispute.lost_at, _lost), (dispute.won_at, _won))
     for at, told in steps:
         if at is not None:
             yield StoryLine(at, "dispute", told(dispute), named, rank=3)
+
+
+def _disputed(dispute: Dispute) -> str:
+    said = f"The customer's bank disputed {money_text(dispute.amount)} ({dispute.reason}); now it is {dispute.status}."
+    if dispute.due_by is None or dispute.status not in ANSWERABLE:
+        return said
+    return f"{said} It can be answered until {dispute.due_by:%Y-%m-%d %H:%M} UTC."
 
 
 def _opened(dispute: Dispute) -> str:
