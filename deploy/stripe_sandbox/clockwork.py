@@ -1,12 +1,13 @@
-"""What time does by itself: checkout sessions expire, refunds and disputes settle, payouts arrive, kept answers
-are forgotten. And time's leap: everything that would have happened on the way happens, in order."""
+"""What time does by itself: checkout sessions expire, refunds and disputes settle, payouts arrive,
+subscriptions renew, kept answers are forgotten. And time's leap: everything that would have happened on the way
+happens, in order."""
 
 import asyncio
 from collections.abc import Callable
 
 from deploy.stripe_sandbox.sandbox import Sandbox
 from deploy.stripe_sandbox.store.store import Store
-from deploy.stripe_sandbox.use_cases import balance, checkout, disputes, refunds
+from deploy.stripe_sandbox.use_cases import balance, checkout, disputes, refunds, renewals
 from deploy.stripe_sandbox.use_cases.turn import Turn
 
 TICK_SECONDS = 0.5
@@ -18,6 +19,7 @@ VERBS: dict[str, Callable[[Turn, str], None]] = {
     disputes.DECIDE: disputes.decide,
     disputes.OVERDUE: disputes.give_up,
     balance.ARRIVE: balance.arrive,
+    **renewals.VERBS,
 }
 
 

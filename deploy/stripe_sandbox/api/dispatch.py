@@ -24,12 +24,16 @@ from deploy.stripe_sandbox.api import (
     customers,
     disputes,
     events,
+    invoice_payments,
+    invoices,
     payment_intents,
     payment_methods,
     prices,
     products,
     refunds,
     setup_intents,
+    subscription_items,
+    subscriptions,
 )
 from deploy.stripe_sandbox.api.faults import Fault, fault_body
 from deploy.stripe_sandbox.api.lists import as_list
@@ -61,6 +65,10 @@ OPERATIONS: tuple[Operation, ...] = (
     *refunds.OPERATIONS,
     *disputes.OPERATIONS,
     *balance.OPERATIONS,
+    *subscriptions.OPERATIONS,
+    *subscription_items.OPERATIONS,
+    *invoices.OPERATIONS,
+    *invoice_payments.OPERATIONS,
     *events.OPERATIONS,
 )
 
@@ -173,12 +181,18 @@ def _found(turn: Turn, kind: str, object_id: str) -> Json | None:
     return transaction_at(found, now=turn.now) if found and kind == "balance_transaction" else found
 
 
+_INCLUDED: dict[str, Callable[[Turn, Json], object]] = {
+    "confirmation_secret": invoices.included_secret,
+    "line_items": checkout_sessions.included_line_items,
+    "payments": invoices.included_payments,
+    "refunds": refunds.included_refunds,
+}
+
+
 def _included(turn: Turn, body: Json, field: str) -> object:
     """What `expand[]` adds that is no reference."""
-    if field == "line_items":
-        return checkout_sessions.included_line_items(turn, body)
-    if field == "refunds":
-        return refunds.included_refunds(turn, body)
+    if field in _INCLUDED:
+        return _INCLUDED[field](turn, body)
     if field == "tax":
         return {
             "automatic_tax": "unrecognized_location",

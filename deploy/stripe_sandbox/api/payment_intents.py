@@ -6,7 +6,7 @@ from deploy.stripe_sandbox.domain import currencies, payment_intents
 from deploy.stripe_sandbox.domain.errors import StripeError
 from deploy.stripe_sandbox.domain.params import Flag, Labels, Many, Param, Shape, Text, Whole, choice, shape
 from deploy.stripe_sandbox.domain.values import Json, names
-from deploy.stripe_sandbox.use_cases import payment_methods, payments
+from deploy.stripe_sandbox.use_cases import invoicing, payment_methods, payments
 from deploy.stripe_sandbox.use_cases.payments import Confirmation
 from deploy.stripe_sandbox.use_cases.turn import Turn
 
@@ -154,6 +154,7 @@ def _attempted(turn: Turn, intent: Json, method: Json, params: Json) -> Json | A
             param="off_session",
         )
     attempt = payments.confirm(turn, intent, method, asked)
+    invoicing.follow(turn, attempt)
     if attempt.decline is None:
         return attempt.intent
     extra: Json = {"payment_intent": attempt.intent, "payment_method": method}

@@ -25,6 +25,13 @@ SHAPES: dict[str, tuple[str, int]] = {
     "payout": ("po_1", 23),
     "bank_account": ("ba_1", 23),
     "event": ("evt_1", 23),
+    "subscription": ("sub_1", 23),
+    "subscription_item": ("si_", 14),
+    "invoice": ("in_1", 23),
+    "upcoming_invoice": ("upcoming_in_1", 23),
+    "line_item": ("il_1", 23),
+    "invoiceitem": ("ii_1", 23),
+    "invoice_payment": ("inpay_1", 23),
     "webhook_endpoint": ("we_1", 23),
     "request": ("req_", 14),
 }

@@ -35,12 +35,13 @@ class Objects:
         self._connection = connection
 
     def insert(self, body: Json, *, hidden: Json | None = None) -> None:
+        """Keeps a new object; of Stripe's, invoice items alone call their creation a `date`."""
         self._connection.execute(
             "INSERT INTO objects (id, kind, created, body, hidden) VALUES (?, ?, ?, ?, ?)",
             (
                 body["id"],
                 body["object"],
-                body["created"],
+                body["date"] if body["object"] == "invoiceitem" else body["created"],
                 _text(body),
                 None if hidden is None else _text(hidden),
             ),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from deploy.stripe_sandbox.domain import authentication, checkout_sessions
 from deploy.stripe_sandbox.domain.values import Json
-from deploy.stripe_sandbox.use_cases import checkout_page, payments, setups
+from deploy.stripe_sandbox.use_cases import checkout_page, invoicing, payments, setups
 from deploy.stripe_sandbox.use_cases.checkout import page_address
 from deploy.stripe_sandbox.use_cases.turn import Turn
 
@@ -71,5 +71,8 @@ def _answer_intent(turn: Turn, intent: Json, outcome: str) -> Json:
     if intent["object"] == "setup_intent":
         return setups.authenticated(turn, intent, method, outcome).setup
     if outcome == authentication.FAIL:
-        return payments.authentication_failed(turn, intent, method).intent
-    return payments.booked(turn, payments.charge(turn, intent, method, authenticated=True)).intent
+        attempt = payments.authentication_failed(turn, intent, method)
+    else:
+        attempt = payments.charge(turn, intent, method, authenticated=True)
+    invoicing.follow(turn, attempt)
+    return payments.booked(turn, attempt).intent

@@ -18,7 +18,7 @@ from tests.support.stripe_contract import the_contract
 pytestmark = sdk_warning
 
 # Ids of these are given out, but they are no objects of their own in the API.
-NO_OBJECTS = {"bank_account", "request"}
+NO_OBJECTS = {"bank_account", "request", "upcoming_invoice"}
 
 
 @pytest.fixture
@@ -75,6 +75,42 @@ async def cards(sandbox: Running) -> list[Any]:
     return [setup, unset, intent, failed, charge, later, session, saved, saved.setup_intent, *attempts.data]
 
 
+async def subscriptions(sandbox: Running) -> list[Any]:
+    """A subscription with all that it leaves: items, invoices, lines, payments, what waits and what will come."""
+    client = sandbox.stripe.v1
+    customer = await client.customers.create_async({"name": "Ada", "payment_method": "pm_card_visa"})
+    cards = await client.customers.payment_methods.list_async(customer.id)
+    recurring = {"currency": "usd", "recurring": {"interval": "month"}, "product_data": {"name": "Pro"}}
+    prices = [await client.prices.create_async({"unit_amount": amount, **recurring}) for amount in (1000, 2000)]
+    begun = await client.subscriptions.create_async(
+        {
+            "customer": customer.id,
+            "default_payment_method": cards.data[0].id,
+            "expand": ["latest_invoice.payments", "latest_invoice.confirmation_secret"],
+            "items": [{"price": prices[0].id}],
+        }
+    )
+    await sandbox.http.post(f"{sandbox.url}/test/clock/advance", json={"seconds": 24 * 3600})
+    item = begun["items"].data[0]
+    changed = await client.subscription_items.update_async(item.id, {"price": prices[1].id})
+    waiting = await client.invoice_items.list_async({"customer": customer.id})
+    preview = await client.invoices.create_preview_async({"subscription": begun.id})
+    trial = await client.subscriptions.create_async(
+        {
+            "customer": customer.id,
+            "items": [{"price": prices[0].id}],
+            "trial_period_days": 3,
+            "trial_settings": {"end_behavior": {"missing_payment_method": "pause"}},
+        }
+    )
+    await sandbox.http.post(f"{sandbox.url}/test/clock/advance", json={"seconds": 3 * 24 * 3600})
+    paused = await client.subscriptions.retrieve_async(trial.id, {"expand": ["latest_invoice"]})
+    ended = await client.subscriptions.cancel_async(begun.id)
+    invoice = begun.latest_invoice
+    made = [invoice, *invoice.lines.data, *invoice.payments.data, *waiting.data, preview, *preview.lines.data]
+    return [begun, item, changed, trial, paused, paused.latest_invoice, ended, *made]
+
+
 async def charge_of(sandbox: Running, number: str, *, amount: int = 500) -> str:
     """The id of a charge that was paid with the card."""
     session = await sandbox.session(amount=amount)
@@ -102,6 +138,7 @@ async def objects(sandbox: Running) -> list[Any]:
     return [
         *await money(sandbox),
         *await cards(sandbox),
+        *await subscriptions(sandbox),
         customer,
         session,
         paid,

@@ -19,7 +19,12 @@ DESCRIPTION = the_contract().description
 KINDS: dict[type, str] = {params.Text: "string", params.Whole: "integer", params.Flag: "boolean"}
 # Every operation of Stripe's takes it; the SDK leaves it out where something is deleted.
 EVERYWHERE = {"expand"}
-PARTS = {"invoice_settings": ("customer", "invoice_settings")}
+PARTS = {
+    "invoice_settings": ("customer", "invoice_settings"),
+    "payment": ("invoice_payment", "payment"),
+    "price_details": ("line_item", "pricing", "price_details"),
+    "subscription_details": ("invoice", "parent", "subscription_details"),
+}
 
 
 def options(schema: Schema) -> list[Schema]:
