@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from services.billing.use_cases.auto_top_up import buy_due
+from services.billing.use_cases.saved_cards import customer_of
 from shared.service_auth import Caller
 from tests.integration.billing_payments.conftest import OpenShop, Shop, a_customer
 from tests.support.http import eventually, running
@@ -86,6 +87,10 @@ async def test_low_credits_buy_more_once_and_no_more_than_the_months_cap(shop: S
     assert [payment["status"] for payment in await payments_of(shop, buyer)] == ["succeeded", "succeeded"]
     told = await setting_of(shop, buyer)
     assert (told["status"], told["bought_this_month"], told["declines"]) == ("active", 10_000, 0)
+    begun = await shop.rows("SELECT cause, used_minor FROM payment_steps WHERE from_status IS NULL ORDER BY seq")
+    assert [(row.cause, row.used_minor) for row in begun] == [("top_up", 0), ("top_up", 500)]
+    judged = await shop.rows("SELECT score FROM payments WHERE assessment_id IS NOT NULL")
+    assert len(judged) == 2
 
 
 async def test_the_card_that_pays_is_kept_where_the_buyer_says_so(shop: Shop) -> None:
@@ -153,3 +158,18 @@ async def test_a_card_that_is_forgotten_is_charged_no_more(shop: Shop) -> None:
     assert (await ask(shop, buyer, "DELETE", f"/api/v1/payment-methods/{card['id']}")).status_code == 204
     assert (await ask(shop, buyer, "GET", "/api/v1/payment-methods")).json()["data"] == []
     assert (await switch_on(shop, buyer)).json()["code"] == "no_payment_method"
+
+
+async def test_customer_that_was_deleted_at_stripe_is_made_anew(shop: Shop) -> None:
+    buyer = a_customer()
+    first = await save_card(shop, buyer)
+    customer_id = await customer_of(shop.billing, buyer.account_id)
+    await shop.billing.stripe.ask(shop.billing.stripe.v1.customers.delete_async(customer_id))
+
+    async def gone() -> bool:
+        return (await ask(shop, buyer, "GET", "/api/v1/payment-methods")).json()["data"] == []
+
+    await eventually(gone)
+    second = await save_card(shop, buyer)
+    assert second["id"] != first["id"]
+    assert await customer_of(shop.billing, buyer.account_id) != customer_id

@@ -2,23 +2,39 @@
 
 from typing import Any
 
-from services.billing.clients.stripe.gate import StripeGate, StripeRefused
+from services.billing.clients.stripe.gate import StripeGate, StripeRefused, StripeUnavailable
 from services.billing.domain.saved_card import CustomerState, SavedCard, with_default
 from shared.telemetry import logger
 
 _MOST_CARDS = 100
+_MOST_DELETED = 10
+"""Of one account within the day that Stripe keeps a key."""
 
 
 async def create_customer(gate: StripeGate, account_id: str) -> str:
-    """The id of the account's customer; made once, however often it is asked. Stripe is told no name and no address.
+    """The id of the account's customer; made once, however often it is asked, and anew where it was deleted since (a
+    key that Stripe knows is answered with the customer that it made once). Stripe is told no name and no address.
     Raises StripeRefused, StripeUnavailable."""
+    key = f"customer-{account_id}"
+    for _ in range(_MOST_DELETED):
+        customer_id = await _made(gate, account_id, key)
+        if not await _is_deleted(gate, customer_id):
+            return customer_id
+        key = f"customer-{account_id}-after-{customer_id}"
+    raise StripeUnavailable("too many customers of one account were deleted today")
+
+
+async def _made(gate: StripeGate, account_id: str, key: str) -> str:
     made = await gate.ask(
-        gate.v1.customers.create_async(
-            {"metadata": {"account_id": account_id}}, {"idempotency_key": f"customer-{account_id}"}
-        )
+        gate.v1.customers.create_async({"metadata": {"account_id": account_id}}, {"idempotency_key": key})
     )
     customer_id: str = made.id
     return customer_id
+
+
+async def _is_deleted(gate: StripeGate, customer_id: str) -> bool:
+    found = await gate.find(gate.v1.customers.retrieve_async(customer_id))
+    return found is None or bool(found.to_dict().get("deleted"))
 
 
 async def find_customer(gate: StripeGate, customer_id: str) -> CustomerState | None:
