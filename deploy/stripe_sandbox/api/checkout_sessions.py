@@ -1,5 +1,6 @@
-"""/v1/checkout/sessions, in payment and setup mode on the hosted page."""
+"""/v1/checkout/sessions, in payment, subscription and setup mode on the hosted page."""
 
+from deploy.stripe_sandbox.api.billing_params import TRIAL_SETTINGS
 from deploy.stripe_sandbox.api.lists import as_list, list_of, list_shape, picked, undated_list_shape
 from deploy.stripe_sandbox.api.operation import Given, Operation, operation
 from deploy.stripe_sandbox.api.prices import INTERVAL, TAX_BEHAVIOR
@@ -63,6 +64,17 @@ _INTENT_DATA = shape(
     transfer_group=Text(),
 )
 _SETUP_DATA = shape(unbuilt=("on_behalf_of",), description=Text(longest=1000), metadata=Labels())
+_SUBSCRIPTION_DATA = shape(
+    unbuilt=names(
+        "application_fee_percent billing_cycle_anchor billing_cycle_anchor_config billing_mode default_tax_rates "
+        "invoice_settings on_behalf_of pending_invoice_item_interval proration_behavior transfer_data"
+    ),
+    description=Text(longest=500),
+    metadata=Labels(),
+    trial_end=Whole(0),
+    trial_period_days=Whole(1, 730),
+    trial_settings=TRIAL_SETTINGS,
+)
 _CREATE = Shape(
     {
         "allow_promotion_codes": Flag(),
@@ -83,6 +95,7 @@ _CREATE = Shape(
         "origin_context": choice("mobile_app", "web"),
         "payment_intent_data": _INTENT_DATA,
         "setup_intent_data": _SETUP_DATA,
+        "subscription_data": _SUBSCRIPTION_DATA,
         "submit_type": choice("auto", "book", "donate", "pay", "subscribe"),
         "success_url": Text(),
         "ui_mode": choice("hosted_page"),
@@ -97,7 +110,7 @@ _CREATE = Shape(
         "redirect_on_completion "
         "return_url saved_payment_method_options shipping_address_collection "
         "shipping_options "
-        "subscription_data tax_id_collection wallet_options"
+        "tax_id_collection wallet_options"
     ),
 )
 _UPDATE = shape(
@@ -140,7 +153,7 @@ def _expire(turn: Turn, given: Given) -> Json:
 
 
 def _list(turn: Turn, given: Given) -> Json:
-    equal = picked(given.params, "customer", "payment_intent", "status")
+    equal = picked(given.params, "customer", "payment_intent", "status", "subscription")
     if "customer_details" in given.params:
         equal["customer_details.email"] = given.params["customer_details"]["email"]
     return list_of(turn, given, "checkout.session", _URL, equal=equal)
@@ -159,8 +172,12 @@ def included_line_items(turn: Turn, session: Json) -> Json:
 
 # mode -> the parameters that it needs, and those of other modes.
 _OF_MODE = {
-    "payment": (("line_items", "success_url"), ("setup_intent_data",)),
-    "setup": (("success_url",), ("line_items", "payment_intent_data", "submit_type")),
+    "payment": (("line_items", "success_url"), ("setup_intent_data", "subscription_data")),
+    "setup": (("success_url",), ("line_items", "payment_intent_data", "submit_type", "subscription_data")),
+    "subscription": (
+        ("line_items", "success_url"),
+        ("customer_creation", "payment_intent_data", "setup_intent_data", "submit_type"),
+    ),
 }
 
 
@@ -168,8 +185,6 @@ def _mode(params: Json) -> str:
     mode: str | None = params.get("mode", "payment" if params.get("line_items") else None)
     if mode is None:
         raise StripeError("Missing required param: mode.", code="parameter_missing", param="mode")
-    if mode not in _OF_MODE:
-        raise StripeError(f"The sandbox does not carry out `{mode}` mode.", param="mode")
     return mode
 
 
@@ -188,6 +203,7 @@ OPERATIONS: tuple[Operation, ...] = (
             customer_details=shape(required=("email",), email=Text(longest=800)),
             payment_intent=Text(),
             status=choice("complete", "expired", "open"),
+            subscription=Text(),
         ),
         _list,
     ),

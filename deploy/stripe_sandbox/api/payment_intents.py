@@ -175,7 +175,8 @@ def _no_amount() -> StripeError:
 
 def _not_of_checkout(turn: Turn, intent: Json, verb: str) -> None:
     """A session's intent is the session's to finish."""
-    if turn.store.objects.with_value("checkout.session", "payment_intent", intent["id"]):
+    of_subscription = "session" in turn.store.objects.hidden(intent["id"])
+    if of_subscription or turn.store.objects.with_value("checkout.session", "payment_intent", intent["id"]):
         raise StripeError(
             f"You cannot {verb} this PaymentIntent because it was created by Checkout. To cancel "
             f"it, expire its "

@@ -1,8 +1,9 @@
 """The checkout session and its states: open -> complete or expired.
 
 An open session has an address; one that is over has none. In `payment` mode `payment_intent` is empty until
-the first attempt, and a complete session is paid, or unpaid while its money is on its way. In `setup` mode
-there is a setup intent from the beginning, and never anything to pay.
+the first attempt, and a complete session is paid, or unpaid while its money is on its way. In `subscription` mode
+a complete session names the subscription and its first invoice, an open one neither. In `setup` mode there is a setup
+intent from the beginning, and never anything to pay.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ EXPIRED = "expired"
 
 PAYMENT = "payment"
 SETUP = "setup"
+SUBSCRIPTION = "subscription"
 
 PAID = "paid"
 UNPAID = "unpaid"
@@ -62,10 +64,15 @@ def expiry_of(asked_at: int | None, *, now: int) -> int:
 
 @dataclass(frozen=True)
 class Sale:
-    """What a session in payment mode sells."""
+    """What a session sells: in payment mode once, in subscription mode for the first period."""
 
     amount_minor: int
     currency: str
+    recurring: bool = False
+
+    @property
+    def mode(self) -> str:
+        return SUBSCRIPTION if self.recurring else PAYMENT
 
 
 def new_session(
@@ -78,7 +85,7 @@ def new_session(
     expires_at: int,
     now: int,
 ) -> Json:
-    """An open session: in payment mode with a `sale`, in setup mode without one."""
+    """An open session: with a `sale`, in setup mode without one."""
     email = customer["email"] if customer else given.get("customer_email")
     amount_minor = sale.amount_minor if sale else None
     session: Json = {
@@ -111,23 +118,23 @@ def new_session(
         },
         "customer": customer["id"] if customer else None,
         "customer_account": None,
-        "customer_creation": None if customer else given.get("customer_creation", "if_required"),
+        "customer_creation": None if customer else _customer_creation(given, sale),
         "customer_details": _details_so_far(email, customer, sale) if email else None,
         "customer_email": given.get("customer_email"),
         "discounts": [] if sale else None,
         "expires_at": expires_at,
         "integration_identifier": None,
         "invoice": None,
-        "invoice_creation": {"enabled": False, "invoice_data": _NO_INVOICE} if sale else None,
+        "invoice_creation": {"enabled": False, "invoice_data": _NO_INVOICE} if sale and not sale.recurring else None,
         "livemode": False,
         "locale": None,
         "managed_payments": {"enabled": False},
         "metadata": merged({}, given.get("metadata")),
-        "mode": PAYMENT if sale else SETUP,
+        "mode": sale.mode if sale else SETUP,
         "origin_context": None,
         "payment_intent": None,
         "payment_link": None,
-        "payment_method_collection": "if_required" if sale else "always",
+        "payment_method_collection": "if_required" if sale and not sale.recurring else "always",
         "payment_method_configuration_details": None,
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
         "payment_method_types": ["card"],
@@ -157,8 +164,15 @@ def new_session(
     return {**session, **{name: given.get(name) for name in _ECHOED}}
 
 
-def completed(session: Json, *, customer: Json | None, cardholder: str | None, payment_status: str) -> Json:
-    """The session once its customer has done all that was asked."""
+def completed(
+    session: Json,
+    *,
+    customer: Json | None,
+    cardholder: str | None,
+    payment_status: str,
+    subscription: Json | None = None,
+) -> Json:
+    """The session once its customer has done all that was asked; `subscription` is what it has begun."""
     assert session["status"] == OPEN, f"a session that is {session['status']} cannot be completed"
     known = session["customer_details"] or {}
     details = _details(email=known.get("email"), customer=customer)
@@ -167,8 +181,10 @@ def completed(session: Json, *, customer: Json | None, cardholder: str | None, p
         **session,
         "customer": customer["id"] if customer else session["customer"],
         "customer_details": details,
+        "invoice": subscription["latest_invoice"] if subscription else session["invoice"],
         "payment_status": payment_status,
         "status": COMPLETE,
+        "subscription": subscription["id"] if subscription else session["subscription"],
         "url": None,
     }
 
@@ -200,6 +216,12 @@ def is_over(session: Json, *, now: int) -> bool:
 def return_address(address: str, session_id: str) -> str:
     """The success address with the session's id in its place."""
     return address.replace(_PLACEHOLDER, session_id)
+
+
+def _customer_creation(given: Json, sale: Sale | None) -> str:
+    if sale and sale.recurring:
+        return "always"
+    return str(given.get("customer_creation", "if_required"))
 
 
 def _details_so_far(email: str, customer: Json | None, sale: Sale | None) -> Json:

@@ -84,7 +84,7 @@ def _form(
 ) -> Response:
     """The page with the form; after a refusal it says why, at the field `bad` that it concerns."""
     is_setup = session["mode"] == checkout_sessions.SETUP
-    title, button = ("Save a card", "Save card") if is_setup else ("Pay by card", f"Pay {_total(session)}")
+    title, button = _words(session)
     body = f"""<h1>{title}</h1>
 {"" if is_setup else _goods(sandbox, session)}
 {_reason(reason)}
@@ -103,8 +103,17 @@ def _form(
     return page(title, body, status=status, form_leads_to=session["success_url"])
 
 
+def _words(session: Json) -> tuple[str, str]:
+    """The page's title and what its button says."""
+    if session["mode"] == checkout_sessions.SETUP:
+        return "Save a card", "Save card"
+    if session["mode"] == checkout_sessions.SUBSCRIPTION:
+        return "Subscribe by card", f"Subscribe and pay {_total(session)} today"
+    return "Pay by card", f"Pay {_total(session)}"
+
+
 def _matter(session: Json) -> str:
-    return "setup" if session["mode"] == checkout_sessions.SETUP else "payment"
+    return {"payment": "payment", "setup": "setup"}.get(session["mode"], "subscription")
 
 
 def _total(session: Json) -> str:

@@ -28,9 +28,17 @@ def visit(turn: Turn, intent_id: str) -> Visit | None:
     for kind in KINDS:
         intent = turn.store.objects.get(kind, intent_id)
         if intent is not None:
-            sessions = turn.store.objects.with_value("checkout.session", kind, intent_id)
-            return Visit(intent, sessions[0] if sessions else None)
+            return Visit(intent, _session_of(turn, kind, intent_id))
     return None
+
+
+def _session_of(turn: Turn, kind: str, intent_id: str) -> Json | None:
+    """That names the intent, or that sells the subscription which the intent pays for."""
+    known: str | None = turn.store.objects.hidden(intent_id).get("session")
+    if known is not None:
+        return turn.find("checkout.session", known)
+    found = turn.store.objects.with_value("checkout.session", kind, intent_id)
+    return found[0] if found else None
 
 
 def leads_to(turn: Turn, found: Visit) -> str | None:

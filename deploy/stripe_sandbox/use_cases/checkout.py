@@ -4,7 +4,7 @@ from deploy.stripe_sandbox.domain import catalogue, checkout_sessions, currencie
 from deploy.stripe_sandbox.domain.checkout_sessions import Sale
 from deploy.stripe_sandbox.domain.errors import StripeError
 from deploy.stripe_sandbox.domain.values import Json
-from deploy.stripe_sandbox.use_cases import payments, setups
+from deploy.stripe_sandbox.use_cases import payments, setups, subscription_checkout
 from deploy.stripe_sandbox.use_cases.turn import Turn
 
 EXPIRE_BATCH = 100
@@ -32,7 +32,9 @@ def create_session(turn: Turn, given: Json) -> Json:
     )
     if sale is None:
         session["setup_intent"] = _setup(turn, given)["id"]
-    turn.store.objects.insert(session, hidden={"payment_intent_data": given.get("payment_intent_data", {})})
+    turn.store.objects.insert(
+        session, hidden={name: given.get(name, {}) for name in ("payment_intent_data", "subscription_data")}
+    )
     turn.store.objects.add_line_items(session_id, items, now=turn.now)
     return session
 
@@ -45,6 +47,8 @@ def expire(turn: Turn, session: Json) -> Json:
     """Ends an open session, and the intent of a try that failed."""
     after = checkout_sessions.expired(session)
     turn.store.objects.save(after)
+    if session["mode"] == checkout_sessions.SUBSCRIPTION:
+        subscription_checkout.give_up(turn, session)
     if session["payment_intent"] is not None:
         intent = turn.find("payment_intent", session["payment_intent"])
         if intent["status"] in payment_intents.CANCELABLE:
@@ -64,11 +68,22 @@ def expire_due(turn: Turn) -> int:
 
 
 def _sale(turn: Turn, given: Json) -> tuple[list[Json], Sale]:
-    items = [_line_item(turn, wanted, f"line_items[{place}]") for place, wanted in enumerate(given["line_items"])]
+    recurring = given.get("mode") == checkout_sessions.SUBSCRIPTION
+    items = [
+        _line_item(turn, wanted, f"line_items[{place}]", recurring=recurring)
+        for place, wanted in enumerate(given["line_items"])
+    ]
     currency = _one_currency(items, given.get("currency"))
     total = sum(item["amount_total"] for item in items)
+    if recurring:
+        return items, Sale(0 if _has_trial(given) else total, currency, recurring=True)
     currencies.check_amount(total, currency, param="line_items")
     return items, Sale(total, currency)
+
+
+def _has_trial(given: Json) -> bool:
+    asked: Json = given.get("subscription_data", {})
+    return bool(asked.get("trial_period_days") or asked.get("trial_end"))
 
 
 def _setup(turn: Turn, given: Json) -> Json:
@@ -78,7 +93,7 @@ def _setup(turn: Turn, given: Json) -> Json:
     return setups.create_setup(turn, wanted, automatic=False)
 
 
-def _line_item(turn: Turn, wanted: Json, name: str) -> Json:
+def _line_item(turn: Turn, wanted: Json, name: str, *, recurring: bool) -> Json:
     if ("price" in wanted) == ("price_data" in wanted):
         raise StripeError(f"You must specify either `price` or `price_data` for `{name}`.", param=name)
     if "quantity" not in wanted:
@@ -95,7 +110,9 @@ def _line_item(turn: Turn, wanted: Json, name: str) -> Json:
         product = turn.referred("product", price["product"], param=f"{name}[price]")
     else:
         product, price = _inline_price(turn, wanted["price_data"], f"{name}[price_data]")
-    if price["type"] != "one_time":
+    if recurring and price["type"] == "one_time":
+        raise StripeError("The sandbox sells recurring prices only in `subscription` mode.", param=name)
+    if price["type"] != "one_time" and not recurring:
         raise StripeError(
             "You specified `payment` mode but passed a recurring price. Either switch to "
             "`subscription` mode or use "

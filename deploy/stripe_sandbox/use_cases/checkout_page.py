@@ -7,7 +7,7 @@ from deploy.stripe_sandbox.domain import authentication, cards, checkout_session
 from deploy.stripe_sandbox.domain.cards import Card, CardDetails, Decline
 from deploy.stripe_sandbox.domain.errors import StripeError
 from deploy.stripe_sandbox.domain.values import Json
-from deploy.stripe_sandbox.use_cases import late_payments, payments, setups
+from deploy.stripe_sandbox.use_cases import invoicing, late_payments, payments, setups, subscription_checkout
 from deploy.stripe_sandbox.use_cases import payment_methods as methods
 from deploy.stripe_sandbox.use_cases.checkout import expire, page_address
 from deploy.stripe_sandbox.use_cases.customers import create_customer
@@ -57,6 +57,10 @@ def submit(turn: Turn, session: Json, details: CardDetails, *, cardholder: str |
     billing = payment_methods.billing_details({"name": cardholder, "email": _email(session)})
     if session["mode"] == checkout_sessions.SETUP:
         return _save_card(turn, session, card, billing)
+    if session["mode"] == checkout_sessions.SUBSCRIPTION:
+        method = methods.create_method(turn, card, billing=billing, cvc_checked=True)
+        address = page_address(turn, session["id"])
+        return _begun(turn, session, subscription_checkout.attempt(turn, session, method, return_url=address), method)
     session, intent = _intent_of(turn, session)
     method = methods.create_method(turn, card, billing=billing, cvc_checked=True)
     if cards.asks_when_present(card):
@@ -70,6 +74,10 @@ def authenticated(turn: Turn, session: Json, intent: Json, method: Json, outcome
     session, ended = _still_open(turn, session)
     if ended is not None:
         return ended
+    if session["mode"] == checkout_sessions.SUBSCRIPTION:
+        return _begun(
+            turn, session, subscription_checkout.authenticated(turn, session, intent, method, outcome), method
+        )
     if intent["object"] == "setup_intent":
         return _set_up(turn, session, setups.authenticated(turn, intent, method, outcome), method)
     if outcome == authentication.COMPLETE:
@@ -81,6 +89,7 @@ def authenticated(turn: Turn, session: Json, intent: Json, method: Json, outcome
 def money_came(turn: Turn, session: Json) -> Json:
     """The complete session once its money, which was on its way, has come."""
     attempt = late_payments.money_came(turn, _awaited(turn, session))
+    invoicing.follow(turn, attempt)
     after = checkout_sessions.paid_later(session)
     turn.store.objects.save(after)
     turn.emit("checkout.session.async_payment_succeeded", after)
@@ -90,14 +99,17 @@ def money_came(turn: Turn, session: Json) -> Json:
 
 def money_failed(turn: Turn, session: Json) -> Json:
     """The session, still complete and unpaid for good."""
-    late_payments.money_failed(turn, _awaited(turn, session))
+    invoicing.follow(turn, late_payments.money_failed(turn, _awaited(turn, session)))
     turn.emit("checkout.session.async_payment_failed", session)
     return session
 
 
 def reason_of(turn: Turn, session: Json) -> str | None:
     """Why the last try of an open session failed, for who comes back to its page."""
-    if session["setup_intent"] is not None:
+    if session["mode"] == checkout_sessions.SUBSCRIPTION:
+        intent = subscription_checkout.intent_of(turn, session) or {}
+        error = intent.get("last_payment_error") or intent.get("last_setup_error")
+    elif session["setup_intent"] is not None:
         error = turn.find("setup_intent", session["setup_intent"])["last_setup_error"]
     elif session["payment_intent"] is not None:
         error = turn.find("payment_intent", session["payment_intent"])["last_payment_error"]
@@ -145,10 +157,37 @@ def _set_up(turn: Turn, session: Json, attempt: setups.SetupAttempt, method: Jso
     return _done(_complete(turn, session, customer, method, payment_status=checkout_sessions.NOTHING_DUE))
 
 
-def _complete(turn: Turn, session: Json, customer: Json | None, method: Json, *, payment_status: str) -> Json:
+def _begun(turn: Turn, session: Json, tried: subscription_checkout.Try, method: Json) -> Tried:
+    """What a try to begin a subscription leads to."""
+    if tried.decline is not None:
+        return Refused(session, tried.decline)
+    if tried.subscription is None:
+        return MustAuthenticate(authentication.page_address(turn.public_url, tried.intent["id"]))
+    customer = subscription_checkout.customer_of(turn, session)
+    after = _complete(
+        turn, session, customer, method, payment_status=tried.payment_status, subscription=tried.subscription
+    )
+    if tried.attempt is not None:
+        payments.booked(turn, tried.attempt)
+    return _done(after)
+
+
+def _complete(
+    turn: Turn,
+    session: Json,
+    customer: Json | None,
+    method: Json,
+    *,
+    payment_status: str,
+    subscription: Json | None = None,
+) -> Json:
     cardholder = method["billing_details"]["name"]
     after = checkout_sessions.completed(
-        session, customer=customer, cardholder=cardholder, payment_status=payment_status
+        session,
+        customer=customer,
+        cardholder=cardholder,
+        payment_status=payment_status,
+        subscription=subscription,
     )
     turn.store.objects.save(after)
     turn.emit("checkout.session.completed", after)
@@ -196,13 +235,19 @@ def _awaited(turn: Turn, session: Json) -> Json:
     """The intent whose money a complete session awaits."""
     intent = None
     if checkout_sessions.awaits_money(session):
-        intent = turn.find("payment_intent", session["payment_intent"])
+        intent = _paying(turn, session)
     if intent is None or intent["status"] != "processing":
         raise StripeError(
             f"This Checkout Session awaits no money: its status is `{session['status']}`, its payment status "
             f"`{session['payment_status']}`."
         )
     return intent
+
+
+def _paying(turn: Turn, session: Json) -> Json | None:
+    if session["mode"] == checkout_sessions.SUBSCRIPTION:
+        return subscription_checkout.intent_of(turn, session)
+    return turn.find("payment_intent", session["payment_intent"])
 
 
 def _done(session: Json) -> Done:

@@ -32,6 +32,11 @@ def change(turn: Turn, before: Json, after: Json, *, told_as: str = "customer.su
     return after
 
 
+def prefer(turn: Turn, subscription: Json, method_id: str) -> None:
+    """The card that it is charged by from now on, told of with what comes next."""
+    turn.store.objects.save({**subscription, "default_payment_method": method_id})
+
+
 def await_turn(turn: Turn, subscription: Json) -> None:
     """A timer that comes too early or twice does nothing, so that each change may set its own."""
     if subscription["status"] in subscriptions.ENDED:
