@@ -32,16 +32,6 @@ def end_after(anchor: int, recurring: Json, instant: int) -> int:
     return boundary(anchor, recurring, steps)
 
 
-def start_before(anchor: int, recurring: Json, end: int) -> int:
-    """The boundary one interval before the boundary `end`."""
-    steps = _steps_near(anchor, recurring, end)
-    while boundary(anchor, recurring, steps) >= end:
-        steps -= 1
-    while boundary(anchor, recurring, steps + 1) < end:
-        steps += 1
-    return boundary(anchor, recurring, steps)
-
-
 def _steps_near(anchor: int, recurring: Json, instant: int) -> int:
     """Within two steps of the right one."""
     interval, count = recurring["interval"], recurring["interval_count"]
