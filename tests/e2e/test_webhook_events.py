@@ -58,4 +58,7 @@ def test_shuffled_news_of_purchase_refund_and_dispute_end_where_stripe_is(
     assert customer.payment(kept)["status"] == "succeeded"
     kinds = sorted(one["type"] for one in customer.transactions())
     assert kinds == ["dispute", "dispute_won", "purchase", "purchase", "refund"]
+    story = operator.get(f"payments/{kept}/explain")["story"]
+    told = {"checkout", "fraud", "page", "event", "status", "entry", "posting", "balance", "dispute"}
+    assert told <= {one["kind"] for one in story}
     books.assert_whole(operator, customer)
