@@ -2,18 +2,19 @@
 every step, and once everything has come, or was reconciled, they agree with Stripe's, and customers' credits with the
 rules (`money_model`).
 
-Twenty histories each time, always the same; two thousand by chance in `make test-long`.
+Twenty histories each time, always the same, and told as they are when they fail; two thousand by chance in
+`make test-long`, which makes a failing one as short as it can.
 """
 
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -48,6 +49,7 @@ CARDS = {
     "refund fails": "4000000000005126",
     "refund waits": "4000000000007726",
     "pays late": "4000000000008088",
+    "is asked about": "4000000000001976",
 }
 SAVED = {"good": "4242424242424242", "declines later": "4000000000000341", "asks": "4000002760003184"}
 CARD = st.sampled_from(("good", "good", *CARDS))
@@ -56,21 +58,24 @@ VERSIONS = st.sampled_from((None, None, "2022-08-01", "2019-05-16"))
 THRESHOLD, TOP_UP, CAP = 2_000_000, 7_777_000, 20_000_000
 MOST_MINUTES = 28 * 24 * 60
 """Stripe keeps events for 30 days, and no longer is looked back."""
-REFUSALS = {"not_refundable", "refund_exceeds_payment"}
+AWAY = "service_unavailable"
+REFUSALS = {None, "not_refundable", "refund_exceeds_payment"}
 LEAVING = {None, "payment_already_paid", "not_cancelable"}
 
 
 class Money4Credits(RuleBasedStateMachine):
-    """`dropped`: an event of Stripe's was lost, so that only reconciliation can find what it told."""
+    """`dropped`: events of Stripe's that were lost, so that only reconciliation can find what they told."""
 
     world: World
     runner: asyncio.Runner
+    holds_to_the_contract = False
 
     def __init__(self) -> None:
         super().__init__()
         self.broken = False
         self.dropped: set[str] = set()
         self.minutes = 0
+        self.stumbles = False
         self.model = Model()
         self._folder = tempfile.TemporaryDirectory()
         self.example: Example = self.runner.run(self.world.example(Path(self._folder.name)))
@@ -110,7 +115,8 @@ class Money4Credits(RuleBasedStateMachine):
     @rule(account=ACCOUNTS, credits=CREDITS, currency=CURRENCIES, card=CARD, confirms=st.booleans())
     def buy(self, account: int, credits: int, currency: str, card: str, confirms: bool) -> None:
         payment = self._begin(account, credits, currency)
-        self.do(self.example.pay(payment.checkout_url, CARDS[card], confirms=confirms))
+        if payment is not None:
+            self.do(self.example.pay(payment.checkout_url, CARDS[card], confirms=confirms))
 
     @rule(account=ACCOUNTS, credits=CREDITS, currency=CURRENCIES)
     def begin(self, account: int, credits: int, currency: str) -> None:
@@ -118,9 +124,17 @@ class Money4Credits(RuleBasedStateMachine):
         self._begin(account, credits, currency)
 
     def _begin(self, account: int, credits: int, currency: str) -> Any:
-        payment = self.do(self.example.begin(self.accounts[account], credits, currency))
-        self.model.orders[payment.id] = Order(payment.account_id, credits * 1_000, currency)
+        """The payment; None where Stripe is away, and nobody has an address to pay at."""
+        refused, payment = self.do(self.example.begin(self.accounts[account], credits, currency))
+        self.may_be_refused(refused, {None})
+        if payment is not None:
+            self.model.orders[payment.id] = Order(payment.account_id, credits * 1_000, currency)
         return payment
+
+    def may_be_refused(self, code: str | None, codes: set[str | None]) -> None:
+        """For a reason of these, or because Stripe stumbles."""
+        with self.looking():
+            assert code in codes or (code == AWAY and self.stumbles)
 
     @rule(place=st.integers(0, 9), card=CARD, confirms=st.booleans())
     def pay_on_an_open_page(self, place: int, card: str, confirms: bool) -> None:
@@ -134,7 +148,7 @@ class Money4Credits(RuleBasedStateMachine):
         known = self.do(self.example.payments())
         if known:
             payment = known[place % len(known)]
-            assert self.do(self.example.leave(payment["account_id"], payment["id"])) in LEAVING
+            self.may_be_refused(self.do(self.example.leave(payment["account_id"], payment["id"])), LEAVING)
 
     @rule(account=ACCOUNTS, percent=st.integers(1, 120))
     def call(self, account: int, percent: int) -> None:
@@ -155,14 +169,15 @@ class Money4Credits(RuleBasedStateMachine):
     def top_up_automatically(self, account: int, card: str) -> None:
         """A card is saved, what Stripe says of it comes, and it is switched on."""
         account_id = self.accounts[account]
+        self.stripe_is_well()
         known = {event["id"] for event in self.example.mail()}
         self.do(self.example.save_card(account_id, SAVED[card]))
         self.do(self.example.deliver([each for each in self.example.mail() if each["id"] not in known]))
         self.do(self.example.work())
         self.model.top_ups[account_id] = TOP_UP
-        refused = self.do(self.example.switch_on(account_id, threshold=THRESHOLD, amount=TOP_UP, cap=CAP))
-        with self.looking():
-            assert refused is None
+        self.may_be_refused(
+            self.do(self.example.switch_on(account_id, threshold=THRESHOLD, amount=TOP_UP, cap=CAP)), {None}
+        )
 
     @precondition(lambda self: self.model.top_ups)
     @rule()
@@ -178,9 +193,7 @@ class Money4Credits(RuleBasedStateMachine):
             payment = known[place % len(known)]
             amount = None if percent is None else _part(payment["amount_minor"], percent, payment["currency"])
             asked = None if amount is None else Money(amount, payment["currency"])
-            refused = self.do(self.example.refund(payment["id"], asked))
-            with self.looking():
-                assert refused is None or refused in REFUSALS
+            self.may_be_refused(self.do(self.example.refund(payment["id"], asked)), REFUSALS)
 
     @precondition(lambda self: self.example.charges_left())
     @rule(place=st.integers(0, 9), percent=st.none() | st.integers(1, 100))
@@ -210,6 +223,12 @@ class Money4Credits(RuleBasedStateMachine):
         known = self.example.disputes_open()
         self.do(self.example.control(f"disputes/{known[place % len(known)]['id']}/close", status=status))
 
+    @precondition(lambda self: self.example.disputes_open("warning_needs_response"))
+    @rule(place=st.integers(0, 9))
+    def bank_takes_what_it_asked_about(self, place: int) -> None:
+        known = self.example.disputes_open("warning_needs_response")
+        assert self.do(self.example.control(f"disputes/{known[place % len(known)]['id']}/escalate"))
+
     @precondition(lambda self: self.example.money_awaited())
     @rule(place=st.integers(0, 9), outcome=st.sampled_from(("succeeded", "succeeded", "failed")))
     def late_money_ends(self, place: int, outcome: str) -> None:
@@ -222,6 +241,24 @@ class Money4Credits(RuleBasedStateMachine):
             self.do(self.example.control("payouts", currency=currency))
 
     # Time, and the mail
+
+    @rule(
+        path=st.sampled_from(("refunds", "payment_intents", "checkout/sessions")),
+        times=st.integers(1, 4),
+        after=st.booleans(),
+    )
+    def stripe_stumbles(self, path: str, times: int, after: bool) -> None:
+        """The next answers are errors, before or after what was asked is done: more of them than are tried again at
+        once, or fewer."""
+        self.stumbles = True
+        self.do(self.example.control("faults", status=500, times=times, path=f"/v1/{path}", after=after))
+
+    def stripe_is_well(self) -> None:
+        """And what was asked for meanwhile is asked for again."""
+        if self.stumbles:
+            self.do(self.example.control("faults", status=500, times=0))
+            self.stumbles = False
+            self.do(self.example.look_after())
 
     @rule(minutes=st.sampled_from((2, 35, 24 * 60, 10 * 24 * 60)))
     def time_passes(self, minutes: int) -> None:
@@ -251,6 +288,7 @@ class Money4Credits(RuleBasedStateMachine):
     @rule(shuffled=st.randoms(use_true_random=False), version=VERSIONS)
     def all_the_rest_comes(self, shuffled: Any, version: str | None) -> None:
         """Also what was lost: Stripe tried again."""
+        self.stripe_is_well()
         mail = self.example.mail()
         shuffled.shuffle(mail)
         self.do(self.example.deliver(mail, version))
@@ -261,6 +299,7 @@ class Money4Credits(RuleBasedStateMachine):
 
     @rule()
     def it_is_reconciled(self) -> None:
+        self.stripe_is_well()
         self.do(self.example.reconcile())
         self.do(self.example.work())
         self.dropped.clear()
@@ -298,6 +337,7 @@ class Money4Credits(RuleBasedStateMachine):
             self._folder.cleanup()
 
     def _all_comes(self) -> None:
+        self.stripe_is_well()
         self.do(self.example.deliver(self.example.mail()[::-1]))
         self.do(self.example.work())
         self.agrees()
@@ -305,7 +345,8 @@ class Money4Credits(RuleBasedStateMachine):
     def _reconciling_again_finds_nothing(self) -> None:
         report: Report = self.do(self.example.reconcile())
         assert report.differences == () and not any(report.drift_minor.values()), report
-        self.example.watch.verify()
+        if self.holds_to_the_contract:
+            self.example.watch.verify()
 
 
 def _part(amount_minor: int, percent: int, currency: str) -> int:
@@ -328,7 +369,7 @@ def world(servers: Servers, runner: asyncio.Runner) -> Iterator[World]:
 
 
 @pytest.fixture
-def machine(world: World, runner: asyncio.Runner) -> Callable[[], Money4Credits]:
+def machine(world: World, runner: asyncio.Runner) -> type[Money4Credits]:
     class Machine(Money4Credits):
         pass
 
@@ -336,15 +377,14 @@ def machine(world: World, runner: asyncio.Runner) -> Callable[[], Money4Credits]
     return Machine
 
 
-def test_books_and_credits_agree_with_stripe_whatever_happens(machine: Callable[[], Money4Credits]) -> None:
-    run_state_machine_as_test(
-        machine, settings=settings(max_examples=20, stateful_step_count=15, derandomize=True, print_blob=True)
-    )
+def test_books_and_credits_agree_with_stripe_whatever_happens(machine: type[Money4Credits]) -> None:
+    few = settings(max_examples=20, stateful_step_count=15, derandomize=True, phases=(Phase.generate,))
+    run_state_machine_as_test(machine, settings=few)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3 * 3600)
-def test_books_and_credits_agree_with_stripe_in_thousands_of_histories(
-    machine: Callable[[], Money4Credits],
-) -> None:
-    run_state_machine_as_test(machine, settings=settings(max_examples=2_000, stateful_step_count=20, print_blob=True))
+def test_books_and_credits_agree_with_stripe_in_thousands_of_histories(machine: type[Money4Credits]) -> None:
+    machine.holds_to_the_contract = True
+    many = settings(max_examples=2_000, stateful_step_count=20, print_blob=True)
+    run_state_machine_as_test(machine, settings=many)
