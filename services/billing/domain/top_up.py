@@ -21,9 +21,10 @@ LIMIT_PAUSE = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class TopUpRules:
-    """What the operator's settings say."""
+    """What the operator's settings say. `least` and `most` are what one top-up may buy."""
 
     least: int
+    most: int
     cooldown: timedelta
     most_declines: int
 
@@ -44,8 +45,8 @@ class AutoTopUp:
 
 def checked(wanted: AutoTopUp, rules: TopUpRules) -> AutoTopUp:
     """The setting as asked for. Raises Invalid."""
-    if wanted.amount < rules.least:
-        raise Invalid("/credits", f"must be at least {Credits(rules.least)}")
+    if not rules.least <= wanted.amount <= rules.most:
+        raise Invalid("/credits", f"must be from {Credits(rules.least)} to {Credits(rules.most)}")
     if wanted.threshold < 0:
         raise Invalid("/threshold", "must not be negative")
     if wanted.monthly_cap < wanted.amount:

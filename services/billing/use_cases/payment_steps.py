@@ -45,6 +45,7 @@ def rules_of(billing: Billing) -> TopUpRules:
     settings = billing.settings
     return TopUpRules(
         least=settings.checkout_min_credits * MILLICREDITS_PER_CREDIT,
+        most=settings.checkout_max_credits * MILLICREDITS_PER_CREDIT,
         cooldown=timedelta(seconds=settings.top_up_cooldown_seconds),
         most_declines=settings.top_up_most_declines,
     )

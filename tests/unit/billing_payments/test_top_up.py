@@ -25,7 +25,7 @@ from shared.errors import Invalid
 from shared.money import Money
 
 NOW = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
-RULES = TopUpRules(least=5_000_000, cooldown=timedelta(seconds=60), most_declines=3)
+RULES = TopUpRules(least=5_000_000, most=100_000_000, cooldown=timedelta(seconds=60), most_declines=3)
 SETTING = AutoTopUp("acct_1", enabled=True, threshold=1_000_000, amount=5_000_000, monthly_cap=12_000_000, next_at=NOW)
 PAYMENT = Payment(
     id=PaymentId("pay_1"),
@@ -99,7 +99,15 @@ def test_a_blocked_one_stops_it_and_one_under_way_changes_nothing() -> None:
     assert ended(Status.REQUIRES_ACTION) == ended(Status.PROCESSING) == SETTING
 
 
-@pytest.mark.parametrize("change", [{"amount": 4_999_999}, {"threshold": -1}, {"monthly_cap": 4_999_999}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"amount": 4_999_999},
+        {"amount": 100_000_001, "monthly_cap": 200_000_000},
+        {"threshold": -1},
+        {"monthly_cap": 4_999_999},
+    ],
+)
 def test_settings_that_make_no_sense_are_refused(change: dict[str, int]) -> None:
     assert checked(SETTING, RULES) is SETTING
     with pytest.raises(Invalid):
