@@ -108,7 +108,7 @@ async def _facts(connection: Connection, payment: Payment) -> Facts:
     since = await payment_stories.refunds_since(connection, payment.id)
     sources = [*_charged(payment), *_returned(given_back, disputed)]
     transactions = await stripe_transactions.of_sources(connection, sources)
-    about = {*sources, *_paid_by(payment), *(step.session_id for step in steps if step.session_id)}
+    about = {payment.id, *sources, *_paid_by(payment), *(step.session_id for step in steps if step.session_id)}
     events = await webhook_events.naming(connection, about, limit=MOST_EVENTS)
     booked = await payment_stories.postings(connection, [payment.id, *sources, *(tx.id for tx in transactions)])
     subjects = [*sources, *(tx.id for tx in transactions), *(event.stripe_event_id for event in events)]

@@ -54,7 +54,7 @@ async def test_what_no_payment_explains_is_listed_for_a_person(shop: Shop) -> No
     assert [(each.kind, each.theirs) for each in report.left] == [("payment_unknown", "700 usd")]
     assert report.drift_minor == {"usd": 0}, "it is in suspense, so the balances agree"
     shown = (await shop.get(OPERATOR, "/api/v1/admin/reconciliations")).json()["data"]
-    assert [each["id"] for each in shown] == [report.id]
+    assert shown[0]["id"] == report.id, "the one that billing began with may be below it"
     assert (shown[0]["agrees"], shown[0]["drift"]) == (False, [{"amount": 0, "currency": "usd"}])
 
 

@@ -122,6 +122,9 @@ def test_invoices_and_subscriptions_come_as_values(world: World) -> None:
     assert command.subscription.id == "sub_1"
 
 
+OURS = "pay_01JAAAAAAAAAAAAAAAAAAAAAAA"
+
+
 @pytest.mark.parametrize(
     ("about", "subjects"),
     [
@@ -133,6 +136,8 @@ def test_invoices_and_subscriptions_come_as_values(world: World) -> None:
         (shapes.invoice("new"), ("in_1", "cus_1", "sub_1", "pi_1")),
         (shapes.subscription("new"), ("sub_1", "cus_1", "in_1")),
         ({"id": "cs_1", "object": "checkout.session", "payment_intent": "pi_1"}, ("cs_1", "pi_1")),
+        ({"id": "pi_1", "object": "payment_intent", "metadata": {"payment_id": OURS}}, ("pi_1", OURS)),
+        ({"id": "pi_1", "object": "payment_intent", "metadata": {"payment_id": "order 7"}}, ("pi_1",)),
         ({"id": "cus_1", "object": "customer", "default_source": "card_1"}, ("cus_1",)),
         ({"object": "balance"}, ()),
         ({"id": "x_1", "object": ["charge"]}, ("x_1",)),
