@@ -170,7 +170,9 @@ def _webhooks_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     listing = verbs.add_parser("list", help="newest first")
     listing.add_argument("--status", choices=STATUSES, help="only events of this status")
-    listing.add_argument("--about", metavar="ID", help="only events that name the object of Stripe's of this id")
+    listing.add_argument(
+        "--about", metavar="ID", help="only events that name this object of Stripe's, or payment of ours"
+    )
     listing.add_argument("--limit", type=int, default=50, help="how many at most (default: 50)")
     replaying = verbs.add_parser("replay", help="work on events again; what they did already is not done twice")
     which = replaying.add_mutually_exclusive_group(required=True)

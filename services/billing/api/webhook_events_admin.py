@@ -16,7 +16,10 @@ router = APIRouter(route_class=StrictRoute, tags=["operators"])
 
 About = Annotated[
     str | None,
-    Query(pattern=r"^[A-Za-z0-9_.\-]{1,250}$", description="Only events that name the object of Stripe's of this id."),
+    Query(
+        pattern=r"^[A-Za-z0-9_.\-]{1,250}$",
+        description="Only events that name this object of Stripe's, or payment of ours, by its id.",
+    ),
 ]
 
 

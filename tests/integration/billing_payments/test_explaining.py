@@ -103,6 +103,9 @@ async def test_whole_life_is_told_in_order_and_once_though_events_come_doubled(o
 
 
 async def _steps_stay(shop: Shop, payment_id: str) -> None:
+    """Each begins where the one before it ended, and none can be changed."""
+    steps = await shop.rows("SELECT * FROM payment_steps WHERE payment_id = $1 ORDER BY seq", payment_id)
+    assert [step.from_status for step in steps] == [None, *(step.to_status for step in steps[:-1])]
     for sql in ("UPDATE payment_steps SET cause = 'unknown'", "DELETE FROM payment_steps"):
         with pytest.raises(DBAPIError, match="permission denied"):
             await shop.rows(f"{sql} WHERE payment_id = $1", payment_id)
