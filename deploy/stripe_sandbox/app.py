@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from deploy.stripe_sandbox import clockwork
-from deploy.stripe_sandbox.api import card_controls, controls, dispatch, money_controls
+from deploy.stripe_sandbox.api import billing_controls, card_controls, controls, dispatch, money_controls
 from deploy.stripe_sandbox.api.faults import fault_body
 from deploy.stripe_sandbox.delivery import Courier
 from deploy.stripe_sandbox.domain.values import Json
-from deploy.stripe_sandbox.pages import authentication, front, payment
+from deploy.stripe_sandbox.pages import authentication, front, invoice, payment, portal
 from deploy.stripe_sandbox.sandbox import Sandbox, kept_clock
 from deploy.stripe_sandbox.settings import Settings
 from deploy.stripe_sandbox.store.objects import Page
@@ -54,7 +54,10 @@ def create_app(settings: Settings) -> Starlette:
             *controls.routes(sandbox),
             *money_controls.routes(sandbox),
             *card_controls.routes(sandbox),
+            *billing_controls.routes(sandbox),
             *payment.routes(sandbox),
+            *invoice.routes(sandbox),
+            *portal.routes(sandbox),
             *authentication.routes(sandbox),
             *front.routes(sandbox),
         ],

@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from deploy.stripe_sandbox.api import (
     balance,
+    billing_portal,
     charges,
     checkout_sessions,
     customers,
@@ -69,6 +70,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *subscription_items.OPERATIONS,
     *invoices.OPERATIONS,
     *invoice_payments.OPERATIONS,
+    *billing_portal.OPERATIONS,
     *events.OPERATIONS,
 )
 

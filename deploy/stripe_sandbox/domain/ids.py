@@ -32,6 +32,8 @@ SHAPES: dict[str, tuple[str, int]] = {
     "line_item": ("il_1", 23),
     "invoiceitem": ("ii_1", 23),
     "invoice_payment": ("inpay_1", 23),
+    "billing_portal.session": ("bps_1", 23),
+    "billing_portal.configuration": ("bpc_1", 23),
     "webhook_endpoint": ("we_1", 23),
     "request": ("req_", 14),
 }

@@ -6,6 +6,7 @@ from deploy.stripe_sandbox.domain import authentication, cards, setup_attempts, 
 from deploy.stripe_sandbox.domain.cards import Decline
 from deploy.stripe_sandbox.domain.values import Json
 from deploy.stripe_sandbox.use_cases import payment_methods
+from deploy.stripe_sandbox.use_cases.default_card import make_default
 from deploy.stripe_sandbox.use_cases.turn import Turn, random_letters
 
 
@@ -79,6 +80,8 @@ def _succeeded(turn: Turn, setup: Json, method: Json) -> SetupAttempt:
     after = setup_intents.succeeded(setup, method_id=method["id"])
     turn.store.objects.save(after)
     turn.emit("setup_intent.succeeded", after)
+    if turn.store.objects.hidden(setup["id"]).get("becomes_default"):
+        make_default(turn, setup["customer"], method["id"])
     return SetupAttempt(after)
 
 

@@ -18,7 +18,7 @@ from tests.support.stripe_contract import the_contract
 pytestmark = sdk_warning
 
 # Ids of these are given out, but they are no objects of their own in the API.
-NO_OBJECTS = {"bank_account", "request", "upcoming_invoice"}
+NO_OBJECTS = {"bank_account", "billing_portal.configuration", "request", "upcoming_invoice"}
 
 
 @pytest.fixture
@@ -108,7 +108,8 @@ async def subscriptions(sandbox: Running) -> list[Any]:
     ended = await client.subscriptions.cancel_async(begun.id)
     invoice = begun.latest_invoice
     made = [invoice, *invoice.lines.data, *invoice.payments.data, *waiting.data, preview, *preview.lines.data]
-    return [begun, item, changed, trial, paused, paused.latest_invoice, ended, *made]
+    portal = await client.billing_portal.sessions.create_async({"customer": customer.id})
+    return [portal, begun, item, changed, trial, paused, paused.latest_invoice, ended, *made]
 
 
 async def charge_of(sandbox: Running, number: str, *, amount: int = 500) -> str:

@@ -263,7 +263,7 @@ async def test_page_escapes_what_it_is_given(sandbox: Running) -> None:
         ({"expires_at": 1}, "expires_at"),
         ({"expires_at": 4_000_000_000}, "expires_at"),
         ({"success_url": "javascript:alert(1)"}, "success_url"),
-        ({"mode": "subscription"}, "mode"),
+        ({"mode": "subscription"}, "line_items[0]"),
         ({"mode": "bogus"}, "mode"),
         ({"customer": "cus_none"}, "customer"),
         ({"line_items": []}, "line_items"),

@@ -118,7 +118,7 @@ async def test_expired_setup_session_cancels_its_setup_intent(sandbox: Running) 
     [
         ({"line_items": [{"price": "price_1", "quantity": 1}]}, "line_items"),
         ({"payment_intent_data": {"description": "x"}}, "payment_intent_data"),
-        ({"mode": "subscription"}, "mode"),
+        ({"mode": "subscription"}, "line_items"),
         ({"currency": "xyz"}, "currency"),
     ],
 )
