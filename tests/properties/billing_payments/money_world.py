@@ -309,6 +309,10 @@ class Example:
         )
         return [tuple(row) for row in rows]
 
+    async def events_known(self) -> set[str]:
+        rows = await self.world.owner.fetch("SELECT stripe_event_id FROM billing.webhook_events")
+        return {row["stripe_event_id"] for row in rows}
+
     async def payments(self) -> list[Any]:
         """Oldest first."""
         return list(
@@ -317,6 +321,15 @@ class Example:
                 " FROM billing.payments ORDER BY created_at, id"
             )
         )
+
+    async def most_topped_up_in_a_month(self) -> int:
+        """Of the accounts and calendar months, what top-ups bought at most."""
+        found: int = await self.world.owner.fetchval(
+            "SELECT coalesce(max(bought), 0)::bigint FROM (SELECT sum(millicredits) AS bought FROM billing.payments"
+            " WHERE origin = 'auto_top_up' AND transfer_id IS NOT NULL"
+            " GROUP BY account_id, date_trunc('month', created_at AT TIME ZONE 'UTC')) AS months"
+        )
+        return found
 
     async def close(self) -> None:
         await self.http.aclose()

@@ -104,11 +104,20 @@ class Money4Credits(RuleBasedStateMachine):
         credits=CREDITS,
         currency=CURRENCIES,
         card=st.sampled_from(("good", "disputes", "refund fails")),
+        gone=st.tuples(st.sampled_from((None, 7, 33, 100)), st.sampled_from((None, 100, 50))),
         saved=st.none() | st.sampled_from(tuple(SAVED)),
     )
-    def has_customers(self, credits: int, currency: str, card: str, saved: str | None) -> None:
-        """One whose payment has succeeded, of which nothing is known yet, and one who may buy automatically."""
+    def has_customers(
+        self, credits: int, currency: str, card: str, gone: tuple[int | None, int | None], saved: str | None
+    ) -> None:
+        """One whose payment has succeeded, and of which so many percent may have been refunded, and of the rest
+        disputed, before anything is known of it; and one who may buy automatically."""
+        refunded, disputed = gone
         self.buy(0, credits, currency, card, True)
+        if refunded is not None:
+            self._refund(self.example.objects("charge")[0], refunded)
+        if disputed is not None:
+            self._dispute(self.example.objects("charge")[0], disputed)
         if saved is not None:
             self.top_up_automatically(1, saved)
 
@@ -199,7 +208,9 @@ class Money4Credits(RuleBasedStateMachine):
     @rule(place=st.integers(0, 9), percent=st.none() | st.integers(1, 100))
     def refund_at_the_dashboard(self, place: int, percent: int | None) -> None:
         left = self.example.charges_left()
-        charge = left[place % len(left)]
+        self._refund(left[place % len(left)], percent)
+
+    def _refund(self, charge: Any, percent: int | None) -> None:
         form = {} if percent is None else {"amount": _part(charge["amount"], percent, charge["currency"])}
         self.do(self.example.at_stripe("POST", "refunds", charge=charge["id"], **form))
 
@@ -213,8 +224,12 @@ class Money4Credits(RuleBasedStateMachine):
     @rule(place=st.integers(0, 9), percent=st.none() | st.integers(1, 100))
     def dispute(self, place: int, percent: int | None) -> None:
         left = self.example.charges_left()
-        charge = left[place % len(left)]
-        body = {} if percent is None else {"amount": max(charge["amount"] * percent // 100, 1)}
+        self._dispute(left[place % len(left)], percent)
+
+    def _dispute(self, charge: Any, percent: int | None) -> None:
+        """Of a part, or of all that is left."""
+        left = charge["amount"] - charge["amount_refunded"]
+        body = {} if percent is None else {"amount": max(left * percent // 100, 1)}
         self.do(self.example.control(f"charges/{charge['id']}/dispute", **body))
 
     @precondition(lambda self: self.example.disputes_open())
@@ -317,10 +332,12 @@ class Money4Credits(RuleBasedStateMachine):
         """What must hold once billing knows all."""
         example = self.example
         assert self.do(example.events_not_closed()) == []
+        assert self.do(example.events_known()) == {each["id"] for each in example.objects("event")}
         stripe = example.truth()
         for account_id in self.accounts:
             wallet = self.do(example.wallet(account_id))
             assert wallet["balance"] in self.model.credits(account_id, stripe)
+        assert self.do(example.most_topped_up_in_a_month()) <= CAP
         theirs = {name: micros_of_minor(minor, name) for name, minor in self.do(example.balance()).items()}
         assert self.do(example.ledger_account("stripe_balance")) == theirs
         assert self.do(example.ledger_account("suspense")) == {}
