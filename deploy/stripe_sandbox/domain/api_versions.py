@@ -6,14 +6,17 @@ events of earlier versions undo it. Source: Stripe's API changelog.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from deploy.stripe_sandbox.domain import older_billing
 from deploy.stripe_sandbox.domain.values import API_VERSION, Json
 
 _VERSION = re.compile(r"^20[0-9]{2}-[01][0-9]-[0-3][0-9](\.[a-z]{1,20})?$", re.ASCII)
 _DAY_LENGTH = len("2020-03-02")
 # Before it, a charge carried its refunds and an intent its charges.
 _REFUNDS_APART = "2022-11-15"
+# Before it, invoices and subscriptions named by themselves what belongs to them.
+_BASIL = "2025-03-31"
 
 
 def is_version(text: str) -> bool:
@@ -23,16 +26,28 @@ def is_version(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Beside:
-    """What belonged to a charge or to an intent when its event was made, and what present shapes leave out."""
+    """What belonged to a charge, an intent or an invoice when its event was made, and what present shapes leave out."""
 
     refunds: list[Json]
     dispute: str | None
     charges: list["BesideCharge"]
+    invoice: str | None = None
+    intent: str | None = None
+    charge: str | None = None
+    prices: dict[str, Json] = field(default_factory=dict)
 
     @classmethod
     def of(cls, kept: Json) -> "Beside":
         charges = [BesideCharge(each["charge"], cls.of(each)) for each in kept.get("charges", [])]
-        return cls(refunds=kept.get("refunds", []), dispute=kept.get("dispute"), charges=charges)
+        return cls(
+            refunds=kept.get("refunds", []),
+            dispute=kept.get("dispute"),
+            charges=charges,
+            invoice=kept.get("invoice"),
+            intent=kept.get("intent"),
+            charge=kept.get("charge"),
+            prices=kept.get("prices", {}),
+        )
 
 
 @dataclass(frozen=True)
@@ -49,6 +64,8 @@ def rendered(event: Json, kept: Json, version: str) -> Json:
         earlier = data["object"]["refunds"]["data"][1:]
         before = {"data": earlier, "total_count": len(earlier)}
         data["previous_attributes"] = {**data["previous_attributes"], "refunds": before}
+    if day < _BASIL and data["object"]["object"] == "subscription" and "previous_attributes" in data:
+        data["previous_attributes"] = older_billing.subscription_before(data["previous_attributes"])
     older = {**event, "api_version": version, "data": data}
     if day < "2017-05-25":
         older["request"] = event["request"]["id"]
@@ -91,7 +108,15 @@ def _with_plain_extras(body: Json, beside: Beside, day: str) -> Json:
 
 
 def _with_invoice(body: Json, beside: Beside, day: str) -> Json:
-    return {**body, "invoice": None}
+    return {**body, "invoice": beside.invoice}
+
+
+def _subscription_of_old(body: Json, beside: Beside, day: str) -> Json:
+    return older_billing.subscription(body)
+
+
+def _invoice_of_old(body: Json, beside: Beside, day: str) -> Json:
+    return older_billing.invoice(body, intent=beside.intent, charge=beside.charge, prices=beside.prices)
 
 
 def _charge_with_refunds(body: Json, beside: Beside, day: str) -> Json:
@@ -120,9 +145,11 @@ _STEPS: tuple[tuple[str, str, Callable[[Json, Beside, str], Json]], ...] = (
     ("2026-10-28", "dispute", _dispute_with_first_transaction),
     ("2026-03-25", "checkout.session", _session_of_ui),
     ("2026-03-25", "charge", _with_plain_extras),
-    ("2025-03-31", "charge", _with_invoice),
-    ("2025-03-31", "payment_intent", _with_invoice),
-    ("2025-03-31", "checkout.session", _session_of_shipping),
+    (_BASIL, "charge", _with_invoice),
+    (_BASIL, "payment_intent", _with_invoice),
+    (_BASIL, "subscription", _subscription_of_old),
+    (_BASIL, "invoice", _invoice_of_old),
+    (_BASIL, "checkout.session", _session_of_shipping),
     ("2023-10-16", "dispute", _dispute_of_old),
     ("2023-10-16", "refund", _refund_of_old),
     (_REFUNDS_APART, "charge", _charge_with_refunds),

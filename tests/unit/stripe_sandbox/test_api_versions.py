@@ -2,9 +2,10 @@
 
 import pytest
 
-from deploy.stripe_sandbox.domain import api_versions, cards, charges, disputes, refunds
+from deploy.stripe_sandbox.domain import api_versions, cards, charges, disputes, invoice_lines, refunds
 from deploy.stripe_sandbox.domain.disputes import Complaint
 from deploy.stripe_sandbox.domain.values import API_VERSION, Json
+from tests.unit.stripe_sandbox.test_subscription_states import PRICE, invoice, item, subscription
 
 NOW = 1_800_000_000
 EVENT: Json = {"id": "evt_1", "object": "event", "request": {"id": "req_1", "idempotency_key": None}}
@@ -82,3 +83,29 @@ def test_cause_of_an_event_was_once_its_requests_id_alone() -> None:
 )
 def test_version_is_a_day_that_has_been(text: str, good: bool) -> None:
     assert api_versions.is_version(text) is good
+
+
+def test_period_was_the_subscriptions_own_before_basil() -> None:
+    begun = subscription("active")
+    older = shown(begun, "2020-03-02")
+    item = begun["items"]["data"][0]
+    assert (older["current_period_end"], older["plan"]["id"]) == (item["current_period_end"], "price_1")
+    assert "current_period_end" not in older["items"]["data"][0]
+    moved = {"items": begun["items"], "latest_invoice": "in_1"}
+    event = {**EVENT, "data": {"object": begun, "previous_attributes": moved}}
+    before = api_versions.rendered(event, {}, "2025-02-24.acacia")["data"]["previous_attributes"]
+    assert (before["current_period_end"], before["latest_invoice"]) == (item["current_period_end"], "in_1")
+    assert shown(begun, "2025-03-31.basil") == begun
+
+
+def test_invoice_named_its_subscription_intent_and_prices_before_basil() -> None:
+    line = invoice_lines.period_line("il_1", item(), invoice_id="in_1", product_name="Pro")
+    made = {**invoice(), "lines": {"object": "list", "data": [line], "has_more": False, "url": "/"}}
+    older = shown(made, "2020-03-02", {"intent": "pi_1", "charge": "ch_1", "prices": {"price_1": PRICE}})
+    assert (older["subscription"], older["payment_intent"], older["charge"], older["paid"]) == (
+        *("sub_1", "pi_1"),
+        *("ch_1", False),
+    )
+    assert (older["lines"]["data"][0]["price"]["id"], older["lines"]["data"][0]["type"]) == ("price_1", "subscription")
+    assert "parent" not in older
+    assert shown({"id": "pi_1", "object": "payment_intent"}, "2024-06-20", {"invoice": "in_1"})["invoice"] == "in_1"
