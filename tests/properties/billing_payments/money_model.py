@@ -5,7 +5,6 @@ Nothing of billing's is used. A purchase gives its credits once its charge has s
 that refunds have left where nothing stays undisputed. Credits are millicredits, amounts minor units.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -42,6 +41,7 @@ class AtStripe:
     charges: list[dict[str, Any]]
     refunds: list[dict[str, Any]]
     disputes: list[dict[str, Any]]
+    transactions: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -94,15 +94,23 @@ def _left_of(order: Order, charge: dict[str, Any], stripe: AtStripe) -> Span:
     refunds = [each for each in stripe.refunds if each["charge"] == charge["id"]]
     refunded = sum(each["amount"] for each in refunds if each["status"] in _REFUND_COUNTS)
     left = bought - bought * refunded // paid
-    disputed = _disputed(each for each in stripe.disputes if each["charge"] == charge["id"])
-    if disputed == 0:
+    takes = (each for each in stripe.disputes if each["charge"] == charge["id"] and each["status"] in _DISPUTE_TAKES)
+    dispute = next(takes, None)
+    if dispute is None:
         return Span(left, left)
-    if refunded + disputed >= paid:
-        return Span(0, 0)
-    least, most = left - -(-bought * disputed // paid), left - bought * disputed // paid
-    # Where a refund failed beside it, the rest of a share that does not divide is either's: a millicredit.
-    return Span(least if any(each["status"] == "failed" for each in refunds) else most, most)
+    came_back = sum(each["amount"] for each in refunds if _failed_after(each, dispute, stripe))
+    if refunded + dispute["amount"] >= paid:
+        return Span(0, bought * (refunded + came_back) // paid - bought * refunded // paid)
+    share, rest = divmod(bought * dispute["amount"], paid)
+    return Span(left - share - (1 if rest and came_back else 0), left - share)
 
 
-def _disputed(disputes: Iterable[dict[str, Any]]) -> int:
-    return sum(each["amount"] for each in disputes if each["status"] in _DISPUTE_TAKES)
+def _failed_after(refund: dict[str, Any], dispute: dict[str, Any], stripe: AtStripe) -> bool:
+    """Whether the refund counted when the dispute took its share, and came back since. Who heard of both in their order
+    gave its credits back on top of that share; who heard of both at once did not. Where the dispute leaves something,
+    that is the rest of a division, a millicredit; where it is of more than the refund had left, as a bank's question
+    that becomes a chargeback may be, it is the refund's credits."""
+    order = [each["id"] for each in stripe.transactions]
+    if refund["status"] != "failed":
+        return False
+    return order.index(refund["failure_balance_transaction"]) > order.index(dispute["balance_transactions"][0]["id"])

@@ -222,7 +222,7 @@ class Example:
         return [each for each in self.objects("checkout.session") if each["payment_intent"] in awaiting]
 
     def truth(self) -> AtStripe:
-        return AtStripe(self.objects("charge"), self.objects("refund"), self.objects("dispute"))
+        return AtStripe(*map(self.objects, ("charge", "refund", "dispute", "balance_transaction")))
 
     async def balance(self) -> dict[str, int]:
         """Stripe's, by currency, in minor units."""
