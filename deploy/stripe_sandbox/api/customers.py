@@ -6,7 +6,7 @@ from deploy.stripe_sandbox.domain.cards import GENERIC, decline_of
 from deploy.stripe_sandbox.domain.errors import StripeError, missing_object
 from deploy.stripe_sandbox.domain.params import Labels, Many, Param, Shape, Text, Whole, choice, shape
 from deploy.stripe_sandbox.domain.values import Json, names
-from deploy.stripe_sandbox.use_cases import customers, payment_methods, payments
+from deploy.stripe_sandbox.use_cases import customers, payment_methods, payments, standing
 from deploy.stripe_sandbox.use_cases.turn import Turn
 
 ADDRESS = shape(
@@ -73,6 +73,7 @@ def _delete(turn: Turn, given: Given) -> Json:
     customer = turn.find("customer", given.path["id"])
     if customer.get("deleted"):
         turn.referred("customer", given.path["id"], param="id")
+    standing.end_all(turn, customer["id"])
     for method in turn.store.objects.with_value("payment_method", "customer", customer["id"]):
         payment_methods.detach_method(turn, method)
     return customers.delete_customer(turn, turn.find("customer", customer["id"]))

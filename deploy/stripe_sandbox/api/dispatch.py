@@ -188,6 +188,7 @@ _INCLUDED: dict[str, Callable[[Turn, Json], object]] = {
     "line_items": checkout_sessions.included_line_items,
     "payments": invoices.included_payments,
     "refunds": refunds.included_refunds,
+    "subscriptions": subscriptions.included_subscriptions,
 }
 
 

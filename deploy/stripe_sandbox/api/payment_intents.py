@@ -94,6 +94,8 @@ def _update(turn: Turn, given: Given) -> Json:
     intent, params = _retrieve(turn, given), dict(given.params)
     if "currency" in params:
         params["currency"] = currencies.checked_currency(params["currency"], param="currency")
+    if {"amount", "currency", "customer"} & set(params):
+        _not_of_invoice(turn, intent, "update")
     wanted = {**intent, **params}
     currencies.check_amount(wanted["amount"], wanted["currency"], param="amount")
     _method(turn, params, customer_id=intent["customer"])
@@ -123,6 +125,7 @@ def _confirm(turn: Turn, given: Given) -> Json | Answer:
 
 def _cancel(turn: Turn, given: Given) -> Json:
     intent = _retrieve(turn, given)
+    _not_of_invoice(turn, intent, "cancel")
     _not_of_checkout(turn, intent, "cancel")
     return payments.cancel_intent(turn, intent, reason=given.params.get("cancellation_reason"))
 
@@ -171,6 +174,16 @@ def _no_amount() -> StripeError:
         code="parameter_invalid_integer",
         param="amount",
     )
+
+
+def _not_of_invoice(turn: Turn, intent: Json, verb: str) -> None:
+    """An invoice's intent lives as long as the invoice is open, and for what is due."""
+    if "invoice" in turn.store.objects.hidden(intent["id"]):
+        raise StripeError(
+            f"You cannot {verb} this PaymentIntent because it was created by an Invoice. Void or pay its Invoice "
+            "instead.",
+            code="payment_intent_unexpected_state",
+        )
 
 
 def _not_of_checkout(turn: Turn, intent: Json, verb: str) -> None:

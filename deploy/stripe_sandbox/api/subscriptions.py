@@ -11,11 +11,12 @@ from deploy.stripe_sandbox.api.billing_params import (
     TRIAL_SETTINGS,
     InstantOr,
 )
-from deploy.stripe_sandbox.api.lists import list_of, list_shape, picked
+from deploy.stripe_sandbox.api.lists import as_list, list_of, list_shape, picked
 from deploy.stripe_sandbox.api.operation import Given, Operation, operation
 from deploy.stripe_sandbox.domain.params import Flag, Labels, Many, Param, Shape, Text, Whole, choice, shape
 from deploy.stripe_sandbox.domain.subscriptions import ENDED, STATUSES
 from deploy.stripe_sandbox.domain.values import Json, names
+from deploy.stripe_sandbox.store.objects import Page
 from deploy.stripe_sandbox.use_cases import subscription_changes, subscriptions
 from deploy.stripe_sandbox.use_cases.turn import Turn
 
@@ -118,6 +119,13 @@ def _list(turn: Turn, given: Given) -> Json:
     status = given.params.get("status")
     among = {"status": _statuses(status)}
     return list_of(turn, given, "subscription", _URL, equal=equal, among=among)
+
+
+def included_subscriptions(turn: Turn, customer: Json) -> Json:
+    """A customer's `expand[]=subscriptions`: the first page of the living ones."""
+    page = Page("subscription", 10, equal={"customer": customer["id"]}, among={"status": _statuses(None)})
+    found, more = turn.store.objects.page(page)
+    return as_list(found, f"/v1/customers/{customer['id']}/subscriptions", more=more)
 
 
 def _statuses(asked: str | None) -> list[str]:

@@ -4,6 +4,7 @@ Then the period was the subscription's own, and an invoice named its subscriptio
 held whole prices. Source: Stripe's API changelog.
 """
 
+from deploy.stripe_sandbox.domain.subscriptions import plan_of
 from deploy.stripe_sandbox.domain.values import Json, names
 
 _NEWER = {
@@ -65,6 +66,7 @@ def _line(line: Json, prices: dict[str, Json]) -> Json:
     price = prices.get(line["pricing"]["price_details"]["price"])
     older = {
         **_without_newer(line, "line_item"),
+        "plan": price and plan_of(price),
         "price": price,
         "proration": details["proration"],
         "proration_details": details["proration_details"],

@@ -78,6 +78,13 @@ def end(turn: Turn, subscription: Json, *, reason: str, details: Json | None = N
     return change(turn, subscription, after, told_as="customer.subscription.deleted")
 
 
+def end_all(turn: Turn, customer_id: str) -> None:
+    """What the deletion of a customer does to the subscriptions."""
+    for subscription in turn.store.objects.with_value("subscription", "customer", customer_id):
+        if subscription["status"] not in subscriptions.ENDED:
+            end(turn, subscription, reason="cancellation_requested")
+
+
 def invoices_of(turn: Turn, subscription_id: str) -> list[Json]:
     return turn.store.objects.with_value("invoice", "parent.subscription_details.subscription", subscription_id)
 

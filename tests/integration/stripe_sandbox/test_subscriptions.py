@@ -205,3 +205,59 @@ async def test_trial_ends_in_a_charge(sandbox: Running) -> None:
     found = await invoices_of(sandbox, begun)
     assert ((await now(sandbox, begun)).status, found[-1].amount_paid) == ("active", 2500)
     await eventually(lambda: sandbox.received.of("customer.subscription.trial_will_end"))
+
+
+async def test_trial_without_a_card_pauses_until_it_is_resumed(sandbox: Running) -> None:
+    client = sandbox.stripe.v1
+    customer = await client.customers.create_async({"name": "Ada"})
+    settings = {"end_behavior": {"missing_payment_method": "pause"}}
+    begun = await subscribe(sandbox, customer, trial_period_days=2, trial_settings=settings)
+    await advance(sandbox, 2 * DAY)
+    assert (await now(sandbox, begun)).status == "paused"
+    await change_card(sandbox, customer.id, "4242424242424242")
+    resumed = await client.subscriptions.resume_async(begun.id, {"expand": ["latest_invoice"]})
+    assert (resumed.status, resumed.latest_invoice.amount_paid) == ("active", 2500)
+    await eventually(lambda: sandbox.received.of("customer.subscription.resumed"))
+    assert sandbox.received.of("customer.subscription.paused")
+
+
+async def test_paused_collection_renews_without_money(sandbox: Running) -> None:
+    begun = await subscribe(sandbox, await customer_with(sandbox))
+    update = {"pause_collection": {"behavior": "void"}}
+    await sandbox.stripe.v1.subscriptions.update_async(begun.id, update)
+    await advance_to_renewal(sandbox, begun, and_seconds=3600)
+    assert ((await now(sandbox, begun)).status, (await invoices_of(sandbox, begun))[-1].status) == ("active", "void")
+    again = await sandbox.stripe.v1.subscriptions.update_async(begun.id, {"pause_collection": ""})
+    assert again.pause_collection is None
+
+
+async def test_items_come_and_go_and_the_next_invoice_says_what_that_cost(sandbox: Running) -> None:
+    client = sandbox.stripe.v1
+    begun = await subscribe(sandbox, await customer_with(sandbox))
+    await advance(sandbox, 5 * DAY)
+    seats = await client.subscription_items.create_async(
+        {"subscription": begun.id, "price": (await price_of(sandbox, 300)).id, "quantity": 4}
+    )
+    await client.subscription_items.update_async(seats.id, {"quantity": 6})
+    preview = await client.invoices.create_preview_async({"subscription": begun.id})
+    await advance_to_renewal(sandbox, begun, and_seconds=3600)
+    made = (await invoices_of(sandbox, begun))[-1]
+    assert [line.amount for line in made.lines.data] == [line.amount for line in preview.lines.data]
+    assert (made.total, made.lines.data[-1].amount) == (preview.total, 1800)
+    await client.subscription_items.delete_async(seats.id, {"proration_behavior": "none"})
+    assert len((await client.subscription_items.list_async({"subscription": begun.id})).data) == 1
+    with pytest.raises(stripe.InvalidRequestError):
+        await client.subscription_items.delete_async(begun["items"].data[0].id)
+
+
+async def test_deleted_customers_subscriptions_end(sandbox: Running) -> None:
+    begun = await subscribe(sandbox, await customer_with(sandbox))
+    intents = (await sandbox.stripe.v1.payment_intents.list_async()).data
+    with pytest.raises(stripe.InvalidRequestError, match="created by an Invoice"):
+        await sandbox.stripe.v1.payment_intents.cancel_async(intents[0].id)
+    found = await sandbox.stripe.v1.customers.retrieve_async(begun.customer, {"expand": ["subscriptions"]})
+    assert [each.id for each in found.subscriptions.data] == [begun.id]
+    await sandbox.stripe.v1.customers.delete_async(begun.customer)
+    assert (await now(sandbox, begun)).status == "canceled"
+    await advance(sandbox, 32 * DAY)
+    assert len(await invoices_of(sandbox, begun)) == 1
