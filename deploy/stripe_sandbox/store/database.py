@@ -62,6 +62,13 @@ MIGRATIONS = (
     CREATE INDEX objects_by_charge ON objects (kind, json_extract(body, '$.charge'), seq);
     CREATE INDEX objects_by_source ON objects (kind, json_extract(body, '$.source'), seq);
     """,
+    """
+    -- A subscription's items, its invoices and what waits for one; an invoice's payment.
+    CREATE INDEX objects_by_invoice ON objects (kind, json_extract(body, '$.invoice'), seq);
+    CREATE INDEX objects_by_subscription ON objects (kind, json_extract(body, '$.subscription'), seq);
+    CREATE INDEX objects_by_parent ON objects
+        (kind, json_extract(body, '$.parent.subscription_details.subscription'), seq);
+    """,
 )
 
 
