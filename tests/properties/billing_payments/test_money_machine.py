@@ -2,7 +2,7 @@
 every step, and once everything has come, or was reconciled, they agree with Stripe's, and customers' credits with the
 rules (`money_model`).
 
-Twenty histories each time, always the same, and told as they are when they fail; two thousand by chance in
+Some twenty histories each time, always the same, and told as they are when they fail; two thousand by chance in
 `make test-long`, which makes a failing one as short as it can.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -394,9 +394,11 @@ def machine(world: World, runner: asyncio.Runner) -> type[Money4Credits]:
     return Machine
 
 
-def test_books_and_credits_agree_with_stripe_whatever_happens(machine: type[Money4Credits]) -> None:
-    few = settings(max_examples=20, stateful_step_count=15, derandomize=True, phases=(Phase.generate,))
-    run_state_machine_as_test(machine, settings=few)
+@pytest.mark.parametrize("chance", range(4))
+def test_books_and_credits_agree_with_stripe_whatever_happens(machine: type[Money4Credits], chance: int) -> None:
+    """In several short runs: each begins with the plainest history, and soon varies what it has."""
+    few = settings(max_examples=6, stateful_step_count=15, database=None, phases=(Phase.generate,))
+    run_state_machine_as_test(seed(chance)(machine), settings=few)
 
 
 @pytest.mark.long
