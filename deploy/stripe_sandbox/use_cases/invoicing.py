@@ -143,8 +143,13 @@ def pay_elsewhere(turn: Turn, invoice: Json) -> Json:
 
 
 def void(turn: Turn, invoice: Json) -> Json:
+    """Nothing is due any more; what the customer's balance gave to it is given back."""
     after = invoices.voided(invoice, now=turn.now)
     _drop_payment(turn, invoice)
+    customer = turn.store.objects.get("customer", invoice["customer"])
+    if customer is not None and not customer.get("deleted"):
+        given = invoice["starting_balance"] - invoice["ending_balance"]
+        change_customer(turn, customer, {"balance": customer["balance"] + given})
     return _rest(turn, after, "invoice.voided")
 
 
