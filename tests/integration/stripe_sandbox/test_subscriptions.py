@@ -261,3 +261,35 @@ async def test_deleted_customers_subscriptions_end(sandbox: Running) -> None:
     assert (await now(sandbox, begun)).status == "canceled"
     await advance(sandbox, 32 * DAY)
     assert len(await invoices_of(sandbox, begun)) == 1
+
+
+async def test_void_invoice_takes_its_payment_with_it(sandbox: Running) -> None:
+    customer = await customer_with(sandbox, "4000002760003184")
+    begun = await subscribe(sandbox, customer, expand=["latest_invoice.payments"])
+    intent_id = begun.latest_invoice.payments.data[0].payment.payment_intent
+    await sandbox.stripe.v1.invoices.void_invoice_async(begun.latest_invoice.id)
+    await sandbox.http.post(f"{sandbox.url}/c/3ds/{intent_id}", data={"outcome": "complete"})
+    intent = await sandbox.stripe.v1.payment_intents.retrieve_async(intent_id)
+    payments = await sandbox.stripe.v1.invoice_payments.list_async({"invoice": begun.latest_invoice.id})
+    assert (intent.status, intent.amount_received, payments.data[0].status) == ("canceled", 0, "canceled")
+    with pytest.raises(stripe.InvalidRequestError):
+        await sandbox.stripe.v1.invoices.pay_async(begun.latest_invoice.id)
+
+
+async def test_invoice_is_paid_by_hand_refused_by_hand_or_forgiven(sandbox: Running) -> None:
+    client = sandbox.stripe.v1
+    customer = await customer_with(sandbox, "4000000000000341")
+    begun = await subscribe(sandbox, customer, payment_behavior="default_incomplete")
+    with pytest.raises(stripe.CardError, match="declined"):
+        await client.invoices.pay_async(begun.latest_invoice)
+    elsewhere = await client.invoices.pay_async(begun.latest_invoice, {"paid_out_of_band": True})
+    assert (elsewhere.status, elsewhere.amount_paid_off_stripe, (await now(sandbox, begun)).status) == (
+        *("paid", 2500),
+        "active",
+    )
+    await advance_to_renewal(sandbox, begun)
+    draft = (await invoices_of(sandbox, begun))[-1]
+    assert (draft.status, draft.automatically_finalizes_at - draft.created) == ("draft", 3600)
+    final = await client.invoices.finalize_invoice_async(draft.id, {"auto_advance": False})
+    given_up = await client.invoices.mark_uncollectible_async(draft.id)
+    assert (final.status, final.attempt_count, given_up.status) == ("open", 0, "uncollectible")

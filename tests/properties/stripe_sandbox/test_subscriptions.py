@@ -12,13 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.stripe_sandbox import clockwork
-from deploy.stripe_sandbox.domain import cards, catalogue
+from deploy.stripe_sandbox.domain import authentication, cards, catalogue
 from deploy.stripe_sandbox.domain.cards import Card, CardDetails
 from deploy.stripe_sandbox.domain.errors import StripeError
 from deploy.stripe_sandbox.domain.values import Json
 from deploy.stripe_sandbox.sandbox import Sandbox
 from deploy.stripe_sandbox.settings import Settings
 from deploy.stripe_sandbox.store.store import Store
+from deploy.stripe_sandbox.use_cases import (
+    authentication as bank,
+)
 from deploy.stripe_sandbox.use_cases import (
     customers,
     invoicing,
@@ -52,6 +55,8 @@ CHANGES = st.one_of(
 )
 STEPS = st.one_of(
     st.tuples(st.just("advance"), st.sampled_from([HOUR, DAY, 6 * DAY, 31 * DAY])),
+    st.tuples(st.just("advance"), st.just(31 * DAY)),
+    st.tuples(st.just("bank"), st.sampled_from(authentication.OUTCOMES)),
     st.tuples(st.just("card"), st.sampled_from(NUMBERS)),
     st.tuples(st.just("change"), CHANGES),
     st.tuples(st.sampled_from(["pay", "void", "mark_uncollectible", "finalize", "resume", "preview"]), st.none()),
@@ -104,6 +109,8 @@ def act(turn: Turn, subscription: Json, prices: list[Json], verb: str, asked: An
     }
     if verb in on_invoice:
         on_invoice[verb](turn, turn.find("invoice", subscription["latest_invoice"]))
+    elif verb == "bank":
+        ask_bank(turn, subscription, asked)
     elif verb == "card":
         customer = turn.find("customer", subscription["customer"])
         payment_methods.replace_default(turn, customer, card_of(turn, asked))
@@ -115,6 +122,14 @@ def act(turn: Turn, subscription: Json, prices: list[Json], verb: str, asked: An
         subscriptions.resume(turn, subscription, {})
     else:
         previews.upcoming(turn, subscription)
+
+
+def ask_bank(turn: Turn, subscription: Json, outcome: str) -> None:
+    """The bank's page of the latest invoice's intent, whether or not it waits for an answer."""
+    for payment in turn.store.objects.with_value("invoice_payment", "invoice", subscription["latest_invoice"]):
+        found = bank.visit(turn, payment["payment"]["payment_intent"])
+        assert found is not None
+        bank.answer(turn, found, outcome)
 
 
 def pay(turn: Turn, invoice: Json) -> None:
@@ -163,8 +178,8 @@ def check(sandbox: Sandbox, subscription_id: str) -> None:
     assert all(before[1] <= after[0] for before, after in pairwise(cycles))
 
 
-@settings(max_examples=60, deadline=None)
-@given(number=st.sampled_from(NUMBERS), how=BEGINNINGS, steps=st.lists(STEPS, max_size=12))
+@settings(max_examples=100, deadline=None)
+@given(number=st.sampled_from(NUMBERS), how=BEGINNINGS, steps=st.lists(STEPS, min_size=4, max_size=14))
 def test_time_goes_on_and_money_agrees_with_invoices(number: str, how: Json, steps: list[tuple[str, Any]]) -> None:
     with opened() as sandbox:
         with sandbox.store.transaction():
