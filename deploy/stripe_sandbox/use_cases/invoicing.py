@@ -130,6 +130,7 @@ def follow(turn: Turn, attempt: Attempt, *, automatic: bool = False) -> None:
         return
     status = attempt.intent["status"]
     if status == "succeeded":
+        _keep_card(turn, invoice, attempt.intent["payment_method"])
         _paid(turn, invoice, attempts=1 if automatic or invoice["attempt_count"] == 0 else 0)
     elif status != "processing":
         _failed(turn, invoice, automatic=automatic, wants_action=status == "requires_action")
@@ -241,6 +242,13 @@ def _failed(turn: Turn, invoice: Json, *, automatic: bool, wants_action: bool) -
         turn.emit("invoice.payment_action_required", after)
     turn.emit("invoice.payment_failed", after)
     standing.after_failure(turn, after, last=automatic and after["next_payment_attempt"] is None)
+
+
+def _keep_card(turn: Turn, invoice: Json, method_id: str) -> None:
+    """The card that paid is charged from now on, where the subscription was told to keep it."""
+    subscription = turn.find("subscription", invoices.subscription_of(invoice))
+    if subscription["payment_settings"]["save_default_payment_method"] == "on_subscription":
+        standing.prefer(turn, subscription, method_id)
 
 
 def _next_attempt(turn: Turn, invoice: Json) -> int | None:

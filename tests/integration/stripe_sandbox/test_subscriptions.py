@@ -293,3 +293,22 @@ async def test_invoice_is_paid_by_hand_refused_by_hand_or_forgiven(sandbox: Runn
     final = await client.invoices.finalize_invoice_async(draft.id, {"auto_advance": False})
     given_up = await client.invoices.mark_uncollectible_async(draft.id)
     assert (final.status, final.attempt_count, given_up.status) == ("open", 0, "uncollectible")
+
+
+async def test_card_that_completes_the_first_payment_is_kept_where_asked(sandbox: Running) -> None:
+    client = sandbox.stripe.v1
+    customer = await client.customers.create_async({"name": "Ada"})
+    begun = await subscribe(
+        sandbox,
+        customer,
+        payment_behavior="default_incomplete",
+        payment_settings={"save_default_payment_method": "on_subscription"},
+        expand=["latest_invoice.payments"],
+    )
+    intent_id = begun.latest_invoice.payments.data[0].payment.payment_intent
+    await client.payment_intents.confirm_async(intent_id, {"payment_method": "pm_card_visa"})
+    active = await now(sandbox, begun)
+    method = await client.payment_methods.retrieve_async(active.default_payment_method)
+    assert (active.status, method.customer) == ("active", customer.id)
+    await advance_to_renewal(sandbox, begun, and_seconds=3600)
+    assert [invoice.status for invoice in await invoices_of(sandbox, begun)] == ["paid", "paid"]
