@@ -1,9 +1,8 @@
 """Subscriptions by chance: whatever is asked of one, in whatever order and with whatever card, time goes on, the money
-agrees with the invoices, and periods follow each other without a gap or an overlap."""
+agrees with the invoices, and no period is invoiced twice."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -168,14 +167,15 @@ def check(sandbox: Sandbox, subscription_id: str) -> None:
     # What was invoiced and not charged stands in the balance, and nothing else does.
     final = [each for each in invoices if each["status"] not in ("draft", "void")]
     assert customer["balance"] == sum(each["total"] - each["amount_due"] for each in final)
-    cycles = sorted(
-        (line["period"]["start"], line["period"]["end"])
+    # A renewal's period begins where none has begun; only a change that begins anew may overlap one, and credits it.
+    starts = [
+        line["period"]["start"]
         for invoice in invoices
         if invoice["billing_reason"] == "subscription_cycle"
         for line in invoice["lines"]["data"]
         if not line["parent"]["subscription_item_details"]["proration"]
-    )
-    assert all(before[1] <= after[0] for before, after in pairwise(cycles))
+    ]
+    assert starts == sorted(set(starts))
 
 
 @settings(max_examples=100, deadline=None)
