@@ -28,7 +28,8 @@ class TopUpBody(Wire):
 @router.get("/api/v1/auto-top-up", summary="Read the automatic top-up")
 @guarded(caller_required)
 async def read_top_up(request: Request) -> Response:
-    """`status`: `off`, `active`, or `stopped` with `stopped_reason`; setting it anew starts it again."""
+    """`status`: `off`, `active`, `waiting` until `next_attempt_at` for what `waits_for` names to have room again, or
+    `stopped` with `stopped_reason`; setting it anew starts it again."""
     setting, bought = await auto_top_up.read_setting(billing_of(request), caller_of(request).account_id)
     return answer(_off() if setting is None else _view(setting, bought))
 
@@ -62,12 +63,21 @@ def _view(setting: AutoTopUp, bought: int) -> dict[str, object]:
         "threshold": Credits(setting.threshold),
         "credits": Credits(setting.amount),
         "monthly_cap": Credits(setting.monthly_cap),
-        "status": "off" if not setting.enabled else "active" if setting.stopped is None else "stopped",
+        "status": _status(setting),
         "stopped_reason": setting.stopped,
+        "waits_for": setting.waits_for,
         "declines": setting.declines,
         "bought_this_month": Credits(bought),
         "next_attempt_at": setting.next_at,
     }
+
+
+def _status(setting: AutoTopUp) -> str:
+    if not setting.enabled:
+        return "off"
+    if setting.stopped is not None:
+        return "stopped"
+    return "active" if setting.waits_for is None else "waiting"
 
 
 def _off() -> dict[str, object]:
@@ -78,6 +88,7 @@ def _off() -> dict[str, object]:
         "monthly_cap": Credits(0),
         "status": "off",
         "stopped_reason": None,
+        "waits_for": None,
         "declines": 0,
         "bought_this_month": Credits(0),
         "next_attempt_at": None,

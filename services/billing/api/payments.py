@@ -69,6 +69,8 @@ def payment_view(payment: Payment, now: datetime) -> dict[str, object]:
         "refunded": Money(payment.refunded_minor, payment.amount.currency),
         "created_at": payment.created_at,
     }
+    if payment.failure_code is not None:
+        view["failure"] = {"code": payment.failure_code}
     if payment.type == "credits":
         view["credits"] = Credits(payment.millicredits)
         view["rate"] = rate_text(payment.rate_micros)

@@ -126,6 +126,7 @@ class Payment:
     succeeded_at: datetime | None = None
     origin: Origin = "checkout"
     card_id: str | None = None
+    failure_code: str | None = None
 
     def payable_at(self, now: datetime) -> bool:
         """Whether the customer can still be sent to the payment page."""

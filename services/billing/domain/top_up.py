@@ -15,6 +15,8 @@ from shared.money import Credits
 
 AUTO_TOP_UP: Final = "auto_top_up"
 Stopped = Literal["declined", "no_card", "blocked"]
+WaitsFor = Literal["limit", "monthly_cap"]
+"""What has no room for another: S14's limit, or the month's cap."""
 LIMIT_PAUSE = timedelta(hours=1)
 """Until S14's limit is looked at again."""
 
@@ -41,6 +43,7 @@ class AutoTopUp:
     next_at: datetime
     declines: int = 0
     stopped: Stopped | None = None
+    waits_for: WaitsFor | None = None
 
 
 def checked(wanted: AutoTopUp, rules: TopUpRules) -> AutoTopUp:
@@ -78,7 +81,7 @@ def next_month(now: datetime) -> datetime:
 def after(setting: AutoTopUp, payment: Payment, rules: TopUpRules, *, now: datetime) -> AutoTopUp:
     """The setting once a top-up of its account has come to `payment.status`."""
     if payment.status is Status.SUCCEEDED:
-        return replace(setting, declines=0, stopped=None, next_at=now + rules.cooldown)
+        return replace(setting, declines=0, stopped=None, waits_for=None, next_at=now + rules.cooldown)
     if payment.status is Status.BLOCKED:
         return replace(setting, stopped="blocked")
     if payment.status in (Status.FAILED, Status.EXPIRED, Status.CANCELED):

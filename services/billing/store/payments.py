@@ -15,7 +15,7 @@ from shared.money import Money
 _COLUMNS = (
     "id, account_id, type, status, amount_minor, currency, usd_minor, millicredits, refunded_minor, assessment_id,"
     " score, reasons, flags, success_url, cancel_url, session_id, intent_id, charge_id, checkout_url, transfer_id,"
-    " created_at, expires_at, succeeded_at, rate_micros, origin, card_id"
+    " created_at, expires_at, succeeded_at, rate_micros, origin, card_id, failure_code"
 )
 
 
@@ -26,7 +26,7 @@ async def insert(connection: AsyncConnection, payment: Payment) -> None:
             f"INSERT INTO payments ({_COLUMNS}, updated_at) VALUES (:id, :account_id, :type, :status, :amount_minor,"  # noqa: S608
             " :currency, :usd_minor, :millicredits, :refunded_minor, :assessment_id, :score, CAST(:reasons AS jsonb),"
             " :flags, :success_url, :cancel_url, :session_id, :intent_id, :charge_id, :checkout_url, :transfer_id,"
-            " :created_at, :expires_at, :succeeded_at, :rate_micros, :origin, :card_id, :created_at)"
+            " :created_at, :expires_at, :succeeded_at, :rate_micros, :origin, :card_id, :failure_code, :created_at)"
         ),
         {
             **_mutable(payment),
@@ -55,7 +55,8 @@ async def save(connection: AsyncConnection, payment: Payment, *, at: datetime) -
             "UPDATE payments SET status = :status, refunded_minor = :refunded_minor, assessment_id = :assessment_id,"
             " score = :score, reasons = CAST(:reasons AS jsonb), flags = :flags, session_id = :session_id,"
             " intent_id = :intent_id, charge_id = :charge_id, checkout_url = :checkout_url,"
-            " transfer_id = :transfer_id, succeeded_at = :succeeded_at, updated_at = :at WHERE id = :id"
+            " transfer_id = :transfer_id, succeeded_at = :succeeded_at, failure_code = :failure_code, updated_at = :at"
+            " WHERE id = :id"
         ),
         {**_mutable(payment), "id": payment.id, "at": at},
     )
@@ -196,6 +197,7 @@ def _mutable(payment: Payment) -> dict[str, Any]:
         "checkout_url": payment.checkout_url,
         "transfer_id": payment.transfer_id,
         "succeeded_at": payment.succeeded_at,
+        "failure_code": payment.failure_code,
     }
 
 
@@ -233,5 +235,6 @@ def _payment(row: Row[Any]) -> Payment:
         rate_micros=row.rate_micros,
         origin=row.origin,
         card_id=row.card_id,
+        failure_code=row.failure_code,
         succeeded_at=row.succeeded_at,
     )

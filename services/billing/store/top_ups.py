@@ -9,7 +9,7 @@ from services.billing.domain.payment import UNDER_WAY, Status
 from services.billing.domain.top_up import AUTO_TOP_UP, AutoTopUp
 from shared.db import Database
 
-_COLUMNS = "account_id, enabled, threshold, amount, monthly_cap, declines, stopped, next_at"
+_COLUMNS = "account_id, enabled, threshold, amount, monthly_cap, declines, stopped, waits_for, next_at"
 _IN_FLIGHT = [status.value for status in (*sorted(UNDER_WAY), Status.IN_REVIEW)]
 
 
@@ -38,9 +38,10 @@ async def save(connection: AsyncConnection, setting: AutoTopUp, *, at: datetime)
     await connection.execute(
         text(
             f"INSERT INTO auto_top_ups ({_COLUMNS}, updated_at) VALUES (:account_id, :enabled, :threshold, :amount,"  # noqa: S608
-            " :monthly_cap, :declines, :stopped, :next_at, :at) ON CONFLICT (account_id) DO UPDATE SET"
+            " :monthly_cap, :declines, :stopped, :waits_for, :next_at, :at) ON CONFLICT (account_id) DO UPDATE SET"
             " enabled = excluded.enabled, threshold = excluded.threshold, amount = excluded.amount,"
             " monthly_cap = excluded.monthly_cap, declines = excluded.declines, stopped = excluded.stopped,"
+            " waits_for = excluded.waits_for,"
             " next_at = excluded.next_at, updated_at = excluded.updated_at"
         ),
         {
@@ -51,6 +52,7 @@ async def save(connection: AsyncConnection, setting: AutoTopUp, *, at: datetime)
             "monthly_cap": setting.monthly_cap,
             "declines": setting.declines,
             "stopped": setting.stopped,
+            "waits_for": setting.waits_for,
             "next_at": setting.next_at,
             "at": at,
         },
@@ -112,4 +114,5 @@ def _setting(row: Row[tuple[object, ...]]) -> AutoTopUp:
         next_at=row.next_at,
         declines=row.declines,
         stopped=row.stopped,
+        waits_for=row.waits_for,
     )

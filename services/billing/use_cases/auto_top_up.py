@@ -63,7 +63,9 @@ async def read_setting(billing: Billing, account_id: str) -> tuple[AutoTopUp | N
 async def change_setting(billing: Billing, wanted: AutoTopUp, keep: Keep[T]) -> T:
     """Set it anew: what had stopped it is forgotten. Raises Invalid, and `no_payment_method` where it is switched on
     without a saved card."""
-    fresh = replace(checked(wanted, rules_of(billing)), declines=0, stopped=None, next_at=billing.clock.now())
+    fresh = replace(
+        checked(wanted, rules_of(billing)), declines=0, stopped=None, waits_for=None, next_at=billing.clock.now()
+    )
     async with billing.database.transaction() as connection:
         if fresh.enabled and not await saved_cards.cards_of(connection, fresh.account_id):
             raise DomainError("no_payment_method", "Save a card first: POST /api/v1/payment-methods.")
@@ -140,25 +142,25 @@ async def _begin(billing: Billing, account_id: str, account: AccountFacts) -> tu
             return None
         payment = _payment(billing, setting, card, now)
         limit = await _limit(billing, connection, account_id, account)
-        waits_until = await _waits_until(billing, connection, setting, limit, payment)
-        if waits_until is not None:
-            await top_ups.save(connection, replace(setting, next_at=waits_until), at=now)
+        waiting = await _waiting(billing, connection, setting, limit, payment)
+        if waiting is not None:
+            await top_ups.save(connection, waiting, at=now)
             return None
         await begin(connection, payment, limit)
         return payment, customer_id
 
 
-async def _waits_until(
+async def _waiting(
     billing: Billing, connection: Connection, setting: AutoTopUp, limit: CreditLimit, payment: Payment
-) -> datetime | None:
-    """When to look again, where the month's cap or S14's limit has no room."""
+) -> AutoTopUp | None:
+    """The setting with when to look again and why, where the month's cap or S14's limit has no room."""
     now = billing.clock.now()
     if not fits_month(setting, bought=await _bought(billing, connection, setting.account_id)):
-        return next_month(now)
+        return replace(setting, waits_for="monthly_cap", next_at=next_month(now))
     try:
         limit.require(payment.usd_minor)
     except CreditLimitExceeded:
-        return now + LIMIT_PAUSE
+        return replace(setting, waits_for="limit", next_at=now + LIMIT_PAUSE)
     return None
 
 

@@ -45,7 +45,8 @@ async def settle_intent(billing: Billing, connection: Connection, intent: Paying
     if payment is None:
         return Ignored("no payment here has this intent")
     judgement = judge_intent(payment, intent, livemode=billing.stripe.livemode)
-    return await _apply(billing, connection, replace(payment, intent_id=intent.id), judgement)
+    known = replace(payment, intent_id=intent.id, failure_code=intent.decline_code)
+    return await _apply(billing, connection, known, judgement)
 
 
 async def _named(connection: Connection, metadata: Mapping[str, str]) -> Payment | None:
@@ -76,7 +77,7 @@ async def _credit(billing: Billing, connection: Connection, payment: Payment, pa
     if not may_become(payment.status, Status.SUCCEEDED):
         return
     after = credited(
-        payment,
+        replace(payment, failure_code=None),
         intent_id=paid.intent_id,
         charge_id=paid.charge_id,
         session_id=payment.session_id,

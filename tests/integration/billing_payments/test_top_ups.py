@@ -86,7 +86,8 @@ async def test_low_credits_buy_more_once_and_no_more_than_the_months_cap(shop: S
     assert await shop.balance(buyer.account_id) == 10_000_000
     assert [payment["status"] for payment in await payments_of(shop, buyer)] == ["succeeded", "succeeded"]
     told = await setting_of(shop, buyer)
-    assert (told["status"], told["bought_this_month"], told["declines"]) == ("active", 10_000, 0)
+    assert (told["status"], told["waits_for"]) == ("waiting", "monthly_cap")
+    assert (told["bought_this_month"], told["declines"]) == (10_000, 0)
     begun = await shop.rows("SELECT cause, used_minor FROM payment_steps WHERE from_status IS NULL ORDER BY seq")
     assert [(row.cause, row.used_minor) for row in begun] == [("top_up", 0), ("top_up", 500)]
     judged = await shop.rows("SELECT score FROM payments WHERE assessment_id IS NOT NULL")
@@ -119,7 +120,8 @@ async def test_declines_in_a_row_stop_it_and_say_so(shop: Shop) -> None:
     await eventually(stopped, within_seconds=20)
     told = await setting_of(shop, buyer)
     assert (told["stopped_reason"], told["declines"]) == ("declined", 3)
-    assert {payment["status"] for payment in await payments_of(shop, buyer)} == {"failed"}
+    failed = await payments_of(shop, buyer)
+    assert {(payment["status"], payment["failure"]["code"]) for payment in failed} == {("failed", "generic_decline")}
     assert (await switch_on(shop, buyer, enabled=False)).json()["status"] == "off"
 
 

@@ -74,6 +74,7 @@ async def test_an_open_stream_tells_what_it_has_cost_until_it_is_captured(
 
     await eventually(spent)
     progress = platform.gateway.paid._progress
+    await progress.tell_all()
     count = len(said)
     await progress.tell_all()
     assert len(said) == count, "nothing moved"

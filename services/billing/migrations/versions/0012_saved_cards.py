@@ -13,7 +13,7 @@ def upgrade() -> None:
     grant("stripe_customers", "SELECT, INSERT, UPDATE (customer_id, read_at), DELETE")
     grant("saved_cards", "SELECT, INSERT, UPDATE, DELETE")
     grant("auto_top_ups", "SELECT, INSERT, UPDATE")
-    grant("payments", "INSERT (origin, card_id)")
+    grant("payments", "INSERT (origin, card_id, failure_code), UPDATE (failure_code)")
 
 
 CUSTOMERS = """
@@ -40,7 +40,7 @@ CREATE INDEX saved_cards_of_account ON saved_cards (account_id, id);
 
 TOP_UPS = """
 -- What an account wants bought by itself. Amounts are millicredits. `declines` counts those in a row; `stopped` says why
--- no more is tried until the customer sets it anew. `next_at` is business time.
+-- no more is tried until the customer sets it anew, `waits_for` what has no room before `next_at`. `next_at` is business time.
 CREATE TABLE auto_top_ups (
     account_id   text COLLATE "C" PRIMARY KEY,
     enabled      boolean NOT NULL,
@@ -49,6 +49,7 @@ CREATE TABLE auto_top_ups (
     monthly_cap  bigint NOT NULL,
     declines     integer NOT NULL DEFAULT 0 CHECK (declines >= 0),
     stopped      text CHECK (stopped IN ('declined', 'no_card', 'blocked')),
+    waits_for    text CHECK (waits_for IN ('limit', 'monthly_cap')),
     next_at      timestamptz NOT NULL,
     updated_at   timestamptz NOT NULL,
     CONSTRAINT top_up_fits_its_cap CHECK (monthly_cap >= amount)
@@ -60,6 +61,8 @@ PAYMENTS = """
 -- Who began a payment: the customer at a checkout, or a top-up by itself with the saved card `card_id`.
 ALTER TABLE payments ADD COLUMN origin text NOT NULL DEFAULT 'checkout' CHECK (origin IN ('checkout', 'auto_top_up'));
 ALTER TABLE payments ADD COLUMN card_id text;
+-- Why the bank refused the card, in Stripe's word for it.
+ALTER TABLE payments ADD COLUMN failure_code text;
 ALTER TABLE payments ADD CONSTRAINT top_up_names_its_card CHECK ((origin = 'auto_top_up') = (card_id IS NOT NULL));
 -- One in flight for each account, whatever processes look.
 CREATE UNIQUE INDEX payments_one_top_up_in_flight ON payments (account_id)
