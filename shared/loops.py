@@ -17,17 +17,20 @@ CANCEL_AGAIN_AFTER_SECONDS = 0.5
 @dataclass(frozen=True)
 class Loop:
     """`run_once` says whether there may be more to do at once; otherwise the loop rests `every_seconds`,
-    or until `bell` is set."""
+    or until `bell` is set. One that `rests_first` does not begin with the process."""
 
     name: str
     every_seconds: float
     run_once: Callable[[], Awaitable[bool]]
     bell: asyncio.Event | None = field(default=None, compare=False)
+    rests_first: bool = False
 
 
 async def run_forever(loop: Loop) -> None:
     """Run one loop until its task is cancelled."""
     failures = 0
+    if loop.rests_first:
+        await _rest(loop)
     while True:
         try:
             more = await loop.run_once()

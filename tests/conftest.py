@@ -1,6 +1,7 @@
 """Fixtures that every test may ask for: real PostgreSQL and Redis, a fresh database, real settings."""
 
 import asyncio
+import functools
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -9,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import httpx._transports.default as transports
 import hypothesis
 import pytest
 from redis.asyncio import Redis
@@ -23,6 +25,9 @@ from tests.support.databases import TestDatabase
 
 hypothesis.settings.register_profile("tollgate", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("tollgate")  # a busy machine is no failing example
+
+# Each of httpx's clients reads the system's certificates anew, 20 ms of CPU, and a service makes ten clients.
+transports.create_ssl_context = functools.lru_cache(transports.create_ssl_context)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,8 @@ def loops(billing: Billing) -> Sequence[Loop]:
         Loop("usage-months", USAGE_EVERY_SECONDS, partial(drop_old, billing)),
         Loop("payments-under-way", 5.0, partial(look_after_payments, billing)),
         Loop("refunds-asked-for", ASK_EVERY_SECONDS, partial(ask_again, billing)),
-        Loop("stripe-reconciliation", LOOK_EVERY_SECONDS, partial(reconcile_if_due, billing)),
+        Loop("stripe-reconciliation", LOOK_EVERY_SECONDS, partial(reconcile_if_due, billing), rests_first=True),
         Loop("auto-top-up", TOP_UPS_EVERY_SECONDS, partial(buy_due, billing)),
-        Loop("business-figures", FIGURES_EVERY_SECONDS, partial(show_figures, billing)),
+        Loop("business-figures", FIGURES_EVERY_SECONDS, partial(show_figures, billing), rests_first=True),
         Loop("forget-answers", 300.0, partial(idempotency.forget_old, billing.database, billing.clock)),
     ]

@@ -1,5 +1,7 @@
 """Checkout asks fraud, and knows what to do without it."""
 
+import pytest
+
 from tests.integration.billing_payments.conftest import OPERATOR, OpenShop, Shop, a_customer
 from tests.support.keys import headers_for
 
@@ -42,6 +44,7 @@ async def test_without_fraud_payments_go_on_flagged(open_shop: OpenShop) -> None
         await shop.wallet_becomes(buyer.account_id, 5_000_000)
 
 
+@pytest.mark.long
 async def test_without_fraud_payments_over_the_floor_wait_in_review(open_shop: OpenShop) -> None:
     async with open_shop(fraud_away=True, fraud_away_floor_minor=600) as shop:
         buyer = a_customer()
@@ -53,6 +56,7 @@ async def test_without_fraud_payments_over_the_floor_wait_in_review(open_shop: O
         assert (await shop.payment(buyer, body["payment_id"]))["status"] == "in_review"
 
 
+@pytest.mark.long
 async def test_payment_in_review_counts_for_the_limit_until_it_is_canceled(open_shop: OpenShop) -> None:
     async with open_shop(fraud_away=True, fraud_away_floor_minor=0) as shop:
         buyer = a_customer(tier="new")

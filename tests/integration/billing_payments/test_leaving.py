@@ -3,6 +3,8 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from services.billing.use_cases.expiry import look_after_payments
 from tests.integration.billing_payments.conftest import (
     BAD_CARD,
@@ -59,6 +61,7 @@ async def test_payment_whose_events_were_lost_is_found_by_asking(open_shop: Open
         assert await shop.balance(buyer.account_id) == 5_000_000
 
 
+@pytest.mark.long
 async def test_window_of_the_limit_rolls(open_shop: OpenShop) -> None:  # S14
     async with open_shop(fraud_away=True, fraud_away_floor_minor=0) as shop:
         buyer = a_customer(tier="new")
@@ -197,6 +200,7 @@ async def test_payments_are_listed_newest_first_in_pages(shop: Shop) -> None:
         assert (await shop.get(buyer, f"/api/v1/payments?{wrong}")).status_code == 422
 
 
+@pytest.mark.long
 async def test_running_loops_expire_on_their_own(open_shop: OpenShop) -> None:
     async with open_shop() as shop:
         buyer = a_customer()

@@ -1,6 +1,8 @@
 """Refunds whose news come otherwise: made at Stripe's dashboard, answers lost, events before their payment's, doubled,
 shuffled."""
 
+import pytest
+
 from services.billing.clients.stripe.refunds import find_refund
 from services.billing.use_cases.refund_making import ask_again
 from services.billing.use_cases.refunds import settle_refund
@@ -102,6 +104,7 @@ async def test_refund_of_a_charge_that_is_none_of_ours_is_ignored(shop: Shop) ->
     assert await shop.rows("SELECT 1 FROM refunds") == []
 
 
+@pytest.mark.long
 async def test_lost_answer_is_found_by_the_callers_repeat_without_a_second_refund(open_shop: OpenShop) -> None:
     async with open_shop(run_workers=False, stripe_total_seconds=10.0) as shop:
         buyer = a_customer()
@@ -157,6 +160,7 @@ async def test_refund_that_stripe_never_got_is_made_by_the_loop(open_shop: OpenS
         assert await shop.balance(buyer.account_id) == 0
 
 
+@pytest.mark.long
 async def test_refund_that_stripe_refuses_the_loop_lets_go_of_its_share(open_shop: OpenShop) -> None:
     async with open_shop(run_workers=False, stripe_total_seconds=10.0) as shop:
         buyer = a_customer()

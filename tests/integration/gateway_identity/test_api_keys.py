@@ -397,6 +397,7 @@ async def test_siblings_hear_of_accounts_and_keys_without_personal_data(world: W
     assert "Ada" not in str(rows) and "@" not in str(rows)
 
 
+@pytest.mark.long
 async def test_slow_billing_leaves_connections_for_everyone_else(make_world: Callable[..., Any]) -> None:
     """Twelve accounts wait for billing; reading an account still finds a connection at once."""
     world: World = await make_world(Billing(answers_after_seconds=1.0), database_pool_size=4)

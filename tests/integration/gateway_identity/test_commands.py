@@ -52,6 +52,7 @@ async def test_operator_is_made_by_the_command_line(world: World, environment: d
     assert refused == 64 and "must be an address" in output
 
 
+@pytest.mark.long
 async def test_seed_makes_the_operator_however_often(world: World, environment: dict[str, str]) -> None:
     for _ in range(2):
         status, output = await run(environment, "seed")

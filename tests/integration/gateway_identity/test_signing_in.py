@@ -123,6 +123,7 @@ async def test_more_logins_than_may_wait_are_told_so(make_world: Callable[..., A
     assert code_of(refused) == "overloaded" and refused.headers["retry-after"]
 
 
+@pytest.mark.long
 async def test_unknown_email_takes_as_long_as_a_wrong_password(make_world: Callable[..., Any]) -> None:
     world: World = await make_world(login_failures_per_email=10_000, login_failures_per_address=10_000)
     customer = await world.register()

@@ -185,6 +185,7 @@ async def at_once(tell: Callable[[str], Any], points: tuple[str, ...]) -> None:
             group.create_task(one(point), name=point)
 
 
+@pytest.mark.long
 async def test_a_dead_gateways_lease_lapses_by_itself(
     priced: Platform, settings: dict[str, str], gateway_db: Database
 ) -> None:

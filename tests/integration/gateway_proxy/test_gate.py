@@ -247,6 +247,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(make_platform: MakePl
     await platform.settled(customer.account_id, 5_000 * CREDIT)
 
 
+@pytest.mark.long
 async def test_hundreds_of_callers_at_once_share_the_limits(platform: Platform) -> None:
     await platform.route("echo", price=PER_CALL)
     customers = [await platform.customer() for _ in range(3)]

@@ -375,6 +375,7 @@ async def asking_slowly(customer: Customer, path: str) -> tuple[asyncio.StreamRe
     return reader, writer
 
 
+@pytest.mark.long
 async def test_without_a_capture_no_answer_ends_well(make_platform: MakePlatform) -> None:
     platform = await make_platform(billing_deadline_ms=1_000, hold_margin_ms=1_000)
     await platform.route("demo", price=BY_TOKEN, timeout_ms=2_000)

@@ -304,6 +304,7 @@ async def test_a_hold_that_was_charged_at_its_expiry_is_given_back_before_a_new_
     assert row["charge_id"] == decode("req", again.headers["x-request-id"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("was_meant", [True, False])
 async def test_what_a_hold_was_charged_at_its_expiry_is_not_paid_beside_the_repeat(
     *, make_platform: MakePlatform, billing_db: Database, gateway_db: Database, was_meant: bool

@@ -105,6 +105,7 @@ def test_two_answer_and_the_death_of_one_loses_no_service(serve: Callable[..., S
     wait_for(lambda: len(served.answering() - {one}) == 2)
 
 
+@pytest.mark.long
 def test_each_process_tells_the_metrics_of_both(serve: Callable[..., Served]) -> None:
     served = serve()
     wait_for(lambda: len(served.answering()) == 2)
@@ -129,6 +130,7 @@ def test_a_stop_lets_answers_end(serve: Callable[..., Served], tmp_path: Path) -
     assert not any(processes.is_running(one) for one in children)
 
 
+@pytest.mark.long
 def test_the_parents_death_is_the_childrens(serve: Callable[..., Served]) -> None:
     served = serve()
     wait_for(lambda: len(served.answering()) == 2)

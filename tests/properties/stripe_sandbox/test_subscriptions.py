@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -178,6 +179,7 @@ def check(sandbox: Sandbox, subscription_id: str) -> None:
     assert starts == sorted(set(starts))
 
 
+@pytest.mark.long
 @settings(max_examples=100, deadline=None)
 @given(number=st.sampled_from(NUMBERS), how=BEGINNINGS, steps=st.lists(STEPS, min_size=4, max_size=14))
 def test_time_goes_on_and_money_agrees_with_invoices(number: str, how: Json, steps: list[tuple[str, Any]]) -> None:
