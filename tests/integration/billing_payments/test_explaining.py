@@ -52,17 +52,6 @@ async def becomes(shop: Shop, payment_id: str, status: str) -> None:
     await eventually(there)
 
 
-async def first_reconciliation(shop: Shop) -> None:
-    """It runs as billing starts, and would book some transactions before their events do."""
-
-    async def over() -> bool:
-        return bool(
-            await shop.rows("SELECT id FROM reconciliations WHERE finished_at IS NOT NULL OR error IS NOT NULL")
-        )
-
-    await eventually(over)
-
-
 async def a_whole_life(shop: Shop, buyer: Caller) -> str:
     """Bought in euros, refunded in part, disputed, won."""
     asked = (await shop.checkout(buyer, 5000, currency="eur")).json()
@@ -82,7 +71,6 @@ async def a_whole_life(shop: Shop, buyer: Caller) -> str:
 
 async def test_whole_life_is_told_in_order_and_once_though_events_come_doubled(open_shop: OpenShop) -> None:
     async with open_shop(credit_rates="eur:0.92") as shop:
-        await first_reconciliation(shop)
         await shop.sandbox_control("/test/delivery", {"mode": "double"})
         payment_id = await a_whole_life(shop, a_customer())
         told = await story_of(shop, payment_id)

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from services.gateway.use_cases import seed_routes
 from tests.integration.gateway_proxy.conftest import MakePlatform, Platform, code_of
 
@@ -77,13 +75,14 @@ WRONG: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("change", WRONG)
-async def test_wrong_routes_are_refused_whole_and_in_part(platform: Platform, change: dict[str, Any]) -> None:
+async def test_wrong_routes_are_refused_whole_and_in_part(platform: Platform) -> None:
     operator = await platform.operator()
-    refused = await operator.post("/api/v1/admin/routes", json=WHOLE | change)
-    assert (refused.status_code, code_of(refused)) == (422, "validation_failed"), refused.text
+    for change in WRONG:
+        refused = await operator.post("/api/v1/admin/routes", json=WHOLE | change)
+        assert (refused.status_code, code_of(refused)) == (422, "validation_failed"), (change, refused.text)
     made = (await operator.post("/api/v1/admin/routes", json=WHOLE)).json()
-    assert (await operator.patch(f"/api/v1/admin/routes/{made['id']}", json=change)).status_code == 422
+    for change in WRONG:
+        assert (await operator.patch(f"/api/v1/admin/routes/{made['id']}", json=change)).status_code == 422, change
 
 
 async def test_a_nul_in_a_query_is_refused(platform: Platform) -> None:

@@ -95,6 +95,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[[str], Served]]:
         parent.wait()
 
 
+@pytest.mark.long
 def test_two_answer_and_the_death_of_one_loses_no_service(serve: Callable[..., Served]) -> None:
     served = serve()
     wait_for(lambda: len(served.answering()) == 2)

@@ -134,6 +134,14 @@ def sdk_client(url: str) -> stripe.StripeClient:
     return stripe.StripeClient(KEY, base_addresses={"api": url}, http_client=transport, max_network_retries=0)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What these tell of the sandbox over HTTP is also told by its contract, its unit tests and all that billing does
+    with it, so `make test` leaves them to `make test-long`."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.long)
+
+
 @pytest.fixture
 async def received() -> AsyncIterator[Receiver]:
     receiver, watch = Receiver(), Watch()

@@ -16,7 +16,7 @@ from tests.integration.stripe_sandbox.test_subscriptions import (
     subscribe,
 )
 
-pytestmark = [sdk_warning, pytest.mark.long]
+pytestmark = sdk_warning
 
 CARD = {"number": "4242424242424242", "exp": "12/40", "cvc": "123", "name": "Ada"}
 DECLINED = {**CARD, "number": "4000000000000002"}

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import pytest
-
 from tests.integration.stripe_sandbox.conftest import Running, eventually, sdk_warning
 from tests.integration.stripe_sandbox.test_subscriptions import DAY, advance, invoices_of, now
 
-pytestmark = [sdk_warning, pytest.mark.long]
+pytestmark = sdk_warning
 
 DECLINED = "4000000000000002"
 ASKS = "4000002500003155"

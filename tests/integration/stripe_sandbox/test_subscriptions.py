@@ -9,7 +9,7 @@ import stripe
 
 from tests.integration.stripe_sandbox.conftest import Running, eventually, sdk_warning
 
-pytestmark = [sdk_warning, pytest.mark.long]
+pytestmark = sdk_warning
 
 DAY = 24 * 3600
 
