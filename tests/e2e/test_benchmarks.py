@@ -28,6 +28,7 @@ def figures_of(running: Running, folder: Path, *arguments: str, path: str | None
     return json.loads(file.read_text()), told.stdout
 
 
+@pytest.mark.long
 def test_paid_calls_and_memory_of_a_running_stack_leave_figures(running: Running, tmp_path: Path) -> None:
     figures, _ = figures_of(running, tmp_path, "memory", "paid_calls", "--peers", "naive")
     assert set(figures["memory"]["programs"]) >= {"gateway", "billing", "postgres", "redis"}
@@ -40,6 +41,7 @@ def test_paid_calls_and_memory_of_a_running_stack_leave_figures(running: Running
         assert 0 < ours["gateway_us"] < ours["all_us"]
 
 
+@pytest.mark.long
 def test_a_peer_that_cannot_be_had_is_left_out_and_said(running: Running, tmp_path: Path) -> None:
     without_node = ("paid_calls", "--at-once=1", "--peers", "fastify")
     figures, said = figures_of(running, tmp_path, *without_node, path=str(tmp_path))

@@ -128,6 +128,7 @@ def test_signed_event_of_another_place_is_taken_and_ignored(
     assert customer.credits() == 0
 
 
+@pytest.mark.long
 def test_command_line_shows_an_event_and_has_it_worked_on_again(
     running: Running, customer: Customer, stripe_side: StripeSide, operator: Operator
 ) -> None:
