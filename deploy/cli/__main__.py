@@ -8,18 +8,11 @@ payment's story.
 
 import runpy
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from deploy.cli import billing_commands, books, ledger, webhooks
+from deploy.cli import billing_commands, ledger
 
 SERVICES = ("gateway", "billing", "licensing", "fraud")
-_ON_A_STACK: dict[str, Callable[[Sequence[str]], None]] = {
-    "ledger": ledger.main,
-    "books": books.main,
-    "webhooks": webhooks.main,
-    "reconcile": billing_commands.reconcile,
-    "explain": billing_commands.explain,
-}
 EXIT_USAGE = 64
 """EX_USAGE of sysexits.h."""
 
@@ -47,8 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given in (["-h"], ["--help"], ["help"]):
         sys.stdout.write(USAGE)
         return
-    if given[:1] and given[0] in _ON_A_STACK:
-        _ON_A_STACK[given[0]](given[1:])
+    if given[:1] == ["ledger"]:
+        ledger.main(given[1:])
+        return
+    if given[:1] and given[0] in billing_commands.COMMANDS:
+        billing_commands.run(given[0], given[1:])
         return
     if len(given) < 2 or given[0] not in SERVICES:
         sys.stderr.write(USAGE)
