@@ -10,6 +10,7 @@ from typing import Literal
 
 from services.billing.domain.payment import Payment, Status
 from services.billing.domain.stripe_balance import BalanceTransaction
+from shared.money import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +100,18 @@ def _stranger(payment: Payment, session: SessionState, *, livemode: bool) -> str
     return None
 
 
-def _paid(payment: Payment, session: SessionState) -> Paid | Ignored:
+def not_as_asked(payment: Payment, paid: Money) -> Ignored | None:
+    """Why what was paid is not this payment's price, if it is not."""
+    if paid == payment.amount:
+        return None
     asked = payment.amount
-    if (session.amount_total_minor, session.currency) != (asked.amount_minor, asked.currency):
-        paid = f"{session.amount_total_minor} {session.currency}"
-        return Ignored(f"paid {paid} where {asked.amount_minor} {asked.currency} was asked")
+    return Ignored(f"paid {paid.amount_minor} {paid.currency} where {asked.amount_minor} {asked.currency} was asked")
+
+
+def _paid(payment: Payment, session: SessionState) -> Paid | Ignored:
+    other = not_as_asked(payment, Money(session.amount_total_minor, session.currency))
+    if other is not None:
+        return other
     if session.intent is None:
         return Ignored("the session is paid without a payment intent")
     return Paid(session.intent.id, session.intent.charge_id, session.intent.transaction)

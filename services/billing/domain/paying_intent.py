@@ -4,9 +4,10 @@ unit."""
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.billing.domain.checkout_session import Became, Ignored, Judgement, Paid
+from services.billing.domain.checkout_session import Became, Ignored, Judgement, Paid, not_as_asked
 from services.billing.domain.payment import Payment, Status
 from services.billing.domain.stripe_balance import BalanceTransaction
+from shared.money import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,8 @@ def _stranger(payment: Payment, intent: PayingIntent, *, livemode: bool) -> str 
 
 
 def _paid(payment: Payment, intent: PayingIntent) -> Paid | Ignored:
-    asked = payment.amount
-    if (intent.amount_received_minor, intent.currency) != (asked.amount_minor, asked.currency):
-        paid = f"{intent.amount_received_minor} {intent.currency}"
-        return Ignored(f"paid {paid} where {asked.amount_minor} {asked.currency} was asked")
-    return Paid(intent.id, intent.charge_id, intent.transaction)
+    other = not_as_asked(payment, Money(intent.amount_received_minor, intent.currency))
+    return other or Paid(intent.id, intent.charge_id, intent.transaction)
 
 
 def needs_its_customer(intent: PayingIntent) -> bool:

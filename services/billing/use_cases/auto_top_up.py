@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from services.billing.clients.gateway import AccountFacts
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
-from services.billing.clients.stripe.checkouts import NewCheckout, create_checkout, end_session
+from services.billing.clients.stripe.checkouts import create_checkout, end_session
 from services.billing.clients.stripe.intents import charge_card, give_up_intent, intent_of_payment
 from services.billing.domain.credit_limit import WINDOW, CreditLimit, CreditLimitExceeded
 from services.billing.domain.paying_intent import PayingIntent, needs_its_customer
@@ -33,7 +33,7 @@ from services.billing.domain.top_up import (
 from services.billing.service import Billing
 from services.billing.store import payments, saved_cards, top_ups
 from services.billing.use_cases.causes import caused_by
-from services.billing.use_cases.checkout import LEFT_PATH, PAID_PATH, STRIPE_MARGIN, Buyer, assess
+from services.billing.use_cases.checkout import LEFT_PATH, PAID_PATH, Buyer, assess, page_of
 from services.billing.use_cases.payment_steps import begin, rules_of, save, step
 from services.billing.use_cases.post_credit import lock_wallet
 from services.billing.use_cases.settlement import settle_intent
@@ -208,19 +208,7 @@ async def _ask_customer(billing: Billing, payment: Payment, customer_id: str, in
     """Send the customer to a page for the same payment. The intent is given up first: only one of the two can be
     paid."""
     await give_up_intent(billing.stripe, intent.id)
-    session = await create_checkout(
-        billing.stripe,
-        NewCheckout(
-            payment_id=payment.id,
-            account_id=payment.account_id,
-            credits=payment.millicredits // MILLICREDITS_PER_CREDIT,
-            price=payment.amount,
-            success_url=payment.success_url,
-            cancel_url=payment.cancel_url,
-            expires_at=payment.expires_at + STRIPE_MARGIN,
-            customer_id=customer_id,
-        ),
-    )
+    session = await create_checkout(billing.stripe, page_of(payment, customer_id=customer_id, saves_card=False))
     async with billing.database.transaction() as connection:
         current = await payments.locked(connection, payment.id)
         assert current is not None

@@ -16,7 +16,7 @@ from typing import TypeVar
 from services.billing.clients.fraud import FraudUnavailable
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.clients.stripe.checkouts import NewCheckout, create_checkout, end_session
-from services.billing.domain.checkout_addresses import SESSION_PLACEHOLDER, AddressRules, checked_address
+from services.billing.domain.checkout_addresses import SESSION_PLACEHOLDER
 from services.billing.domain.checkout_session import SessionState
 from services.billing.domain.credit_limit import WINDOW, CreditLimit
 from services.billing.domain.payment import (
@@ -40,6 +40,7 @@ from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.news import tell
 from services.billing.use_cases.payment_steps import begin, save
 from services.billing.use_cases.post_credit import lock_wallet
+from services.billing.use_cases.return_addresses import return_address
 from services.billing.use_cases.saved_cards import customer_of
 from shared.contracts.assessments import Assessment
 from shared.db import Connection
@@ -125,21 +126,11 @@ def _wanted(billing: Billing, buyer: Buyer, order: CheckoutOrder) -> Payment:
         usd_minor=price.usd_minor,
         millicredits=price.millicredits,
         rate_micros=price.rate_micros,
-        success_url=_address(billing, order.success_url, "/success_url", PAID_PATH),
-        cancel_url=_address(billing, order.cancel_url, "/cancel_url", LEFT_PATH),
+        success_url=return_address(billing, order.success_url, "/success_url", PAID_PATH),
+        cancel_url=return_address(billing, order.cancel_url, "/cancel_url", LEFT_PATH),
         created_at=now,
         expires_at=now + timedelta(minutes=settings.checkout_minutes),
     )
-
-
-def _address(billing: Billing, given: str | None, pointer: str, own_path: str) -> str:
-    settings = billing.settings
-    if given is None:
-        return f"{settings.public_url}/{own_path}"
-    rules = AddressRules(
-        settings.public_url, settings.checkout_allowed_hosts, loopback_allowed=settings.environment != "production"
-    )
-    return checked_address(given, pointer, rules)
 
 
 async def _reserve(billing: Billing, buyer: Buyer, payment: Payment) -> Payment:
@@ -195,23 +186,26 @@ def _unassessed(payment: Payment, floor_minor: int | None) -> Payment:
     return replace(flagged(payment, FLAG_UNASSESSED), status=Status.PENDING if goes_on else Status.IN_REVIEW)
 
 
+def page_of(payment: Payment, *, customer_id: str | None, saves_card: bool) -> NewCheckout:
+    """The page on which a payment is paid."""
+    return NewCheckout(
+        payment_id=payment.id,
+        account_id=payment.account_id,
+        credits=payment.millicredits // MILLICREDITS_PER_CREDIT,
+        price=payment.amount,
+        success_url=payment.success_url,
+        cancel_url=payment.cancel_url,
+        expires_at=payment.expires_at + STRIPE_MARGIN,
+        customer_id=customer_id,
+        saves_card=saves_card,
+    )
+
+
 async def _make_page(billing: Billing, payment: Payment, customer_id: str | None) -> SessionState:
     """Stripe's page, once for each payment however often it is asked. With a customer it keeps the card that pays."""
     try:
-        session = await create_checkout(
-            billing.stripe,
-            NewCheckout(
-                payment_id=payment.id,
-                account_id=payment.account_id,
-                credits=payment.millicredits // MILLICREDITS_PER_CREDIT,
-                price=payment.amount,
-                success_url=payment.success_url,
-                cancel_url=payment.cancel_url,
-                expires_at=payment.expires_at + STRIPE_MARGIN,
-                customer_id=customer_id,
-                saves_card=customer_id is not None,
-            ),
-        )
+        wanted = page_of(payment, customer_id=customer_id, saves_card=customer_id is not None)
+        session = await create_checkout(billing.stripe, wanted)
     except (StripeUnavailable, StripeRefused) as error:
         logger.warning("checkout_without_stripe", payment_id=payment.id, error=str(error))
         raise _stripe_is_away() from error

@@ -7,15 +7,15 @@ events nor their number matters.
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.clients.stripe.checkouts import NewSetup, create_setup
 from services.billing.clients.stripe.customers import create_customer, detach_card, find_customer
-from services.billing.domain.checkout_addresses import AddressRules, checked_address
 from services.billing.domain.checkout_session import Ignored
 from services.billing.domain.saved_card import CustomerState, SavedCard
 from services.billing.service import Billing
 from services.billing.store import saved_cards
+from services.billing.use_cases.return_addresses import return_address
 from shared.db import Connection
 from shared.errors import DomainError, NotFound
 
-_SAVED_PATH = _LEFT_PATH = "credits/buy"
+_OWN_PATH = "credits/buy"
 
 
 async def customer_of(billing: Billing, account_id: str) -> str:
@@ -41,13 +41,8 @@ async def list_cards(billing: Billing, account_id: str) -> tuple[SavedCard, ...]
 
 async def begin_saving(billing: Billing, account_id: str, *, success_url: str | None, cancel_url: str | None) -> str:
     """The address of a page on which a card is saved. Raises Invalid, `service_unavailable`."""
-    settings = billing.settings
-    rules = AddressRules(
-        settings.public_url, settings.checkout_allowed_hosts, loopback_allowed=settings.environment != "production"
-    )
-    own = f"{settings.public_url}/{_SAVED_PATH}"
-    success = own if success_url is None else checked_address(success_url, "/success_url", rules)
-    cancel = own if cancel_url is None else checked_address(cancel_url, "/cancel_url", rules)
+    success = return_address(billing, success_url, "/success_url", _OWN_PATH)
+    cancel = return_address(billing, cancel_url, "/cancel_url", _OWN_PATH)
     customer_id = await customer_of(billing, account_id)
     try:
         return await create_setup(billing.stripe, NewSetup(account_id, customer_id, success, cancel))
