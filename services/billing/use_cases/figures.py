@@ -40,7 +40,9 @@ async def figures_of(billing: Billing) -> PaymentFigures:
 
 async def show_figures(billing: Billing) -> bool:
     """Set the gauges. There is never more to do at once."""
-    found = await figures_of(billing)
+    async with billing.database.transaction() as connection:
+        found = await figures.payment_figures(connection, since=billing.clock.now() - PERIOD)
+        waiting = await figures.open_events(connection)
     for status in Status:
         _PAYMENTS.labels(status.value).set(found.by_status.get(status, 0))
     for part, amount in (
@@ -51,8 +53,6 @@ async def show_figures(billing: Billing) -> bool:
     ):
         _REVENUE.labels(part).set(amount)
     _PAYING.set(found.paying_accounts)
-    async with billing.database.transaction() as connection:
-        waiting = await figures.open_events(connection)
     for state in ("received", "failed", "parked"):
         _EVENTS.labels(state).set(waiting.get(state, 0))
     return False

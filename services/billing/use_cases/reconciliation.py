@@ -188,17 +188,14 @@ async def _difference_of(billing: Billing, charge: ChargeFacts) -> Difference | 
 
 
 async def _dispute(billing: Billing, run: _Run, dispute: DisputeFacts) -> None:
+    """One that is not known even after it was settled is of another product's charge."""
     found = await _difference_of_dispute(billing, dispute)
-    if found is None or not await _is_ours(billing, dispute, found):
+    if found is None:
         return
-    run.found(replace(found, repaired=await _difference_of_dispute(billing, dispute) is None))
-
-
-async def _is_ours(billing: Billing, dispute: DisputeFacts, found: Difference) -> bool:
-    """Settle it; a dispute that is not known even then is of another product's charge."""
     await _settled(billing, ApplyDispute(dispute.id))
-    after = await _difference_of_dispute(billing, dispute)
-    return after is None or after.ours != "none" or found.ours != "none"
+    left = await _difference_of_dispute(billing, dispute)
+    if left is None or left.ours != "none":
+        run.found(replace(found, repaired=left is None))
 
 
 async def _difference_of_dispute(billing: Billing, dispute: DisputeFacts) -> Difference | None:
