@@ -95,7 +95,7 @@ async def test_who_reads_slowly_gets_and_pays_for_what_the_upstream_gave_in_time
         asked = f"Host: {address.netloc}\r\nAuthorization: {customer.http.headers['authorization']}\r\n\r\n"
         writer.write(b"GET /proxy/echo/large HTTP/1.1\r\n" + asked.encode())
         await reader.readuntil(b"\n")
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(1.5)  # the route's own second must pass in real time, which its deadline keeps
         await reader.readuntil(b"\r\n\r\n")
         assert len(await reader.readexactly(size)) == size
         writer.close()
