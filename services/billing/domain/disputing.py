@@ -113,12 +113,12 @@ def steps_left(dispute: Dispute) -> tuple[Step, ...]:
     return tuple(left)
 
 
-def disputed_minor(state: DisputeState, payment: Payment) -> int:
+def disputed_minor(dispute: DisputeState | Dispute, payment: Payment) -> int:
     """How much of the payment is disputed, in its own currency. The bank's amount may differ a little from the
     charge's: never more than the payment, and all of it where the bank counts in another currency."""
-    if state.amount.currency != payment.amount.currency:
+    if dispute.amount.currency != payment.amount.currency:
         return payment.amount.amount_minor
-    return min(state.amount.amount_minor, payment.amount.amount_minor)
+    return min(dispute.amount.amount_minor, payment.amount.amount_minor)
 
 
 def credits_covered(payment: Payment, disputed: int, others: Iterable[Dispute]) -> int:
@@ -126,7 +126,7 @@ def credits_covered(payment: Payment, disputed: int, others: Iterable[Dispute]) 
     refunds and the other disputes have left; all that is left where nothing of the payment stays undisputed."""
     paid, bought = payment.amount.amount_minor, payment.millicredits
     keeping = [other for other in others if other.keeps]
-    gone_minor = payment.refunded_minor + sum(min(other.amount.amount_minor, paid) for other in keeping)
+    gone_minor = payment.refunded_minor + sum(disputed_minor(other, payment) for other in keeping)
     left = bought - bought * payment.refunded_minor // paid - sum(other.millicredits for other in keeping)
     if gone_minor + disputed >= paid:
         return max(0, left)

@@ -30,6 +30,7 @@ from services.billing.service import Billing
 from services.billing.store import disputes, payments, wallets
 from services.billing.store.ledger_connection import ledger_of
 from services.billing.use_cases.bookkeeping import book, settle_transaction
+from services.billing.use_cases.dispute_shares import put_shares_right
 from services.billing.use_cases.news import tell_dispute
 from services.billing.use_cases.payment_steps import save
 from services.billing.use_cases.post_credit import lock_wallet, post_dispute, post_dispute_won
@@ -108,6 +109,7 @@ async def _settle(billing: Billing, connection: Connection, state: DisputeState,
     await disputes.save(connection, dispute, at=billing.clock.now())
     await _settle_payment(case, dispute)
     await _book_money(case, dispute)
+    await put_shares_right(billing, connection, payment)
     for step in left:
         await tell_dispute(billing, connection, dispute, step, card_fingerprint=state.card_fingerprint)
         logger.info("dispute_settled", dispute_id=dispute.id, payment_id=payment.id, step=step.value)

@@ -21,6 +21,7 @@ from services.billing.domain.pricing import rate_text
 from services.billing.domain.refund import Refund
 from services.billing.domain.stripe_balance import NotedTransaction
 from services.billing.store import (
+    dispute_changes,
     disputes,
     payment_steps,
     payment_stories,
@@ -105,23 +106,28 @@ async def _facts(connection: Connection, payment: Payment) -> Facts:
     steps = await payment_steps.of_payment(connection, payment.id)
     given_back = await refunds.of_payment(connection, payment.id)
     disputed = await disputes.of_payment(connection, payment.id)
+    changes = await dispute_changes.of_payment(connection, payment.id)
     since = await payment_stories.refunds_since(connection, payment.id)
     sources = [*_charged(payment), *_returned(given_back, disputed)]
     transactions = await stripe_transactions.of_sources(connection, sources)
     about = {payment.id, *sources, *_paid_by(payment), *(step.session_id for step in steps if step.session_id)}
     events = await webhook_events.naming(connection, about, limit=MOST_EVENTS)
-    booked = await payment_stories.postings(connection, [payment.id, *sources, *(tx.id for tx in transactions)])
+    changed = [str(change.transfer_id) for change in changes]
+    booked = await payment_stories.postings(
+        connection, [payment.id, *sources, *changed, *(tx.id for tx in transactions)]
+    )
     subjects = [*sources, *(tx.id for tx in transactions), *(event.stripe_event_id for event in events)]
-    moved = _transfers(payment, given_back, disputed)
+    moved = [*_transfers(payment, given_back, disputed), *(change.transfer_id for change in changes)]
     return Facts(
         payment=payment,
         steps=tuple(steps),
         events=tuple(HeardEvent(**asdict(event)) for event in events),
-        entries=tuple(await payment_stories.entries(connection, payment.account_id, list(moved))),
+        entries=tuple(await payment_stories.entries(connection, payment.account_id, set(moved))),
         postings=tuple(_at_noting(booked, transactions)),
         transactions=tuple(transactions),
         refunds=tuple(KeptRefund(refund, since[refund.id]) for refund in given_back),
         disputes=tuple(disputed),
+        changes=tuple(changes),
         noticed=tuple(await payment_stories.noticed(connection, subjects)),
     )
 

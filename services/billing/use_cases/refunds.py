@@ -15,6 +15,7 @@ from services.billing.domain.refunding import Settled, known_refund, settled
 from services.billing.service import Billing
 from services.billing.store import payments, refunds
 from services.billing.use_cases.bookkeeping import book, settle_transaction
+from services.billing.use_cases.dispute_shares import put_shares_right
 from services.billing.use_cases.news import tell_refund
 from services.billing.use_cases.payment_steps import save
 from services.billing.use_cases.post_credit import post_refund, post_refund_undone
@@ -53,6 +54,7 @@ async def settle_refund_of(billing: Billing, connection: Connection, payment: Pa
         await save(billing, connection, change.payment)
         await tell_refund(billing, connection, payment, change.payment)
     await _book(billing, connection, change, state, was_live=before is not None and before.live)
+    await put_shares_right(billing, connection, change.payment)
     return after
 
 

@@ -20,18 +20,27 @@ from shared.ids import new_uuid
 from shared.money import Money
 from shared.service_auth import Caller
 from tests.integration.billing_ledger.asking import charge
-from tests.integration.billing_payments.conftest import OPERATOR, SECRET_KEY, OpenShop, Shop, a_customer, an_event
+from tests.integration.billing_payments.conftest import (
+    GOOD_CARD,
+    OPERATOR,
+    SECRET_KEY,
+    OpenShop,
+    Shop,
+    a_customer,
+    an_event,
+)
 from tests.support.http import eventually
 from tests.support.keys import headers_for, service_headers
 
 DISPUTED_CARD = "4000000000000259"
+ASKED_ABOUT_CARD = "4000000000001976"
 BOUGHT = 5_000_000
 
 
-async def _bought(shop: Shop, buyer: Caller) -> Any:
+async def _bought(shop: Shop, buyer: Caller, card: str = GOOD_CARD) -> Any:
     """A paid payment's row."""
     body = (await shop.checkout(buyer)).json()
-    await shop.pay(body["checkout_url"])
+    await shop.pay(body["checkout_url"], card)
     await shop.wallet_becomes(buyer.account_id, BOUGHT)
     [row] = await shop.rows("SELECT * FROM payments WHERE id = $1", body["payment_id"])
     return row
@@ -55,6 +64,14 @@ async def _control(shop: Shop, path: str, body: dict[str, Any]) -> dict[str, Any
     assert answer.status_code == 200, answer.text
     done: dict[str, Any] = answer.json()
     return done
+
+
+async def _at_stripe_itself(shop: Shop, method: str, path: str, **form: str) -> Any:
+    """As somebody at Stripe's dashboard."""
+    headers = {"authorization": f"Bearer {SECRET_KEY}"}
+    answer = await shop.http.request(method, f"{shop.sandbox_url}/v1/{path}", data=form or None, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 async def _dispute_becomes(shop: Shop, **wanted: Any) -> Any:
@@ -346,3 +363,34 @@ async def test_inquiry_is_recorded_and_takes_nothing(shop: Shop) -> None:
     assert await _told(shop) == []
     unknown = await _settle(shop, replace(_state(payment, "mediated"), id="du_9"))
     assert unknown == Ignored("disputes of the status mediated are not known here")
+
+
+async def test_refund_that_fails_after_a_chargeback_of_the_whole_leaves_nothing(shop: Shop) -> None:
+    """A bank that only asked at first may take back all, a refund's part too; where the refund then fails, its money
+    is ours again, and its credits are the dispute's."""
+    buyer = a_customer()
+    payment = await _bought(shop, buyer, ASKED_ABOUT_CARD)
+    refund = await _at_stripe_itself(shop, "POST", "refunds", charge=payment.charge_id, amount="200")
+    await shop.wallet_becomes(buyer.account_id, 3_000_000)
+    [inquiry] = (await _at_stripe_itself(shop, "GET", "disputes"))["data"]
+    await _control(shop, f"/test/disputes/{inquiry['id']}/escalate", {})
+    await _dispute_becomes(shop, status="needs_response", millicredits=3_000_000)
+    await _control(shop, f"/test/refunds/{refund['id']}/fail", {})
+    row = await _dispute_becomes(shop, status="needs_response", millicredits=BOUGHT)
+    await _replay_all(shop)
+
+    assert await shop.balance(buyer.account_id) == 0
+    money = await _money(shop)
+    assert {"disputes", "refunds", "receivables", "payments", "dispute_losses"} & money.keys() == set()
+    assert money["stripe_balance"] == await _at_stripe(shop) * 10_000
+    story = (await shop.get(OPERATOR, f"/api/v1/admin/payments/{payment.id}/explain")).json()["story"]
+    told = [line["text"] for line in story if line["kind"] == "dispute"]
+    assert "The dispute opened: it froze the account and took 3000 credits." in told
+    assert "A refund failed: the dispute, which covers it, took 2000 credits more." in told
+
+    await _control(shop, f"/test/disputes/{inquiry['id']}/close", {"status": "won"})
+    await shop.wallet_becomes(buyer.account_id, BOUGHT)
+    assert {"disputes", "receivables", "dispute_losses"} & (await _money(shop)).keys() == set()
+    assert [each.kind for each in await _told(shop)] == ["dispute.opened", "dispute.won"]
+    assert (await verify_ledger(shop.billing.database)).balanced
+    assert row.taken_by is not None

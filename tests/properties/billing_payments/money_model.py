@@ -44,20 +44,6 @@ class AtStripe:
     transactions: list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class Span:
-    """Between `least` and `most`, both possible."""
-
-    least: int = 0
-    most: int = 0
-
-    def __contains__(self, number: int) -> bool:
-        return self.least <= number <= self.most
-
-    def __add__(self, other: "Span") -> "Span":
-        return Span(self.least + other.least, self.most + other.most)
-
-
 @dataclass
 class Model:
     """`top_ups` is what each automatic top-up of an account buys."""
@@ -74,9 +60,9 @@ class Model:
         account_id = charge["metadata"]["account_id"]
         return Order(account_id, self.top_ups[account_id], "usd")
 
-    def credits(self, account_id: str, stripe: AtStripe) -> Span:
+    def credits(self, account_id: str, stripe: AtStripe) -> int:
         """What the account must have once all that Stripe has is known."""
-        total = Span(-self.spent.get(account_id, 0), -self.spent.get(account_id, 0))
+        total = -self.spent.get(account_id, 0)
         paid_for: set[str] = set()
         for charge in (each for each in stripe.charges if each["status"] == "succeeded"):
             order, payment_id = self.order_of(charge), charge["metadata"]["payment_id"]
@@ -89,7 +75,7 @@ class Model:
         return total
 
 
-def _left_of(order: Order, charge: dict[str, Any], stripe: AtStripe) -> Span:
+def _left_of(order: Order, charge: dict[str, Any], stripe: AtStripe) -> int:
     bought, paid = order.millicredits, charge["amount"]
     refunds = [each for each in stripe.refunds if each["charge"] == charge["id"]]
     refunded = sum(each["amount"] for each in refunds if each["status"] in _REFUND_COUNTS)
@@ -97,20 +83,7 @@ def _left_of(order: Order, charge: dict[str, Any], stripe: AtStripe) -> Span:
     takes = (each for each in stripe.disputes if each["charge"] == charge["id"] and each["status"] in _DISPUTE_TAKES)
     dispute = next(takes, None)
     if dispute is None:
-        return Span(left, left)
-    came_back = sum(each["amount"] for each in refunds if _failed_after(each, dispute, stripe))
+        return left
     if refunded + dispute["amount"] >= paid:
-        return Span(0, bought * (refunded + came_back) // paid - bought * refunded // paid)
-    share, rest = divmod(bought * dispute["amount"], paid)
-    return Span(left - share - (1 if rest and came_back else 0), left - share)
-
-
-def _failed_after(refund: dict[str, Any], dispute: dict[str, Any], stripe: AtStripe) -> bool:
-    """Whether the refund counted when the dispute took its share, and came back since. Who heard of both in their order
-    gave its credits back on top of that share; who heard of both at once did not. Where the dispute leaves something,
-    that is the rest of a division, a millicredit; where it is of more than the refund had left, as a bank's question
-    that becomes a chargeback may be, it is the refund's credits."""
-    order = [each["id"] for each in stripe.transactions]
-    if refund["status"] != "failed":
-        return False
-    return order.index(refund["failure_balance_transaction"]) > order.index(dispute["balance_transactions"][0]["id"])
+        return 0
+    return left - bought * dispute["amount"] // paid

@@ -27,6 +27,8 @@ class MoneyKind(StrEnum):
     REFUND_MADE = "refund_made"
     REFUND_UNDONE = "refund_undone"
     DISPUTE_OPENED = "dispute_opened"
+    DISPUTE_RESIZED = "dispute_resized"
+    """A refund came, or failed, while the dispute had its share. The reference is the transfer's id."""
     DISPUTE_REINSTATED = "dispute_reinstated"
     DISPUTE_LOST = "dispute_lost"
     DISPUTE_RECOVERED = "dispute_recovered"
@@ -62,8 +64,11 @@ class MoneyPosting:
 
 
 def posting_of(kind: MoneyKind, reference: str, sides: Iterable[tuple[str, str, int]]) -> MoneyPosting:
-    """From (ledger account, currency, micros); a side of nothing is no line."""
-    lines = tuple(Line(account, currency, micros) for account, currency, micros in sides if micros)
+    """From (ledger account, currency, micros); sides of one account are one line, and a side of nothing is none."""
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    for account, currency, micros in sides:
+        sums[account, currency] += micros
+    lines = tuple(Line(account, currency, micros) for (account, currency), micros in sums.items() if micros)
     return MoneyPosting(kind, reference, lines)
 
 

@@ -54,10 +54,16 @@ def refund_undone(refund: RefundState, payment: Payment, *, millicredits: int) -
 def dispute_opened(dispute: DisputeState, payment: Payment, *, millicredits: int) -> MoneyPosting:
     """The bank took the money back, and `millicredits` were taken from the customer for it. A dispute of more than
     there were credits for, as of a charge that was partly refunded, loses the rest at once."""
-    gap = micros_of(dispute.amount) - millicredits
-    rest = "rounding" if abs(gap) < _CENT else "dispute_losses"
-    sides = _owed("disputes", dispute.amount, millicredits, sign=-1, rest=rest)
-    return posting_of(MoneyKind.DISPUTE_OPENED, dispute.id, sides)
+    return posting_of(MoneyKind.DISPUTE_OPENED, dispute.id, _disputed(dispute.amount, millicredits))
+
+
+def dispute_resized(amount: Money, *, before: int, after: int, recovered: int, reference: str) -> MoneyPosting:
+    """The dispute of `amount` now has `after` millicredits instead of `before`; `recovered` of them were booked as
+    a lost debt, and are none."""
+    sides = [*_disputed(amount, after)]
+    sides += [(account, currency, -micros) for account, currency, micros in _disputed(amount, before)]
+    sides += [("dispute_losses", USD, -recovered), ("allowance_for_debts", USD, recovered)]
+    return posting_of(MoneyKind.DISPUTE_RESIZED, reference, sides)
 
 
 def dispute_reinstated(dispute: DisputeState, payment: Payment, *, millicredits: int) -> MoneyPosting:
@@ -111,6 +117,12 @@ def suspense_cleared(tx: BalanceTransaction, *, receivable: Money | None = None)
         tx.id,
         [("suspense", tx.currency, micros_of(amount)), *_arrived("receivables", amount, receivable)],
     )
+
+
+def _disputed(amount: Money, millicredits: int) -> Iterator[Side]:
+    gap = micros_of(amount) - millicredits
+    rest = "rounding" if abs(gap) < _CENT else "dispute_losses"
+    return _owed("disputes", amount, millicredits, sign=-1, rest=rest)
 
 
 def _owed(clearing: str, money: Money, millicredits: int, *, sign: int = 1, rest: str = "rounding") -> Iterator[Side]:

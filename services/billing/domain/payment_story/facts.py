@@ -7,6 +7,7 @@ from typing import Literal
 
 from services.billing.domain.books.posting import MoneyPosting
 from services.billing.domain.dispute import Dispute
+from services.billing.domain.dispute_shares import ShareChange
 from services.billing.domain.ledger.transfer import Posted
 from services.billing.domain.payment import Payment
 from services.billing.domain.payment_step import PaymentStep
@@ -83,6 +84,7 @@ class Facts:
     transactions: tuple[NotedTransaction, ...] = ()
     refunds: tuple[KeptRefund, ...] = ()
     disputes: tuple[Dispute, ...] = ()
+    changes: tuple[ShareChange, ...] = ()
     noticed: tuple[Noticed, ...] = ()
 
 

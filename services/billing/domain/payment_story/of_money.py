@@ -25,7 +25,7 @@ _MOVED = {
     Kind.REFUND: "were taken from the wallet for a refund",
     Kind.REFUND_UNDONE: "were given back to the wallet, since a refund failed",
     Kind.DISPUTE: "were taken from the wallet for a dispute",
-    Kind.DISPUTE_WON: "were given back to the wallet, since a dispute was won",
+    Kind.DISPUTE_WON: "were given back to the wallet by a dispute",
 }
 
 
@@ -79,7 +79,7 @@ _WORDS = {
     ("refunds", True): "{} of credits as taken back by a refund",
     ("refunds", False): "{} of credits as given back, since a refund failed",
     ("disputes", True): "{} of credits as taken back by a dispute",
-    ("disputes", False): "{} of credits as given back, since a dispute was won",
+    ("disputes", False): "{} of credits as given back by a dispute",
     ("stripe_balance", True): "{} into our balance at Stripe",
     ("stripe_balance", False): "{} out of our balance at Stripe",
     ("stripe_fees", True): "{} as Stripe's fee",

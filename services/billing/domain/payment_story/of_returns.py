@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from services.billing.domain.dispute import Dispute
+from services.billing.domain.dispute_shares import ShareChange
 from services.billing.domain.disputing import ANSWERABLE
 from services.billing.domain.payment_story.amounts import credits_text, money_text
 from services.billing.domain.payment_story.facts import Facts, KeptRefund, StoryLine, references
@@ -14,7 +15,10 @@ def lines_of_returns(facts: Facts) -> Iterator[StoryLine]:
     for kept in facts.refunds:
         yield from _refund(kept)
     for dispute in facts.disputes:
-        yield from _dispute(dispute)
+        changes = [change for change in facts.changes if change.dispute_id == dispute.id]
+        yield from _dispute(dispute, at_first=dispute.millicredits - sum(each.millicredits for each in changes))
+        for change in changes:
+            yield StoryLine(change.made_at, "dispute", _changed(change), _named(dispute), rank=3)
 
 
 def _refund(kept: KeptRefund) -> Iterator[StoryLine]:
@@ -52,13 +56,27 @@ _STANDS = {
 }
 
 
-def _dispute(dispute: Dispute) -> Iterator[StoryLine]:
-    named = {"dispute_id": dispute.id, "stripe_dispute_id": dispute.stripe_dispute_id}
+def _dispute(dispute: Dispute, *, at_first: int) -> Iterator[StoryLine]:
+    """`at_first`: how many millicredits it took when it opened."""
+    named = _named(dispute)
     yield StoryLine(dispute.created_at, "dispute", _disputed(dispute), named, rank=1)
-    steps = ((dispute.opened_at, _opened), (dispute.lost_at, _lost), (dispute.won_at, _won))
-    for at, told in steps:
+    if dispute.opened_at is not None:
+        yield StoryLine(dispute.opened_at, "dispute", _opened(dispute, at_first), named, rank=3)
+    for at, told in ((dispute.lost_at, _lost), (dispute.won_at, _won)):
         if at is not None:
             yield StoryLine(at, "dispute", told(dispute), named, rank=3)
+
+
+def _named(dispute: Dispute) -> dict[str, str]:
+    return {"dispute_id": dispute.id, "stripe_dispute_id": dispute.stripe_dispute_id}
+
+
+def _changed(change: ShareChange) -> str:
+    if change.millicredits > 0:
+        return f"A refund failed: the dispute, which covers it, took {credits_text(change.millicredits)} more."
+    return (
+        f"A refund had gone before: the dispute gave back {credits_text(-change.millicredits)}."
+    )
 
 
 def _disputed(dispute: Dispute) -> str:
@@ -68,13 +86,13 @@ def _disputed(dispute: Dispute) -> str:
     return f"{said} It can be answered until {dispute.due_by:%Y-%m-%d %H:%M} UTC."
 
 
-def _opened(dispute: Dispute) -> str:
-    if not dispute.millicredits:
+def _opened(dispute: Dispute, taken: int) -> str:
+    if not taken:
         return "The dispute opened and froze the account; there were no credits left to take."
     short = (
         f", {credits_text(dispute.uncovered_millicredits)} more than it had" if dispute.uncovered_millicredits else ""
     )
-    return f"The dispute opened: it froze the account and took {credits_text(dispute.millicredits)}{short}."
+    return f"The dispute opened: it froze the account and took {credits_text(taken)}{short}."
 
 
 def _lost(dispute: Dispute) -> str:
