@@ -5,6 +5,7 @@ from functools import partial
 
 from services.billing.service import Billing
 from services.billing.use_cases.auto_top_up import TOP_UPS_EVERY_SECONDS, buy_due
+from services.billing.use_cases.debts import DEBTS_EVERY_SECONDS, recover_debts
 from services.billing.use_cases.expiry import look_after_payments
 from services.billing.use_cases.figures import FIGURES_EVERY_SECONDS, show_figures
 from services.billing.use_cases.grant_expiry import (
@@ -43,6 +44,7 @@ def loops(billing: Billing) -> Sequence[Loop]:
         Loop("payments-under-way", 5.0, partial(look_after_payments, billing)),
         Loop("refunds-asked-for", ASK_EVERY_SECONDS, partial(ask_again, billing)),
         Loop("stripe-reconciliation", LOOK_EVERY_SECONDS, partial(reconcile_if_due, billing), rests_first=True),
+        Loop("debts-paid", DEBTS_EVERY_SECONDS, partial(recover_debts, billing)),
         Loop("auto-top-up", TOP_UPS_EVERY_SECONDS, partial(buy_due, billing)),
         Loop("business-figures", FIGURES_EVERY_SECONDS, partial(show_figures, billing), rests_first=True),
         Loop("forget-answers", 300.0, partial(idempotency.forget_old, billing.database, billing.clock)),

@@ -361,6 +361,29 @@ _DISPUTES = (
     ),
 )
 
+_SHARES = (
+    Guard(
+        "what a failed refund gives back is the dispute's that covers it",
+        "services/billing/use_cases/refunds.py",
+        "    await put_shares_right(billing, connection, change.payment)\n",
+        "",
+        (
+            "tests/integration/billing_payments/test_disputes.py"
+            "::test_refund_that_fails_after_a_chargeback_of_the_whole_leaves_nothing",
+        ),
+    ),
+    Guard(
+        "a debt that is paid is recovered once",
+        "services/billing/use_cases/debts.py",
+        "        await lock_wallet(connection, account_id, at=now)\n",
+        "",
+        (
+            "tests/integration/billing_payments/test_disputes.py"
+            "::test_debt_of_a_lost_dispute_that_is_paid_after_all_is_no_loss_and_an_appeal_takes_nothing_twice",
+        ),
+    ),
+)
+
 _BY_NEWS = "tests/integration/billing_payments/test_refunds_by_news.py"
 
 _REFUNDS = (
@@ -436,4 +459,14 @@ _MONEY = (
     ),
 )
 
-GUARDS: tuple[Guard, ...] = (*_ACCESS, *_CALLS, *_REPEATED, *_LEDGER_GUARDS, *_PAYMENTS, *_DISPUTES, *_REFUNDS, *_MONEY)
+GUARDS: tuple[Guard, ...] = (
+    *_ACCESS,
+    *_CALLS,
+    *_REPEATED,
+    *_LEDGER_GUARDS,
+    *_PAYMENTS,
+    *_DISPUTES,
+    *_SHARES,
+    *_REFUNDS,
+    *_MONEY,
+)

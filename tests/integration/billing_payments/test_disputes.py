@@ -13,6 +13,7 @@ from services.billing.domain.checkout_session import Ignored
 from services.billing.domain.dispute import DisputeState
 from services.billing.domain.disputing import PaymentNotSettledYet
 from services.billing.domain.stripe_balance import BalanceTransaction
+from services.billing.use_cases.debts import recover_debts
 from services.billing.use_cases.disputes import settle_dispute
 from services.billing.use_cases.post_credit import post_debit
 from services.billing.use_cases.verify_ledger import verify_ledger
@@ -180,6 +181,35 @@ async def test_lost_dispute_books_its_loss_and_fee_and_marks_the_account(shop: S
         f"/api/v1/payments/{payment.id}/refund", json={}, headers=headers_for(OPERATOR, "billing")
     )
     assert (refund.status_code, refund.json()["code"]) == (409, "not_refundable")
+
+
+async def test_debt_of_a_lost_dispute_that_is_paid_after_all_is_no_loss_and_an_appeal_takes_nothing_twice(
+    shop: Shop,
+) -> None:
+    buyer = a_customer()
+    payment = await _bought(shop, buyer)
+    await _spend(shop, buyer, 2_000_000)
+    opened = await _control(shop, f"/test/charges/{payment.charge_id}/dispute", {})
+    await _control(shop, f"/test/disputes/{opened['id']}/close", {"status": "lost"})
+    await _dispute_becomes(shop, status="lost")
+    await recover_debts(shop.billing)
+    assert (await _money(shop))["dispute_losses"] == 2_000_000
+
+    await shop.pay((await shop.checkout(buyer)).json()["checkout_url"])
+    await shop.wallet_becomes(buyer.account_id, 3_000_000)
+    await asyncio.gather(*(recover_debts(shop.billing) for _ in range(3)))
+    assert {"dispute_losses", "allowance_for_debts"} & (await _money(shop)).keys() == set()
+
+    await _spend(shop, buyer, 3_000_000)
+    await recover_debts(shop.billing)
+    assert {"dispute_losses", "allowance_for_debts"} & (await _money(shop)).keys() == set()
+    async with shop.billing.database.transaction() as connection:
+        [row] = await shop.rows("SELECT * FROM disputes")
+        won = DisputeState(opened["id"], row.charge_id, None, Money(500, "usd"), "won", "general", None, ())
+        await settle_dispute(shop.billing, connection, won)
+    await recover_debts(shop.billing)
+    assert {"dispute_losses", "allowance_for_debts"} & (await _money(shop)).keys() == set()
+    assert await shop.balance(buyer.account_id) == BOUGHT
 
 
 @pytest.mark.parametrize(("mode", "currency"), [("double", "usd"), ("shuffle", "eur")])

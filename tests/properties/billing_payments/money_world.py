@@ -34,6 +34,7 @@ from services.billing.service import Billing
 from services.billing.settings import Settings
 from services.billing.use_cases import auto_top_up, refund_making
 from services.billing.use_cases.checkout import Buyer, CheckoutOrder, check_out
+from services.billing.use_cases.debts import recover_debts
 from services.billing.use_cases.expiry import look_after_payments
 from services.billing.use_cases.payments import cancel_payment
 from services.billing.use_cases.reconciliation import reconcile
@@ -273,6 +274,7 @@ class Example:
         while await look_after_payments(self.billing):
             pass
         await refund_making.ask_again(self.billing)
+        await recover_debts(self.billing)
 
     async def buy_due(self) -> None:
         await auto_top_up.buy_due(self.billing)

@@ -333,10 +333,14 @@ class Money4Credits(RuleBasedStateMachine):
         example = self.example
         assert self.do(example.events_not_closed()) == []
         assert self.do(example.events_known()) == {each["id"] for each in example.objects("event")}
-        stripe = example.truth()
+        stripe, owed = example.truth(), 0
         for account_id in self.accounts:
             wallet = self.do(example.wallet(account_id))
             assert wallet["balance"] == self.model.credits(account_id, stripe)
+            owed += max(0, -wallet["balance"])
+        self.do(example.look_after())
+        written_off = -self.do(example.ledger_account("allowance_for_debts")).get("usd", 0)
+        assert 0 <= written_off <= owed
         assert self.do(example.most_topped_up_in_a_month()) <= CAP
         theirs = {name: micros_of_minor(minor, name) for name, minor in self.do(example.balance()).items()}
         assert self.do(example.ledger_account("stripe_balance")) == theirs

@@ -33,6 +33,8 @@ class MoneyKind(StrEnum):
     DISPUTE_LOST = "dispute_lost"
     DISPUTE_RECOVERED = "dispute_recovered"
     """A lost dispute was won by an appeal."""
+    DEBT_RECOVERED = "debt_recovered"
+    """What a lost dispute had written off was paid after all. The reference is the recovery's id."""
     STRIPE = "stripe"
     """One transaction of Stripe's balance."""
     SUSPENSE_CLEARED = "suspense_cleared"

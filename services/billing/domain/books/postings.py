@@ -90,6 +90,12 @@ def dispute_recovered(dispute: DisputeState, *, uncovered_millicredits: int) -> 
     return reversed_as(MoneyKind.DISPUTE_RECOVERED, lost)
 
 
+def debt_recovered(reference: str, *, millicredits: int) -> MoneyPosting:
+    """Of a debt that was written off so much has been paid after all; under zero, so much of that was no debt."""
+    sides = [("allowance_for_debts", USD, millicredits), ("dispute_losses", USD, -millicredits)]
+    return posting_of(MoneyKind.DEBT_RECOVERED, reference, sides)
+
+
 def on_balance(
     tx: BalanceTransaction, *, counter: Literal["receivables", "suspense"], receivable: Money | None = None
 ) -> MoneyPosting:

@@ -74,9 +74,7 @@ def _named(dispute: Dispute) -> dict[str, str]:
 def _changed(change: ShareChange) -> str:
     if change.millicredits > 0:
         return f"A refund failed: the dispute, which covers it, took {credits_text(change.millicredits)} more."
-    return (
-        f"A refund had gone before: the dispute gave back {credits_text(-change.millicredits)}."
-    )
+    return f"A refund had gone before: the dispute gave back {credits_text(-change.millicredits)}."
 
 
 def _disputed(dispute: Dispute) -> str:

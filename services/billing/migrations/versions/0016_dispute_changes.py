@@ -1,4 +1,5 @@
-"""What a dispute takes or gives back after it opened, since a refund failed or was heard of late."""
+"""What changes of a dispute later: its share, when a refund failed or was heard of late, and its loss, when the debt is
+paid after all."""
 
 from shared.migrations import execute, grant
 
@@ -8,9 +9,11 @@ down_revision = "0015"
 
 def upgrade() -> None:
     execute(CHANGES)
+    execute(RECOVERIES)
     execute(CONSTRAINTS)
     execute(KINDS)
     grant("dispute_changes", "SELECT, INSERT")
+    grant("debt_recoveries", "SELECT, INSERT")
 
 
 CHANGES = """
@@ -22,6 +25,18 @@ CREATE TABLE dispute_changes (
     made_at       timestamptz NOT NULL
 );
 CREATE INDEX dispute_changes_of_dispute ON dispute_changes (dispute_id);
+"""
+
+RECOVERIES = """
+-- How much of what lost disputes had written off an account has paid after all, in millicredits; under zero where the
+-- loss is none any more. Written under the lock of the account's wallet. `made_at` is business time.
+CREATE TABLE debt_recoveries (
+    id            uuid PRIMARY KEY,
+    account_id    text COLLATE "C" NOT NULL,
+    millicredits  bigint NOT NULL CHECK (millicredits <> 0),
+    made_at       timestamptz NOT NULL
+);
+CREATE INDEX debt_recoveries_of_account ON debt_recoveries (account_id);
 """
 
 CONSTRAINTS = """
@@ -37,5 +52,5 @@ KINDS = """
 ALTER TABLE money_entries DROP CONSTRAINT money_entry_is_of_a_kind,
     ADD CONSTRAINT money_entry_is_of_a_kind CHECK (kind IN (
         'payment_received', 'refund_made', 'refund_undone', 'dispute_opened', 'dispute_resized', 'dispute_reinstated',
-        'dispute_lost', 'dispute_recovered', 'stripe', 'suspense_cleared'));
+        'dispute_lost', 'dispute_recovered', 'debt_recovered', 'stripe', 'suspense_cleared'));
 """
