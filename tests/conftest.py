@@ -1,6 +1,7 @@
 """Fixtures that every test may ask for: real PostgreSQL and Redis, a fresh database, real settings."""
 
 import asyncio
+import contextlib
 import functools
 import os
 import tempfile
@@ -20,14 +21,20 @@ from deploy.local.redis import RedisServer
 from shared import bus
 from shared.db import Database
 from shared.telemetry import configure_logging
-from tests.support import databases, keys
-from tests.support.databases import TestDatabase
+from tests.support import databases, keys, scratch
+from tests.support.databases import Databases, TestDatabase
 
 hypothesis.settings.register_profile("tollgate", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("tollgate")  # a busy machine is no failing example
 
 # Each of httpx's clients reads the system's certificates anew, 20 ms of CPU, and a service makes ten clients.
 transports.create_ssl_context = functools.lru_cache(transports.create_ssl_context)  # type: ignore[attr-defined]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    kept = contextlib.ExitStack()
+    kept.enter_context(scratch.folder())
+    config.add_cleanup(kept.close)
 
 
 @dataclass(frozen=True)
@@ -53,12 +60,18 @@ def servers() -> Iterator[Servers]:
             postgres.stop()
 
 
-@pytest.fixture
-async def database(servers: Servers) -> AsyncIterator[TestDatabase]:
-    """A fresh database with every schema migrated."""
-    made = await databases.clone(servers.postgres)
+@pytest.fixture(scope="session")
+def all_databases(servers: Servers) -> Iterator[Databases]:
+    made = Databases(servers.postgres)
     yield made
-    await databases.drop(servers.postgres, made)
+    made.close()
+
+
+@pytest.fixture
+def database(all_databases: Databases) -> Iterator[TestDatabase]:
+    """A fresh database with every schema migrated."""
+    with all_databases.one() as made:
+        yield made
 
 
 async def _opened(database: TestDatabase, service: str) -> AsyncIterator[Database]:
@@ -87,13 +100,12 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 @pytest.fixture(scope="module")
-def kept_billing_db(servers: Servers, runner: asyncio.Runner) -> Iterator[Database]:
+def kept_billing_db(all_databases: Databases, runner: asyncio.Runner) -> Iterator[Database]:
     """One database for all of them, as billing sees it."""
-    made = runner.run(databases.clone(servers.postgres))
-    database = made.open("billing")
-    yield database
-    runner.run(database.close())
-    runner.run(databases.drop(servers.postgres, made))
+    with all_databases.one() as made:
+        database = made.open("billing")
+        yield database
+        runner.run(database.close())
 
 
 @pytest.fixture

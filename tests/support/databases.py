@@ -1,8 +1,11 @@
-"""A fresh migrated database a test, cloned from a template that is migrated once a process."""
+"""A fresh migrated database a test: cloned from a template that is migrated once a process, or one that was given back
+and is as it was cloned again. See `reuse`."""
 
 import asyncio
+import contextlib
 import itertools
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from urllib.parse import urlsplit, urlunsplit
@@ -12,11 +15,14 @@ import asyncpg
 from deploy.local.postgres import PostgresServer
 from shared.db import Database
 from shared.migrations import migrate_schema, role_name
+from tests.support import reuse
 from tests.support.keys import SERVICES
 
 TEMPLATE = f"template_tollgate_{os.getpid()}"
 """Named for this process: with DATABASE_URL set, several test processes share one server."""
 ROLE_PASSWORD = "only-in-tests"
+SCRAM_ROUNDS_SINCE = 16
+"""The first PostgreSQL whose rounds can be set."""
 _numbers = itertools.count(1)
 
 
@@ -52,6 +58,17 @@ async def make_template(server: PostgresServer) -> None:
         if find_spec(f"services.{service}.migrations") is not None:
             role = _with(server.owner_url, database=TEMPLATE, user=role_name(TEMPLATE, service))
             await migrate_schema(service, owner_url=owner, service_url=role)
+    connection = await asyncpg.connect(owner)
+    await _make_passwords_cheap(connection)
+    await reuse.remember(connection)
+    await connection.close()
+
+
+async def _make_passwords_cheap(connection: asyncpg.Connection) -> None:
+    """A test opens a dozen connections, each of which proves its password with 4,096 rounds of a hash."""
+    if connection.get_server_version().major >= SCRAM_ROUNDS_SINCE:
+        roles = (f"ALTER ROLE \"{role_name(TEMPLATE, each)}\" PASSWORD '{ROLE_PASSWORD}'" for each in SERVICES)
+        await connection.execute("; ".join(["SET scram_iterations = 1", *roles]))
 
 
 async def empty(server: PostgresServer) -> TestDatabase:
@@ -94,3 +111,38 @@ async def drop_template(server: PostgresServer) -> None:
 
 def make_template_now(server: PostgresServer) -> None:
     asyncio.run(make_template(server))
+
+
+class Databases:
+    """Databases for tests one after another: given back, one is emptied for the next, or dropped where its test changed
+    more than rows. Not to be used from a running event loop, for it keeps connections in one of its own."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self._loop = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._spare: list[tuple[TestDatabase, asyncpg.Connection]] = []
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[TestDatabase]:
+        """Nobody else's until the block ends."""
+        made, owner = self._spare.pop() if self._spare else self._loop.run(self._made())
+        yield made
+        self._loop.run(self._given_back(made, owner))
+
+    async def _made(self) -> tuple[TestDatabase, asyncpg.Connection]:
+        made = await clone(self._server)
+        return made, await asyncpg.connect(made.owner_url, command_timeout=reuse.PATIENCE_SECONDS)
+
+    async def _given_back(self, made: TestDatabase, owner: asyncpg.Connection) -> None:
+        if await reuse.emptied(owner):
+            self._spare.append((made, owner))
+        else:
+            owner.terminate()
+            await drop(self._server, made)
+
+    def close(self) -> None:
+        """Drops all that are spare."""
+        for made, owner in self._spare:
+            owner.terminate()
+            self._loop.run(drop(self._server, made))
+        self._loop.close()
