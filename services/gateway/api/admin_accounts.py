@@ -9,9 +9,9 @@ from starlette.responses import Response
 from services.gateway.api.accounts_wire import LIMIT_CURRENCY, account_for_operators
 from services.gateway.api.guards import actor_of, gateway_of, operator_required
 from services.gateway.domain.account import Account
-from services.gateway.store.audit import Entry
 from services.gateway.use_cases import operators
 from services.gateway.use_cases.profile import read_account
+from shared.audit import Entry
 from shared.doors import StrictRoute, Wire, answer, guarded
 from shared.doors.lists import After, Limit, checked_cursor, invalid_cursor, page
 from shared.doors.wire import MAX_MINOR

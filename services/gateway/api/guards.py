@@ -14,8 +14,8 @@ from services.gateway.domain.key_access import InvalidApiKey, KeyNotAllowed
 from services.gateway.domain.key_record import KeyRecord
 from services.gateway.domain.session import SESSION_PREFIX, Session
 from services.gateway.service import Gateway
-from services.gateway.store.audit import Actor
 from services.gateway.use_cases.identity import claims_for
+from shared.audit import Actor
 from shared.doors.routing import Guard
 from shared.errors import DomainError
 

@@ -6,11 +6,11 @@ from services.gateway.domain.account import valid_email, valid_name
 from services.gateway.domain.country import valid_country
 from services.gateway.domain.password import new_password
 from services.gateway.service import Gateway
-from services.gateway.store import accounts, audit
+from services.gateway.store import accounts
 from services.gateway.use_cases.changing import Answer, Keep
 from services.gateway.use_cases.mailed_links import mail_verification
 from services.gateway.use_cases.sessions import SignedIn, begin_session
-from shared import outbox
+from shared import audit, outbox
 from shared.errors import Invalid
 from shared.ids import new_id
 

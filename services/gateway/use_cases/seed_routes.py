@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from services.gateway.domain.route import Route
 from services.gateway.service import Gateway
-from services.gateway.store import audit, routes
+from services.gateway.store import routes
 from services.gateway.store.routes import KeptRoute
 from services.gateway.use_cases.admin_routes import (
     PriceParts,
@@ -18,6 +18,7 @@ from services.gateway.use_cases.admin_routes import (
     insert_route,
 )
 from services.gateway.use_cases.changing import changing
+from shared import audit
 from shared.money import MILLICREDITS_PER_CREDIT
 
 _ACTOR = audit.Actor("system")

@@ -14,11 +14,11 @@ from services.billing.use_cases.post_credit import post_purchase
 from services.gateway.app import create_app as create_gateway
 from services.gateway.clients.http1 import origin_of
 from services.gateway.service import Gateway
-from services.gateway.store.audit import Actor
 from services.gateway.store.routes import KeptRoute
 from services.gateway.use_cases import admin_routes
 from services.gateway.use_cases.admin_routes import PriceParts, RouteWish
 from services.gateway.use_cases.operators import ensure_operator
+from shared.audit import Actor
 from shared.clock import SystemClock
 from shared.db import Database
 from shared.ids import new_id, new_uuid
