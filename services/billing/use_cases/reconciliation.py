@@ -5,7 +5,6 @@ state, as its event would have; transactions of the balance that are not booked 
 waits for a person. At the end the balances themselves are compared: the drift. Doing it again changes nothing further.
 """
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -31,7 +30,6 @@ from services.billing.domain.reconciliation import (
     drift,
     of_drift,
 )
-from services.billing.domain.stripe_balance import BalanceTransaction
 from services.billing.domain.stripe_events import ApplyCharge, ApplyDispute, NotAnEvent, StripeEvent, read_event
 from services.billing.service import Billing
 from services.billing.store import payments, reconciliations
@@ -216,7 +214,9 @@ async def _settled(billing: Billing, command: ApplyCharge | ApplyDispute) -> boo
 
 
 async def _transactions(billing: Billing, run: _Run) -> None:
-    async for page in _oldest_first(billing, run):
+    """Each stands by itself, so the order in which Stripe lists them does not matter."""
+    async for page in transactions_since(billing.stripe, run.since):
+        run.count("transactions", len(page))
         async with billing.database.transaction() as connection:
             known = await reconciliations.booked_transactions(connection, [each.id for each in page])
             for transaction in page:
@@ -225,12 +225,6 @@ async def _transactions(billing: Billing, run: _Run) -> None:
             if transaction.id not in known:
                 theirs = f"{transaction.net_minor} {transaction.currency}"
                 run.found(Difference("transaction_unbooked", transaction.id, ours="none", theirs=theirs, repaired=True))
-
-
-async def _oldest_first(billing: Billing, run: _Run) -> AsyncIterator[list[BalanceTransaction]]:
-    async for page in transactions_since(billing.stripe, run.since):
-        run.count("transactions", len(page))
-        yield list(reversed(page))
 
 
 async def _drift(billing: Billing) -> dict[str, int]:
