@@ -1,13 +1,27 @@
 """GET, PUT /api/v1/auto-top-up: credits bought by themselves when they run low (S6)."""
 
+from datetime import datetime
+from typing import Annotated
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from services.billing.api.guards import active_caller_required, billing_of, caller_of
 from services.billing.domain.top_up import AutoTopUp
 from services.billing.use_cases import auto_top_up
 from shared.db import Connection
-from shared.doors import CreditsField, StrictRoute, WholeCreditsField, Wire, answer, guarded
+from shared.doors import (
+    CreditsField,
+    StrictRoute,
+    WholeCreditsField,
+    Wire,
+    answer,
+    guarded,
+    one_of,
+    refuses,
+    takes_idempotency_key,
+)
 from shared.doors.idempotent import idempotently
 from shared.idempotency import Claim
 from shared.money import Credits
@@ -25,17 +39,36 @@ class TopUpBody(Wire):
     monthly_cap: CreditsField
 
 
-@router.get("/api/v1/auto-top-up", summary="Read the automatic top-up")
+class AutoTopUpView(TypedDict):
+    """The automatic top-up. `bought_this_month` counts towards `monthly_cap`, both in credits; `waits_for` names the
+    limit that has no room before `next_attempt_at`."""
+
+    enabled: bool
+    threshold: CreditsField
+    credits: CreditsField
+    monthly_cap: CreditsField
+    status: Annotated[str, one_of(("off", "active", "waiting", "stopped"))]
+    stopped_reason: str | None
+    waits_for: str | None
+    declines: int
+    bought_this_month: CreditsField
+    next_attempt_at: datetime | None
+
+
+@router.get("/api/v1/auto-top-up", response_model=AutoTopUpView, summary="Read the automatic top-up")
 @guarded(caller_required)
 async def read_top_up(request: Request) -> Response:
     """`status`: `off`, `active`, `waiting` until `next_attempt_at` for what `waits_for` names to have room again, or
-    `stopped` with `stopped_reason`; setting it anew starts it again."""
+    `stopped` with `stopped_reason`: `declined` too often, `no_card`, `blocked`, or `refunded`, since a refund takes
+    credits, and buying them back is for you to say. Setting it anew starts it again."""
     setting, bought = await auto_top_up.read_setting(billing_of(request), caller_of(request).account_id)
     return answer(_off() if setting is None else _view(setting, bought))
 
 
-@router.put("/api/v1/auto-top-up", summary="Set the automatic top-up")
+@router.put("/api/v1/auto-top-up", response_model=AutoTopUpView, summary="Set the automatic top-up")
 @guarded(active_caller_required)
+@refuses("no_payment_method", "validation_failed")
+@takes_idempotency_key
 async def set_top_up(request: Request, body: TopUpBody) -> Response:
     """200 with the setting; 409 `no_payment_method` where no card is saved."""
     billing, account_id = billing_of(request), caller_of(request).account_id
@@ -57,7 +90,7 @@ async def set_top_up(request: Request, body: TopUpBody) -> Response:
     return await idempotently(request, account_id, work)
 
 
-def _view(setting: AutoTopUp, bought: int) -> dict[str, object]:
+def _view(setting: AutoTopUp, bought: int) -> AutoTopUpView:
     return {
         "enabled": setting.enabled,
         "threshold": Credits(setting.threshold),
@@ -80,7 +113,7 @@ def _status(setting: AutoTopUp) -> str:
     return "active" if setting.waits_for is None else "waiting"
 
 
-def _off() -> dict[str, object]:
+def _off() -> AutoTopUpView:
     return {
         "enabled": False,
         "threshold": Credits(0),

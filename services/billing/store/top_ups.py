@@ -1,15 +1,16 @@
 """The table `auto_top_ups`. Locks: a setting's row before its account's wallet."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.billing.domain.payment import UNDER_WAY, Status
-from services.billing.domain.top_up import AUTO_TOP_UP, AutoTopUp
+from services.billing.domain.top_up import AUTO_TOP_UP, FIRST_PAUSE, LONGEST_PAUSE, AutoTopUp
 from shared.db import Database
 
-_COLUMNS = "account_id, enabled, threshold, amount, monthly_cap, declines, stopped, waits_for, next_at"
+_COLUMNS = "account_id, enabled, threshold, amount, monthly_cap, declines, stopped, waits_for, next_at, looks"
 _IN_FLIGHT = [status.value for status in (*sorted(UNDER_WAY), Status.IN_REVIEW)]
 
 
@@ -38,11 +39,12 @@ async def save(connection: AsyncConnection, setting: AutoTopUp, *, at: datetime)
     await connection.execute(
         text(
             f"INSERT INTO auto_top_ups ({_COLUMNS}, updated_at) VALUES (:account_id, :enabled, :threshold, :amount,"  # noqa: S608
-            " :monthly_cap, :declines, :stopped, :waits_for, :next_at, :at) ON CONFLICT (account_id) DO UPDATE SET"
+            " :monthly_cap, :declines, :stopped, :waits_for, :next_at, :looks, :at)"
+            " ON CONFLICT (account_id) DO UPDATE SET"
             " enabled = excluded.enabled, threshold = excluded.threshold, amount = excluded.amount,"
             " monthly_cap = excluded.monthly_cap, declines = excluded.declines, stopped = excluded.stopped,"
-            " waits_for = excluded.waits_for,"
-            " next_at = excluded.next_at, updated_at = excluded.updated_at"
+            " waits_for = excluded.waits_for, next_at = excluded.next_at, looks = excluded.looks,"
+            " updated_at = excluded.updated_at"
         ),
         {
             "account_id": setting.account_id,
@@ -54,27 +56,43 @@ async def save(connection: AsyncConnection, setting: AutoTopUp, *, at: datetime)
             "stopped": setting.stopped,
             "waits_for": setting.waits_for,
             "next_at": setting.next_at,
+            "looks": setting.looks,
             "at": at,
         },
     )
 
 
-async def due(database: Database, *, now: datetime, limit: int) -> list[str]:
-    """Accounts whose credits are below their threshold and of whom nothing is in flight, longest waiting first. Served
-    by `auto_top_ups_due`; a glance on the raw pool, a tenth of a transaction. An account that never had credits has no
-    wallet yet. Wallets that a dispute froze buy nothing by themselves."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An account that runs low, taken to be looked at now, and not again before `again_at`: its setting's `next_at`,
+    unless somebody else has moved it since."""
+
+    account_id: str
+    again_at: datetime
+
+
+async def take_due(database: Database, *, now: datetime, limit: int) -> list[Look]:
+    """Take accounts whose credits are below their threshold and of whom nothing is in flight, longest waiting first,
+    and move their `next_at` by a pause that doubles with each look: whatever comes of this one, it is not taken again
+    before, and those behind it come first. In one statement of its own, served by `auto_top_ups_due`, which locks only
+    the settings that it takes and waits for nobody. An account that never had credits has no wallet yet. Wallets that a
+    dispute froze buy nothing by themselves."""
     pool = await database.asyncpg_pool()
-    found = await pool.fetch(_DUE, now, AUTO_TOP_UP, _IN_FLIGHT, limit)
-    return [row["account_id"] for row in found]
+    found = await pool.fetch(_TAKE_DUE, now, AUTO_TOP_UP, _IN_FLIGHT, limit, FIRST_PAUSE, LONGEST_PAUSE)
+    return [Look(row["account_id"], row["next_at"]) for row in found]
 
 
-_DUE = """
-    SELECT setting.account_id FROM auto_top_ups AS setting LEFT JOIN wallets USING (account_id)
-    WHERE setting.enabled AND setting.stopped IS NULL AND setting.next_at <= $1
-      AND coalesce(wallets.balance - wallets.held, 0) < setting.threshold AND coalesce(wallets.open_disputes, 0) = 0
-      AND NOT EXISTS (SELECT FROM payments WHERE payments.account_id = setting.account_id
-                      AND origin = $2 AND status = ANY($3))
-    ORDER BY setting.next_at LIMIT $4
+_TAKE_DUE = """
+    UPDATE auto_top_ups AS taken
+    SET looks = looks + 1, next_at = $1 + least($6::interval, $5::interval * 2 ^ least(looks, 10)), updated_at = $1
+    WHERE account_id IN (
+        SELECT setting.account_id FROM auto_top_ups AS setting LEFT JOIN wallets USING (account_id)
+        WHERE setting.enabled AND setting.stopped IS NULL AND setting.next_at <= $1
+          AND coalesce(wallets.balance - wallets.held, 0) < setting.threshold AND coalesce(wallets.open_disputes, 0) = 0
+          AND NOT EXISTS (SELECT FROM payments WHERE payments.account_id = setting.account_id
+                          AND origin = $2 AND status = ANY($3))
+        ORDER BY setting.next_at LIMIT $4 FOR UPDATE OF setting SKIP LOCKED)
+    RETURNING account_id, next_at
 """
 
 
@@ -115,4 +133,5 @@ def _setting(row: Row[tuple[object, ...]]) -> AutoTopUp:
         declines=row.declines,
         stopped=row.stopped,
         waits_for=row.waits_for,
+        looks=row.looks,
     )

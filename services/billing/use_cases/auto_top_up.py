@@ -3,6 +3,9 @@
 A top-up is a payment like any other: reserved under the wallet's lock and S14's limit, judged by fraud, paid under one
 idempotency key at Stripe, settled by whoever hears of it. The payment's row, unique while it is in flight, keeps it the
 only one; a bank that wants its customer gets him by a payment page, whose address the payment bears.
+
+To look at an account is to put off the next look at it (`top_ups.take_due`), so that an account which can't be topped
+up, or whose top-up goes wrong, is asked about seldom and keeps nobody waiting.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from services.billing.clients.gateway import AccountFacts
-from services.billing.clients.stripe import StripeRefused, StripeUnavailable
+from services.billing.clients.stripe import StripeRefused
 from services.billing.clients.stripe.checkouts import create_checkout, end_session
 from services.billing.clients.stripe.intents import charge_card, give_up_intent, intent_of_payment
 from services.billing.domain.credit_limit import WINDOW, CreditLimit, CreditLimitExceeded
@@ -26,12 +29,14 @@ from services.billing.domain.top_up import (
     AutoTopUp,
     checked,
     fits_month,
-    is_due,
+    may_buy,
     month_of,
     next_month,
+    waiting,
 )
 from services.billing.service import Billing
 from services.billing.store import payments, saved_cards, top_ups
+from services.billing.store.top_ups import Look
 from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.checkout import LEFT_PATH, PAID_PATH, Buyer, assess, page_of
 from services.billing.use_cases.payment_steps import begin, rules_of, save, step
@@ -39,7 +44,6 @@ from services.billing.use_cases.post_credit import lock_wallet
 from services.billing.use_cases.settlement import settle_intent
 from shared.db import Connection
 from shared.errors import DomainError
-from shared.http_client import SiblingUnavailable
 from shared.ids import new_id
 from shared.money import MILLICREDITS_PER_CREDIT
 from shared.telemetry import logger
@@ -64,7 +68,12 @@ async def change_setting(billing: Billing, wanted: AutoTopUp, keep: Keep[T]) -> 
     """Set it anew: what had stopped it is forgotten. Raises Invalid, and `no_payment_method` where it is switched on
     without a saved card."""
     fresh = replace(
-        checked(wanted, rules_of(billing)), declines=0, stopped=None, waits_for=None, next_at=billing.clock.now()
+        checked(wanted, rules_of(billing)),
+        declines=0,
+        stopped=None,
+        waits_for=None,
+        next_at=billing.clock.now(),
+        looks=0,
     )
     async with billing.database.transaction() as connection:
         if fresh.enabled and not await saved_cards.cards_of(connection, fresh.account_id):
@@ -74,15 +83,16 @@ async def change_setting(billing: Billing, wanted: AutoTopUp, keep: Keep[T]) -> 
 
 
 async def buy_due(billing: Billing) -> bool:
-    """Top up a few accounts that run low; whether there may be more."""
-    due = await top_ups.due(billing.database, now=billing.clock.now(), limit=AT_ONCE)
-    for account_id in due:
+    """Look at a few accounts that run low, and top them up; whether there may be more. What goes wrong with one of them
+    is logged, and the next is looked at."""
+    taken = await top_ups.take_due(billing.database, now=billing.clock.now(), limit=AT_ONCE)
+    for look in taken:
         try:
             with caused_by(CauseKind.TOP_UP):
-                await _top_up(billing, account_id)
-        except (StripeUnavailable, StripeRefused, SiblingUnavailable, DomainError) as error:
-            logger.warning("top_up_waits", account_id=account_id, error=str(error))
-    return len(due) == AT_ONCE
+                await _top_up(billing, look)
+        except Exception as error:  # noqa: BLE001 - the others of this page have been taken, and are not looked at again soon
+            logger.warning("top_up_waits", account_id=look.account_id, error=repr(error))
+    return len(taken) == AT_ONCE
 
 
 async def pursue(billing: Billing, payment: Payment) -> None:
@@ -101,15 +111,15 @@ async def pursue(billing: Billing, payment: Payment) -> None:
     await _charge(billing, payment, customer_id, intent)
 
 
-async def _top_up(billing: Billing, account_id: str) -> None:
-    account = await billing.gateway.account(account_id)
+async def _top_up(billing: Billing, look: Look) -> None:
+    account = await billing.gateway.account(look.account_id)
     if account is None or account.status == "suspended":
         return
-    begun = await _begin(billing, account_id, account)
+    begun = await _begin(billing, look, account)
     if begun is None:
         return
     payment, customer_id = begun
-    judged = await assess(billing, _buyer(account_id, account), payment)
+    judged = await assess(billing, _buyer(look.account_id, account), payment)
     await _keep_judgement(billing, judged)
     if judged.status is Status.PENDING:
         await _charge(billing, judged, customer_id, None)
@@ -126,14 +136,15 @@ async def _keep_judgement(billing: Billing, judged: Payment) -> None:
             await save(billing, connection, judged)
 
 
-async def _begin(billing: Billing, account_id: str, account: AccountFacts) -> tuple[Payment, str] | None:
-    """The payment, inserted under the setting's and the wallet's locks, or None where nothing is to be bought now."""
-    now = billing.clock.now()
+async def _begin(billing: Billing, look: Look, account: AccountFacts) -> tuple[Payment, str] | None:
+    """The payment, inserted under the setting's and the wallet's locks, or None where nothing is to be bought now. All
+    that was seen before the locks is judged again."""
+    now, account_id = billing.clock.now(), look.account_id
     async with billing.database.transaction() as connection:
         setting = await top_ups.locked(connection, account_id)
         wallet = await lock_wallet(connection, account_id, at=now)
         is_busy = await top_ups.is_in_flight(connection, account_id)
-        if setting is None or is_busy or not is_due(setting, available=wallet.available, now=now):
+        if setting is None or is_busy or not may_buy(setting, wallet, again_at=look.again_at):
             return None
         customer_id = await saved_cards.customer_of(connection, account_id)
         card = default_of(await saved_cards.cards_of(connection, account_id))
@@ -142,25 +153,25 @@ async def _begin(billing: Billing, account_id: str, account: AccountFacts) -> tu
             return None
         payment = _payment(billing, setting, card, now)
         limit = await _limit(billing, connection, account_id, account)
-        waiting = await _waiting(billing, connection, setting, limit, payment)
-        if waiting is not None:
-            await top_ups.save(connection, waiting, at=now)
+        without_room = await _without_room(billing, connection, setting, limit, payment)
+        if without_room is not None:
+            await top_ups.save(connection, without_room, at=now)
             return None
         await begin(connection, payment, limit)
         return payment, customer_id
 
 
-async def _waiting(
+async def _without_room(
     billing: Billing, connection: Connection, setting: AutoTopUp, limit: CreditLimit, payment: Payment
 ) -> AutoTopUp | None:
     """The setting with when to look again and why, where the month's cap or S14's limit has no room."""
     now = billing.clock.now()
     if not fits_month(setting, bought=await _bought(billing, connection, setting.account_id)):
-        return replace(setting, waits_for="monthly_cap", next_at=next_month(now))
+        return waiting(setting, "monthly_cap", until=next_month(now))
     try:
         limit.require(payment.usd_minor)
     except CreditLimitExceeded:
-        return replace(setting, waits_for="limit", next_at=now + LIMIT_PAUSE)
+        return waiting(setting, "limit", until=now + LIMIT_PAUSE)
     return None
 
 

@@ -12,8 +12,9 @@ from services.billing.domain.checkout_session import Ignored
 from services.billing.domain.payment import PAID, Payment
 from services.billing.domain.refund import PREFIX, Refund, RefundId, RefundState, RefundStatus
 from services.billing.domain.refunding import Settled, known_refund, settled
+from services.billing.domain.top_up import AutoTopUp, refunded
 from services.billing.service import Billing
-from services.billing.store import payments, refunds
+from services.billing.store import payments, refunds, top_ups
 from services.billing.use_cases.bookkeeping import book, settle_transaction
 from services.billing.use_cases.dispute_shares import put_shares_right
 from services.billing.use_cases.news import tell_refund
@@ -29,7 +30,8 @@ from shared.telemetry import logger
 async def settle_refund(billing: Billing, connection: Connection, refund: RefundState) -> Ignored | None:
     """Apply a refund as Stripe has it now; Ignored with the reason where it is none of ours.
 
-    Locks the payment's row, then (when credits move) its account's wallet. One that was made at Stripe gets a row here.
+    Locks the payment's row, its account's top-up setting, then, when credits move, the wallet. Credits that are taken
+    stop the automatic top-up. One that was made at Stripe gets a row here.
     """
     payment = await payments.locked_of_charge(connection, intent_id=refund.intent_id, charge_id=refund.charge_id)
     if payment is None:
@@ -44,10 +46,13 @@ async def settle_refund(billing: Billing, connection: Connection, refund: Refund
 
 async def settle_refund_of(billing: Billing, connection: Connection, payment: Payment, state: RefundState) -> Refund:
     """The same for a payment whose row is locked; the refund as it then is."""
+    setting = await top_ups.locked(connection, payment.account_id)
     known = await refunds.of_payment(connection, payment.id)
     before = known_refund(known, state)
     refund = before or _made_at_stripe(billing, payment, state)
     change = settled(payment, [each for each in known if each.id != refund.id], refund, state)
+    if change.millicredits > 0 and setting is not None:
+        await _stop_top_up(billing, connection, setting)
     after = await _moved(billing, connection, change)
     await _save(billing, connection, before, after)
     if change.payment != payment:
@@ -65,6 +70,13 @@ async def list_refunds(billing: Billing, payment_id: str, *, after: str | None, 
         if after is not None and after not in {refund.id for refund in known}:
             raise DomainError("invalid_cursor", "`after` is no refund of this payment's.")
         return await refunds.page(connection, payment_id, after=after, limit=limit)
+
+
+async def _stop_top_up(billing: Billing, connection: Connection, setting: AutoTopUp) -> None:
+    """Or it would charge the card anew for what has just gone back."""
+    stopped = refunded(setting)
+    if stopped != setting:
+        await top_ups.save(connection, stopped, at=billing.clock.now())
 
 
 def _stranger(payment: Payment, refund: RefundState) -> str | None:

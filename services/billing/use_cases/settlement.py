@@ -12,7 +12,7 @@ from services.billing.domain.checkout_session import Became, Ignored, Judgement,
 from services.billing.domain.paying_intent import PayingIntent, judge_intent
 from services.billing.domain.payment import PREFIX, Payment, Status, credited, may_become
 from services.billing.service import Billing
-from services.billing.store import payments
+from services.billing.store import payments, top_ups
 from services.billing.use_cases.bookkeeping import book, settle_transaction
 from services.billing.use_cases.payment_steps import step
 from services.billing.use_cases.post_credit import post_purchase
@@ -73,9 +73,11 @@ async def _apply(billing: Billing, connection: Connection, payment: Payment, jud
 
 async def _credit(billing: Billing, connection: Connection, payment: Payment, paid: Paid) -> None:
     """Once: the row is locked, and a payment that has its transfer has no way to `succeeded` any more. The wallet is
-    locked last, after whatever else of the account's the step locks."""
+    locked last, after the account's top-up setting, which a refund of this payment that the same transaction settles
+    will want as well."""
     if not may_become(payment.status, Status.SUCCEEDED):
         return
+    await top_ups.locked(connection, payment.account_id)
     after = credited(
         replace(payment, failure_code=None),
         intent_id=paid.intent_id,

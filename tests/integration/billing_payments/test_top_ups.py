@@ -1,7 +1,7 @@
 """Saved cards and automatic top-ups, from the page on which a card is saved to the credits that come by themselves."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,14 +11,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from services.billing.use_cases.auto_top_up import buy_due
+from services.billing.use_cases.auto_top_up import AT_ONCE, buy_due
 from services.billing.use_cases.saved_cards import customer_of
 from shared.service_auth import Caller
 from tests.integration.billing_payments.conftest import OpenShop, Shop, a_customer
+from tests.integration.billing_payments.refunding import REFUND_FAILS, bought, refund
 from tests.support.http import eventually, running
 from tests.support.keys import headers_for
 
 GOOD, DECLINES_LATER, ASKS_ITS_OWNER = "4242424242424242", "4000000000000341", "4000002760003184"
+
+
+ASK = "/internal/v1/accounts/{id}"
 
 
 def gateway_of(tier: str) -> Starlette:
@@ -27,7 +31,24 @@ def gateway_of(tier: str) -> Starlette:
             {"id": request.path_params["id"], "tier": tier, "status": "active", "credit_limit_minor": None}
         )
 
-    return Starlette(routes=[Route("/internal/v1/accounts/{id}", account)])
+    return Starlette(routes=[Route(ASK, account)])
+
+
+class Telling:
+    """A gateway that answers for each account what a test says: active where it says nothing."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.answers: dict[str, object] = {}
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+        self.app = Starlette(routes=[Route(ASK, self._account)])
+
+    async def _account(self, request: Request) -> JSONResponse:
+        self.asked.append(request.path_params["id"])
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        active = {"tier": "verified", "status": "active", "credit_limit_minor": None}
+        return JSONResponse(self.answers.get(self.asked[-1], active))
 
 
 @pytest.fixture
@@ -181,3 +202,106 @@ async def test_customer_that_was_deleted_at_stripe_is_made_anew(shop: Shop) -> N
     second = await save_card(shop, buyer)
     assert second["id"] != first["id"]
     assert await customer_of(shop.billing, buyer.account_id) != customer_id
+
+
+@pytest.fixture
+async def telling(open_shop: OpenShop) -> AsyncIterator[tuple[Shop, Telling]]:
+    """A shop without loops, whose accounts have no card, and its gateway: who is looked at is stopped for `no_card`."""
+    gateway = Telling()
+    async with contextlib.AsyncExitStack() as stack:
+        gateway_url = await stack.enter_async_context(running(gateway.app))
+        yield await stack.enter_async_context(open_shop(gateway_url=gateway_url, run_workers=False)), gateway
+
+
+async def runs_low(shop: Shop, number: int) -> str:
+    """An account that is due, the lower its number the longer."""
+    account_id = a_customer().account_id
+    await shop.rows(
+        "INSERT INTO auto_top_ups (account_id, enabled, threshold, amount, monthly_cap, next_at, updated_at)"
+        " VALUES ($1, true, 1000000, 5000000, 10000000, now() - interval '1 day' + $2 * interval '1 s', now())"
+        " RETURNING account_id",
+        account_id,
+        float(number),
+    )
+    return account_id
+
+
+async def stopped_of(shop: Shop, account_id: str) -> str | None:
+    [row] = await shop.rows("SELECT stopped FROM auto_top_ups WHERE account_id = $1", account_id)
+    stopped: str | None = row.stopped
+    return stopped
+
+
+@pytest.mark.parametrize("told", [{"tier": "verified", "status": "suspended", "credit_limit_minor": None}, "nonsense"])
+async def test_accounts_that_cannot_be_topped_up_hold_up_nobody_and_are_asked_about_ever_more_seldom(
+    telling: tuple[Shop, Telling], told: object
+) -> None:
+    shop, gateway = telling
+    waits = [await runs_low(shop, number) for number in range(AT_ONCE)]
+    gateway.answers = dict.fromkeys(waits, told)
+    healthy = await runs_low(shop, AT_ONCE)
+
+    assert [await buy_due(shop.billing) for _ in range(3)] == [True, False, False]
+    assert sorted(gateway.asked) == sorted([*waits, healthy])
+    assert await stopped_of(shop, healthy) == "no_card"
+
+    gateway.asked.clear()
+    pauses = []
+    for seconds in (31, 31, 31, 700, 601):
+        shop.clock.ahead += timedelta(seconds=seconds)
+        await buy_due(shop.billing)
+        pauses.append(len(gateway.asked) // AT_ONCE)
+    assert pauses == [1, 1, 2, 3, 4]
+
+
+async def test_wallet_that_is_frozen_while_its_account_is_looked_at_buys_nothing(
+    telling: tuple[Shop, Telling],
+) -> None:
+    shop, gateway = telling
+    account_id = await runs_low(shop, 1)
+
+    async def dispute_opens() -> None:
+        await shop.rows(
+            "INSERT INTO wallets (account_id, opened_at) VALUES ($1, now()) RETURNING account_id", account_id
+        )
+        await shop.rows("UPDATE wallets SET open_disputes = 1 WHERE account_id = $1 RETURNING account_id", account_id)
+
+    gateway.meanwhile = dispute_opens
+    assert not await buy_due(shop.billing)
+    assert gateway.asked == [account_id]
+    assert await stopped_of(shop, account_id) is None
+
+
+async def test_setting_that_changes_while_its_account_is_looked_at_is_left_to_the_next_look(
+    telling: tuple[Shop, Telling],
+) -> None:
+    shop, gateway = telling
+    account_id = await runs_low(shop, 1)
+
+    async def changed() -> None:
+        await shop.rows("UPDATE auto_top_ups SET next_at = now() RETURNING account_id")
+        gateway.meanwhile = None
+
+    gateway.meanwhile = changed
+    await buy_due(shop.billing)
+    assert await stopped_of(shop, account_id) is None
+    await buy_due(shop.billing)
+    assert await stopped_of(shop, account_id) == "no_card"
+
+
+async def test_refund_stops_it_until_the_customer_says_otherwise_also_where_the_refund_fails(shop: Shop) -> None:
+    buyer = a_customer()
+    await save_card(shop, buyer)
+    payment_id = await bought(shop, buyer, card=REFUND_FAILS)
+    assert (await switch_on(shop, buyer)).json()["status"] == "active"
+    assert (await refund(shop, payment_id)).status_code == 201
+    told = await setting_of(shop, buyer)
+    assert (told["status"], told["stopped_reason"]) == ("stopped", "refunded")
+
+    await shop.wallet_becomes(buyer.account_id, 5_000_000, within_seconds=10)
+    shop.clock.ahead += timedelta(minutes=20)
+    await buy_due(shop.billing)
+    assert (await setting_of(shop, buyer))["status"] == "stopped"
+    assert [payment["id"] for payment in await payments_of(shop, buyer)] == [payment_id]
+    told = (await switch_on(shop, buyer)).json()
+    assert (told["status"], told["stopped_reason"]) == ("active", None)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.billing.domain.checkout_session import Became, Ignored, Paid
+from services.billing.domain.ledger.wallet import Wallet
 from services.billing.domain.paying_intent import PayingIntent, judge_intent, needs_its_customer
 from services.billing.domain.payment import Payment, PaymentId, Status
 from services.billing.domain.saved_card import SavedCard, default_of, with_default
@@ -17,14 +18,17 @@ from services.billing.domain.top_up import (
     after,
     checked,
     fits_month,
-    is_due,
+    may_buy,
     month_of,
     next_month,
+    refunded,
+    waiting,
 )
 from shared.errors import Invalid
 from shared.money import Money
 
 NOW = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
+LONG_AGO = NOW - timedelta(days=1)
 RULES = TopUpRules(least=5_000_000, most=100_000_000, cooldown=timedelta(seconds=60), most_declines=3)
 SETTING = AutoTopUp("acct_1", enabled=True, threshold=1_000_000, amount=5_000_000, monthly_cap=12_000_000, next_at=NOW)
 PAYMENT = Payment(
@@ -59,16 +63,50 @@ def ended(status: Status, setting: AutoTopUp = SETTING, *, now: datetime = NOW) 
     return after(setting, replace(PAYMENT, status=status), RULES, now=now)
 
 
-def test_it_is_due_below_the_threshold_and_not_at_it() -> None:
-    assert is_due(SETTING, available=999_999, now=NOW)
-    assert not is_due(SETTING, available=1_000_000, now=NOW)
+def may(setting: AutoTopUp = SETTING, **wallet: int) -> bool:
+    return may_buy(setting, Wallet("acct_1", **wallet), again_at=NOW)  # type: ignore[arg-type]
+
+
+def test_it_buys_below_the_threshold_and_not_at_it() -> None:
+    assert may(balance=999_999)
+    assert may(balance=1_500_000, held=500_001)
+    assert not may(balance=1_000_000)
 
 
 @pytest.mark.parametrize(
-    "change", [{"enabled": False}, {"stopped": "declined"}, {"next_at": NOW + timedelta(seconds=1)}]
+    "change",
+    [{"enabled": False}, {"stopped": "declined"}, {"next_at": NOW + timedelta(seconds=1)}, {"next_at": LONG_AGO}],
 )
-def test_it_is_not_due_while_it_is_off_stopped_or_pausing(change: dict[str, object]) -> None:
-    assert not is_due(replace(SETTING, **change), available=-1, now=NOW)  # type: ignore[arg-type]
+def test_it_buys_nothing_while_it_is_off_or_stopped_or_once_somebody_else_has_moved_it(
+    change: dict[str, object],
+) -> None:
+    assert not may(replace(SETTING, **change))  # type: ignore[arg-type]
+
+
+def test_it_buys_nothing_for_a_wallet_that_a_dispute_has_frozen() -> None:
+    assert may(balance=-1)
+    assert not may(balance=-1, open_disputes=1)
+
+
+def test_a_refund_stops_it_where_it_is_on() -> None:
+    assert refunded(SETTING).stopped == "refunded"
+    assert refunded(replace(SETTING, stopped="declined")).stopped == "refunded"
+    off = replace(SETTING, enabled=False)
+    assert refunded(off) == off
+
+
+@given(st.lists(st.sampled_from(list(Status)), max_size=20))
+def test_nothing_that_a_top_up_comes_to_forgets_that_a_refund_stopped_it(statuses: list[Status]) -> None:
+    setting = refunded(SETTING)
+    for status in statuses:
+        setting = ended(status, setting)
+        assert setting.stopped == "refunded"
+
+
+def test_what_is_learned_of_the_next_look_ends_the_count_of_looks_in_vain() -> None:
+    looked = replace(SETTING, looks=3)
+    assert waiting(looked, "limit", until=NOW).looks == 0
+    assert [ended(status, looked).looks for status in (Status.SUCCEEDED, Status.FAILED)] == [0, 0]
 
 
 def test_the_months_cap_is_kept_to_the_millicredit() -> None:
