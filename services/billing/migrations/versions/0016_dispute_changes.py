@@ -49,6 +49,9 @@ ALTER TABLE disputes DROP CONSTRAINT dispute_takes_by_a_transfer,
 """
 
 KINDS = """
+-- What an earlier revision booked in this transaction is checked now: a table whose checks are due can't be altered.
+SET CONSTRAINTS ALL IMMEDIATE;
+SET CONSTRAINTS ALL DEFERRED;
 ALTER TABLE money_entries DROP CONSTRAINT money_entry_is_of_a_kind,
     ADD CONSTRAINT money_entry_is_of_a_kind CHECK (kind IN (
         'payment_received', 'refund_made', 'refund_undone', 'dispute_opened', 'dispute_resized', 'dispute_reinstated',
