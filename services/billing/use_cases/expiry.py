@@ -17,7 +17,7 @@ from services.billing.store import payments
 from services.billing.use_cases.auto_top_up import pursue
 from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.payment_steps import step
-from services.billing.use_cases.settlement import settle
+from services.billing.use_cases.settlement import settle_session
 from shared.telemetry import logger
 
 ABANDONED_AFTER = timedelta(minutes=2)
@@ -64,14 +64,14 @@ async def _catch_up(billing: Billing, session: SessionState | None) -> None:
     if session is None:
         return
     async with billing.database.transaction() as connection:
-        await settle(billing, connection, session)
+        await settle_session(billing, connection, session)
 
 
 async def _expire(billing: Billing, payment: Payment, session: SessionState | None) -> None:
     """Settle what Stripe says; what is then still at a page that is gone has expired."""
     async with billing.database.transaction() as connection:
         if session is not None:
-            await settle(billing, connection, session)
+            await settle_session(billing, connection, session)
             if session.status == "open":
                 return
         current = await payments.locked(connection, payment.id)

@@ -20,7 +20,7 @@ from services.billing.service import Billing
 from services.billing.store import payments
 from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.payment_steps import step
-from services.billing.use_cases.settlement import settle
+from services.billing.use_cases.settlement import settle_session
 from shared.db import Connection
 from shared.errors import DomainError, NotFound
 from shared.ids import decode
@@ -84,7 +84,7 @@ async def _cancel(billing: Billing, connection: Connection, payment: Payment, se
     current = await payments.locked(connection, payment.id)
     assert current is not None
     if session is not None and session.status != "expired":
-        await settle(billing, connection, session)
+        await settle_session(billing, connection, session)
         current = await payments.locked(connection, payment.id)
         assert current is not None
     elif current.session_id == payment.session_id and may_become(current.status, Status.CANCELED):

@@ -1,7 +1,10 @@
-"""What a Checkout Session's present state does to its payment: the one way by which money becomes credits.
+"""What the present state of a payment's object at Stripe does to the payment: the one way by which money becomes
+credits.
 
-Whoever has fetched a session (the worker of Stripe's events, the expiry loop, a cancellation) settles it here, in a
-transaction of its own choosing. Settling the same state again changes nothing.
+A payment has a Checkout Session where its customer pays at a page (`settle_session`), and a payment intent alone
+where a saved card is charged by itself (`settle_intent`). Whoever has fetched one (the worker of Stripe's events, the
+expiry loop, a cancellation, a top-up) settles it here, in a transaction of its own choosing. Settling the same state
+again changes nothing.
 """
 
 from collections.abc import Mapping
@@ -22,13 +25,13 @@ from shared.money import Credits
 from shared.telemetry import logger
 
 
-async def settle(billing: Billing, connection: Connection, session: SessionState) -> Ignored | None:
+async def settle_session(billing: Billing, connection: Connection, session: SessionState) -> Ignored | None:
     """Apply a session as Stripe has it now; Ignored with the reason where it is none of ours or does not match. The
     money's side of a payment is booked with its credits, and what the charge did to Stripe's balance where that is
     known already; else an event of the charge's brings it.
 
-    Locks the payment's row, then (when crediting) its account's wallet. A state that arrives late, after a further
-    one, finds no way in the table of states and changes nothing.
+    Locks the payment's row, then, when crediting, its account's top-up setting and wallet. A state that arrives late,
+    after a further one, finds no way in the table of states and changes nothing.
     """
     payment = await _named(connection, session.metadata)
     if payment is None:

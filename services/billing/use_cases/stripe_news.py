@@ -40,7 +40,7 @@ from services.billing.use_cases.bookkeeping import settle_transaction
 from services.billing.use_cases.disputes import settle_dispute
 from services.billing.use_cases.refunds import settle_refund
 from services.billing.use_cases.saved_cards import settle_customer
-from services.billing.use_cases.settlement import settle, settle_intent
+from services.billing.use_cases.settlement import settle_intent, settle_session
 from shared.db import Connection
 
 NO_SUBSCRIPTION = "no subscription of ours"
@@ -84,22 +84,22 @@ async def fetch(billing: Billing, command: Command) -> Fetched:
 async def apply(billing: Billing, connection: Connection, fetched: Fetched) -> Ignored | None:
     """Apply it in the caller's transaction; Ignored with the reason where it is none of ours.
 
-    Locks the payment's row, then its account's wallet. Raises NotYet, and whatever settling raises; the transaction
-    must then roll back.
+    Locks the payment's row, its account's top-up setting, then its wallet. Raises NotYet, and whatever settling raises;
+    the transaction must then roll back.
     """
     if isinstance(fetched, Ignored):
         return fetched
     if fetched.customer is not None:
         return await settle_customer(billing, connection, fetched.customer)
-    payment = await _settle_payment(billing, connection, fetched)
+    why_not_ours = await _settle_payment(billing, connection, fetched)
     outcomes = [await settle_refund(billing, connection, refund) for refund in fetched.refunds]
     if fetched.dispute is not None:
         outcomes.append(await settle_dispute(billing, connection, fetched.dispute))
-    if payment is None and (fetched.charged or any(outcomes)) and not _paid(fetched):
+    if why_not_ours is None and not _paid(fetched) and _needs_its_payment(fetched, outcomes):
         raise NotYet("this came before the success of its payment")
     for transaction in fetched.transactions:
         outcomes.append(await settle_transaction(billing, connection, transaction))
-    return _first_reason(outcomes or [payment])
+    return _first_reason(outcomes or [why_not_ours])
 
 
 async def _find(
@@ -109,7 +109,7 @@ async def _find(
         case ApplySession(session_id):
             return Found("Checkout Session", await find_session(billing.stripe, session_id))
         case ApplyIntent(intent_id):
-            return await _with_payment(billing, Found("Checkout Session of the intent"), intent_id)
+            return await _with_payment(billing, Found("payment intent"), intent_id)
         case ApplyCharge(charge_id):
             return await _charge(billing, charge_id)
         case ApplyRefund(refund_id):
@@ -156,12 +156,18 @@ async def _with_payment(billing: Billing, found: Found, intent_id: str | None) -
 
 
 async def _settle_payment(billing: Billing, connection: Connection, found: Found) -> Ignored | None:
-    """The payment before what follows from it."""
+    """The payment before what follows from it: None where it is one of ours, else why not."""
     if found.session is not None:
-        return await settle(billing, connection, found.session)
+        return await settle_session(billing, connection, found.session)
     if found.intent is not None:
         return await settle_intent(billing, connection, found.intent)
     return Ignored(f"Stripe knows no such {found.about}, or none of ours")
+
+
+def _needs_its_payment(found: Found, outcomes: Sequence[Ignored | None]) -> bool:
+    """Whether there is what only a paid payment has: money of its charge, or a refund or dispute, which was ignored
+    since the payment is not paid here."""
+    return found.charged or any(ignored is not None for ignored in outcomes)
 
 
 def _paid(found: Found) -> bool:

@@ -29,7 +29,8 @@ class ApplySession:
 
 @dataclass(frozen=True, slots=True)
 class ApplyIntent:
-    """Fetch the Checkout Session of this payment intent and apply its state."""
+    """Fetch the Checkout Session that made this payment intent, or the intent itself where no page did, and apply its
+    state."""
 
     intent_id: str
 
