@@ -28,6 +28,8 @@ from services.billing.use_cases.reports import (
 from services.billing.use_cases.verify import Verdict, verify
 from services.billing.use_cases.webhooks import STATUSES, list_events, put_back, put_back_parked
 from services.billing.worker import loops
+from shared.audit import COMMAND_LINE
+from shared.clock import SystemClock
 from shared.db import Database
 from shared.doors.answers import encode
 from shared.errors import Invalid, NotFound
@@ -117,7 +119,7 @@ async def _explained(settings: Settings, payment_id: str) -> Explained:
 
 async def _reconciled(settings: Settings, days: int | None) -> Report:
     async with open_service(settings) as billing:
-        report = await reconcile(billing, days=days)
+        report = await reconcile(billing, actor=COMMAND_LINE, days=days)
     assert report is not None, "no distance was asked for"
     return report
 
@@ -190,13 +192,16 @@ async def _events(settings: Settings, given: argparse.Namespace) -> list[StoredE
             return await list_events(
                 database, status=given.status, about=given.about, after=None, limit=max(1, given.limit)
             )
-        return await (put_back_parked(database) if given.all_parked else _one(database, given.event_id))
+        return await _replayed(database, given)
     finally:
         await database.close()
 
 
-async def _one(database: Database, event_id: str) -> list[StoredEvent]:
-    return [await put_back(database, event_id)]
+async def _replayed(database: Database, given: argparse.Namespace) -> list[StoredEvent]:
+    at = SystemClock().now()
+    if given.all_parked:
+        return await put_back_parked(database, COMMAND_LINE, at=at)
+    return [await put_back(database, COMMAND_LINE, given.event_id, at=at)]
 
 
 async def _verdict(settings: Settings) -> Verdict:

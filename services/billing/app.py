@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 import services.billing.api.refusals  # noqa: F401  makes billing's codes known
 from services.billing.api import (
+    audit,
     auto_top_up,
     checkout,
     credits,
@@ -88,6 +89,7 @@ ROUTERS = (
     payment_methods.router,
     auto_top_up.router,
     disputes_admin.router,
+    audit.router,
 )
 
 

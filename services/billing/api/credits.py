@@ -6,11 +6,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from services.billing.api.guards import billing_of, caller_of
+from services.billing.domain.ledger.transfer import PREFIX as ENTRY_PREFIX
 from services.billing.domain.ledger.transfer import Posted
 from services.billing.domain.seal.checkpoint import Checkpoint
 from services.billing.domain.seal.proof import EntryProof
 from services.billing.use_cases import credits
-from services.billing.use_cases.credits import ENTRY_PREFIX, Expiring
+from services.billing.use_cases.credits import Expiring
 from services.billing.use_cases.entry_proof import prove_entry
 from shared import ids
 from shared.doors import StrictRoute, answer, guarded

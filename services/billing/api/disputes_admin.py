@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from services.billing.api.guards import billing_of, caller_of
+from services.billing.api.guards import actor_of, billing_of, caller_of
 from services.billing.domain.dispute import PREFIX, Dispute, Evidence
 from services.billing.domain.disputing import STATUSES
 from services.billing.domain.payment_step import CauseKind
@@ -73,7 +73,7 @@ async def submit_evidence(request: Request, dispute_id: str, body: EvidenceWire)
 
         evidence = Evidence(body.text, body.access_log)
         with caused_by(CauseKind.OPERATOR, caller_of(request).account_id):
-            return await answer_dispute(billing_of(request), dispute_id, evidence, keep=keep)
+            return await answer_dispute(billing_of(request), actor_of(request), dispute_id, evidence, keep=keep)
 
     return await idempotently(request, caller_of(request).account_id, work)
 

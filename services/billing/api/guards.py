@@ -3,6 +3,7 @@
 from fastapi import Request
 
 from services.billing.service import Billing
+from shared.audit import Actor
 from shared.errors import DomainError
 from shared.service_auth import Caller, caller_required
 
@@ -16,6 +17,11 @@ def caller_of(request: Request) -> Caller:
     """The account that a guard let in."""
     caller: Caller = request.state.caller
     return caller
+
+
+def actor_of(request: Request) -> Actor:
+    """The same with the request, for the audit trail."""
+    return Actor(caller_of(request).account_id, request.state.request_id)
 
 
 async def active_caller_required(request: Request) -> None:

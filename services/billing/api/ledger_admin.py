@@ -1,4 +1,4 @@
-"""Operators' doors to the ledger: grants, debits, and the proof of the book."""
+"""Operators' doors to the ledger: grants, debits, an account's entries, and the proof of the book."""
 
 from typing import Literal
 
@@ -7,7 +7,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from services.billing.api.credits import entry_view
-from services.billing.api.guards import billing_of, caller_of
+from services.billing.api.guards import actor_of, billing_of, caller_of
 from services.billing.domain.chart_of_accounts import Kind
 from services.billing.domain.ledger.transfer import Posted
 from services.billing.use_cases import operator_postings
@@ -15,6 +15,7 @@ from services.billing.use_cases.verify import verify
 from shared.db import Connection
 from shared.doors import CreditsField, InstantField, StrictRoute, Text, Wire, answer, guarded
 from shared.doors.idempotent import idempotently
+from shared.doors.lists import After, Limit, page
 from shared.errors import Invalid
 from shared.idempotency import Claim
 from shared.money import Credits
@@ -50,6 +51,7 @@ async def grant(request: Request, account_id: str, body: GrantWire) -> Response:
     async def work(claim: Claim) -> Response:
         return await operator_postings.grant_credits(
             billing_of(request),
+            actor_of(request),
             account_id,
             millicredits=_positive(body.credits),
             reason=body.reason,
@@ -69,6 +71,7 @@ async def debit(request: Request, account_id: str, body: DebitWire) -> Response:
     async def work(claim: Claim) -> Response:
         return await operator_postings.debit_credits(
             billing_of(request),
+            actor_of(request),
             account_id,
             millicredits=_positive(body.credits),
             reason=body.reason,
@@ -77,6 +80,17 @@ async def debit(request: Request, account_id: str, body: DebitWire) -> Response:
         )
 
     return await idempotently(request, caller_of(request).account_id, work)
+
+
+@router.get("/api/v1/admin/accounts/{account_id}/transactions", summary="List an account's transactions")
+@guarded(operator_required, _known_account)
+async def list_account_transactions(
+    request: Request, account_id: str, limit: Limit = 20, after: After = None
+) -> Response:
+    """Newest first, as the account sees them, and with `made_by`: the operator who gave or took credits by hand (null
+    for all others, and where that was not written down yet). Why is the `description`."""
+    found = await operator_postings.list_entries_seen(billing_of(request), account_id, after=after, limit=limit + 1)
+    return page(found, limit, lambda seen: {**entry_view(seen.posted), "made_by": seen.made_by})
 
 
 @router.get("/api/v1/admin/ledger/verify", summary="Prove the book")

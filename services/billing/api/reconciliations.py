@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from services.billing.api.guards import billing_of
+from services.billing.api.guards import actor_of, billing_of
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.use_cases.reconciliation import REPORT_PREFIX, list_reports, reconcile
 from services.billing.use_cases.saved_cards import stripe_is_away
@@ -28,7 +28,7 @@ async def list_reconciliations(request: Request, limit: Limit = 20, after: After
 async def begin_reconciliation(request: Request) -> Response:
     """201 with the report: what was compared, repaired, and what still differs."""
     try:
-        report = await reconcile(billing_of(request))
+        report = await reconcile(billing_of(request), actor=actor_of(request))
     except (StripeUnavailable, StripeRefused) as error:
         raise stripe_is_away() from error
     assert report is not None, "no distance was asked for"

@@ -91,5 +91,6 @@ def _order(request: Request, payment_id: str, body: RefundWire, claim: Claim) ->
         amount=None if body.amount is None else body.amount.money(),
         reason=body.reason,
         requested_by=caller_of(request).account_id,
+        request_id=request.state.request_id,
         asked_key=None if claim.key is None else digest(f"{claim.scope}\n{claim.key}".encode(), claim.pepper),
     )

@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from services.billing.api.guards import billing_of, caller_of
 from services.billing.api.instants import instant_of
+from services.billing.domain.ledger.transfer import PREFIX as ENTRY_PREFIX
 from services.billing.domain.ledger.usage import Bucket, CallHold, Story
 from services.billing.use_cases import usage
-from services.billing.use_cases.credits import ENTRY_PREFIX
 from shared import ids
 from shared.doors import StrictRoute, answer, guarded
 from shared.money import Credits

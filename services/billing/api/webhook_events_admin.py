@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from services.billing.api.guards import billing_of
+from services.billing.api.guards import actor_of, billing_of
 from services.billing.store.webhook_events import Status, StoredEvent
 from services.billing.use_cases import webhooks
 from shared.doors import StrictRoute, answer, guarded
@@ -49,4 +49,4 @@ async def list_webhook_events(
 @guarded(operator_required, _known_event)
 async def replay_webhook_event(request: Request, event_id: str) -> Response:
     """The event as it then waits. What it did already is not done twice."""
-    return answer((await webhooks.replay_event(billing_of(request), event_id)).as_view())
+    return answer((await webhooks.replay_event(billing_of(request), actor_of(request), event_id)).as_view())

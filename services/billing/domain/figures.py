@@ -1,7 +1,8 @@
-"""What the business asks of its payments (C9): how many checkouts are paid, and what a customer brings."""
+"""What the business asks of its payments (C9): how many checkouts are paid, what a customer brings, and what waits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.billing.domain.payment import PAID, Status
 
@@ -29,3 +30,15 @@ class PaymentFigures:
     @property
     def net_usd_minor(self) -> int:
         return self.gross_usd_minor - self.refunded_usd_minor - self.disputed_usd_minor
+
+
+@dataclass(frozen=True, slots=True)
+class DisputesDue:
+    """Disputes that the bank still takes evidence for, and when the soonest of them is due (Stripe's time)."""
+
+    count: int
+    soonest_at: datetime | None
+
+    def seconds_left(self, now: datetime) -> float:
+        """Until the soonest; infinite where none waits, below zero where one is past."""
+        return float("inf") if self.soonest_at is None else (self.soonest_at - now).total_seconds()

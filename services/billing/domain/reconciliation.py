@@ -7,7 +7,7 @@ balances themselves. A charge that names no payment of ours is another product's
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from services.billing.domain.payment import PAID, Payment
 from shared.money import Money
@@ -22,6 +22,7 @@ Kind = Literal[
     "transaction_unbooked",
     "balance_differs",
 ]
+KINDS: tuple[str, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The table `reconciliations`, and what a run looks up."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import orjson
@@ -37,17 +37,32 @@ async def finish(connection: AsyncConnection, report: Report) -> None:
             "id": report.id,
             "at": report.finished_at,
             "checked": orjson.dumps(dict(report.checked)).decode(),
-            "differences": orjson.dumps([each.as_view() for each in report.differences]).decode(),
+            "differences": _differences(report.differences),
             "drift": orjson.dumps(dict(report.drift_minor)).decode(),
         },
     )
 
 
-async def fail(connection: AsyncConnection, report_id: str, error: str) -> None:
-    """The run ended without a result."""
+async def fail(connection: AsyncConnection, report_id: str, error: str, found: Sequence[Difference]) -> None:
+    """The run ended without a result; what it had found until then, and may have repaired, is kept."""
     await connection.execute(
-        text("UPDATE reconciliations SET error = :error WHERE id = :id"), {"id": report_id, "error": error}
+        text("UPDATE reconciliations SET error = :error, differences = CAST(:differences AS jsonb) WHERE id = :id"),
+        {"id": report_id, "error": error, "differences": _differences(found)},
     )
+
+
+async def repaired_since(connection: AsyncConnection, since: datetime) -> dict[str, int]:
+    """What runs begun since then (real time) repaired, by kind, those that failed afterwards among them. Served by
+    `reconciliations_by_asking`."""
+    found = await connection.execute(
+        text(
+            "SELECT difference ->> 'kind' AS kind, count(*) AS repaired"
+            " FROM reconciliations CROSS JOIN LATERAL jsonb_array_elements(differences) AS difference"
+            " WHERE asked_at > :since AND (difference -> 'repaired')::boolean GROUP BY kind"
+        ),
+        {"since": since},
+    )
+    return {row.kind: row.repaired for row in found}
 
 
 async def page(connection: AsyncConnection, *, after: str | None, limit: int) -> list[Report]:
@@ -108,6 +123,10 @@ async def forget_old(connection: AsyncConnection, *, before: datetime, limit: in
         {"before": before, "limit": limit},
     )
     return deleted.rowcount
+
+
+def _differences(found: Sequence[Difference]) -> str:
+    return orjson.dumps([each.as_view() for each in found]).decode()
 
 
 def _report(row: Row[tuple[object, ...]]) -> Report:

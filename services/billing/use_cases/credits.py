@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.billing.domain.ledger.transfer import PREFIX as ENTRY_PREFIX
 from services.billing.domain.ledger.transfer import Posted
 from services.billing.domain.ledger.wallet import Wallet
 from services.billing.service import Billing
@@ -12,7 +13,6 @@ from services.billing.use_cases.grant_expiry import standing_of
 from shared import ids
 from shared.errors import DomainError
 
-ENTRY_PREFIX = "txn"
 _MOST_ENDS = 20
 _MOST_ENTRIES = 20_000
 """So many entries since its stored state, an account's lots are followed in the time of one answer."""

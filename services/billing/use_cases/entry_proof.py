@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from services.billing.domain.ledger.transfer import PREFIX as ENTRY_PREFIX
 from services.billing.domain.ledger.transfer import Posted
 from services.billing.domain.seal.chain import Seal, Watermark
 from services.billing.domain.seal.checkpoint import GROUP, Checkpoint
@@ -10,7 +11,6 @@ from services.billing.domain.seal.merkle import Step
 from services.billing.domain.seal.proof import EntryProof, NotSealedYet, way_to_checkpoint, way_to_seal
 from services.billing.store import checkpoints, seals
 from services.billing.store.ledger_connection import Ledger, ledger_snapshot
-from services.billing.use_cases.credits import ENTRY_PREFIX
 from shared import ids
 from shared.db import Database
 from shared.errors import NotFound

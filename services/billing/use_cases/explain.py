@@ -10,6 +10,7 @@ from services.billing.domain.dispute import Dispute
 from services.billing.domain.payment import PREFIX, Payment, Status
 from services.billing.domain.payment_story import (
     Booked,
+    Deed,
     Facts,
     HeardEvent,
     KeptRefund,
@@ -30,6 +31,7 @@ from services.billing.store import (
     stripe_transactions,
     webhook_events,
 )
+from shared import audit
 from shared.db import Connection, Database
 from shared.errors import DomainError, NotFound
 from shared.ids import decode
@@ -129,7 +131,13 @@ async def _facts(connection: Connection, payment: Payment) -> Facts:
         disputes=tuple(disputed),
         changes=tuple(changes),
         noticed=tuple(await payment_stories.noticed(connection, subjects)),
+        deeds=tuple(await _deeds(connection, [*(each.id for each in disputed), *(event.id for event in events)])),
     )
+
+
+async def _deeds(connection: Connection, subjects: list[str]) -> list[Deed]:
+    lines = await audit.of_subjects(connection, subjects)
+    return [Deed(line.created_at, line.actor, line.action, line.subject) for line in lines]
 
 
 def _charged(payment: Payment) -> Iterator[str]:

@@ -8,6 +8,7 @@ from services.billing.domain.figures import PaymentFigures
 from services.billing.domain.payment import Status
 from services.billing.service import Billing
 from services.billing.store import figures
+from services.billing.use_cases import stripe_figures
 from shared.telemetry import REGISTRY
 
 PERIOD = timedelta(days=30)
@@ -24,13 +25,6 @@ _REVENUE = Gauge(
 )
 _PAYING = Gauge("tollgate_paying_accounts_30d", "Accounts that paid for one of them.", registry=REGISTRY)
 
-_EVENTS = Gauge(
-    "tollgate_stripe_events_open",
-    "Events of Stripe's that wait, fail, or are parked until an operator replays them.",
-    ["status"],
-    registry=REGISTRY,
-)
-
 
 async def figures_of(billing: Billing) -> PaymentFigures:
     """Of the last 30 days (business time)."""
@@ -42,7 +36,7 @@ async def show_figures(billing: Billing) -> bool:
     """Set the gauges. There is never more to do at once."""
     async with billing.database.transaction() as connection:
         found = await figures.payment_figures(connection, since=billing.clock.now() - PERIOD)
-        waiting = await figures.open_events(connection)
+        of_stripe = await stripe_figures.read(billing, connection)
     for status in Status:
         _PAYMENTS.labels(status.value).set(found.by_status.get(status, 0))
     for part, amount in (
@@ -53,6 +47,5 @@ async def show_figures(billing: Billing) -> bool:
     ):
         _REVENUE.labels(part).set(amount)
     _PAYING.set(found.paying_accounts)
-    for state in ("received", "failed", "parked"):
-        _EVENTS.labels(state).set(waiting.get(state, 0))
+    stripe_figures.show(of_stripe, now=billing.clock.now())
     return False

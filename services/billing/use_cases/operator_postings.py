@@ -1,14 +1,17 @@
-"""Credits that operators give and take by hand. Each is one transaction, the answer's record included."""
+"""Credits that operators give and take by hand. Each is one transaction, its line in the audit trail and the answer's
+record included. The entry itself keeps the reason; the trail, who it was."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeVar
 
 from services.billing.domain.chart_of_accounts import Kind
-from services.billing.domain.ledger.transfer import Posted
+from services.billing.domain.ledger.transfer import Posted, Transfer, entry_id
 from services.billing.service import Billing
+from services.billing.use_cases.credits import list_entries
 from services.billing.use_cases.post_credit import post_debit, post_grant
-from shared import ids
+from shared import audit, ids
 from shared.db import Connection
 from shared.errors import Invalid, NotFound
 
@@ -25,6 +28,7 @@ async def require_account(billing: Billing, account_id: str) -> None:
 
 async def grant_credits(
     billing: Billing,
+    actor: audit.Actor,
     account_id: str,
     *,
     millicredits: int,
@@ -47,11 +51,14 @@ async def grant_credits(
             at=now,
             real_now=billing.clock.real_now(),
         )
+        details = _details(posted.transfer) | {"expires_at": expires_at}
+        await audit.write(transaction, actor, "credits.granted", entry_id(posted.transfer.id), details, at=now)
         return await keep(transaction, Posted(posted.transfer, now))
 
 
 async def debit_credits(
     billing: Billing,
+    actor: audit.Actor,
     account_id: str,
     *,
     millicredits: int,
@@ -73,4 +80,27 @@ async def debit_credits(
             at=now,
             real_now=billing.clock.real_now(),
         )
+        details = _details(posted.transfer) | {"kind": kind.value}
+        await audit.write(transaction, actor, "credits.debited", entry_id(posted.transfer.id), details, at=now)
         return await keep(transaction, Posted(posted.transfer, now))
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEntry:
+    """An entry as operators see it: `made_by` is the operator who gave or took by hand."""
+
+    posted: Posted
+    made_by: str | None
+
+
+async def list_entries_seen(billing: Billing, account_id: str, *, after: str | None, limit: int) -> list[SeenEntry]:
+    """An account's entries as `credits.list_entries` lists them, with who made them."""
+    found = await list_entries(billing, account_id, after=after, limit=limit)
+    async with billing.database.transaction() as connection:
+        lines = await audit.of_subjects(connection, [entry_id(each.transfer.id) for each in found])
+    made_by = {line.subject: line.actor for line in lines}
+    return [SeenEntry(each, made_by.get(entry_id(each.transfer.id))) for each in found]
+
+
+def _details(transfer: Transfer) -> dict[str, object]:
+    return {"account_id": transfer.account_id, "millicredits": transfer.amount}

@@ -8,8 +8,6 @@ waits for a person. At the end the balances themselves are compared: the drift. 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from prometheus_client import Counter, Gauge
-
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.clients.stripe.history import (
     balance_of,
@@ -37,27 +35,16 @@ from services.billing.use_cases.bookkeeping import settle_transaction
 from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.stripe_news import NotYet, apply, fetch
 from services.billing.use_cases.webhooks import keep_event
+from shared import audit
+from shared.db import Connection
 from shared.errors import DomainError
 from shared.ids import decode, new_id
-from shared.telemetry import REGISTRY, logger
+from shared.telemetry import logger
 
 LOOK_EVERY_SECONDS = 60.0
 REPORT_PREFIX = "rec"
 MOST_LISTED = 500
 _KEPT = timedelta(days=400)
-
-_DRIFT = Gauge(
-    "tollgate_stripe_drift_minor",
-    "Stripe's balance less the ledger's account of it, in minor units.",
-    ["currency"],
-    registry=REGISTRY,
-)
-_LEFT = Gauge(
-    "tollgate_stripe_differences", "Differences that the last reconciliation could not repair.", registry=REGISTRY
-)
-_REPAIRED = Counter(
-    "tollgate_stripe_repaired_total", "What reconciliations repaired, by kind.", ["kind"], registry=REGISTRY
-)
 
 
 @dataclass
@@ -79,9 +66,7 @@ class _Run:
             self.differences.append(difference)
         else:
             self.count("differences_not_listed", 1)
-        if difference.repaired:
-            _REPAIRED.labels(difference.kind).inc()
-        else:
+        if not difference.repaired:
             logger.warning("stripe_differs", kind=difference.kind, subject=difference.subject)
 
 
@@ -95,9 +80,12 @@ async def reconcile_if_due(billing: Billing) -> bool:
     return False
 
 
-async def reconcile(billing: Billing, *, days: int | None = None, apart_seconds: int = 0) -> Report | None:
+async def reconcile(
+    billing: Billing, *, actor: audit.Actor | None = None, days: int | None = None, apart_seconds: int = 0
+) -> Report | None:
     """Compare, repair, keep and answer what was found; None where another run began less than `apart_seconds` ago.
-    Raises StripeUnavailable, StripeRefused: the run is then marked failed, and what it repaired stays."""
+    Raises StripeUnavailable, StripeRefused: the run is then marked failed, and what it repaired stays, and is kept.
+    Whom `actor` names asked for it, which the audit trail keeps; the loop's own runs are no one's deed."""
     now = billing.clock.now()
     wanted = days or billing.settings.reconcile_days
     run = _Run(new_id(REPORT_PREFIX, at=billing.clock.real_now()), wanted, now, now - timedelta(days=wanted))
@@ -110,12 +98,23 @@ async def reconcile(billing: Billing, *, days: int | None = None, apart_seconds:
             report = await _compare(billing, run)
     except BaseException as error:
         async with billing.database.transaction() as connection:
-            await reconciliations.fail(connection, run.id, type(error).__name__)
+            await reconciliations.fail(connection, run.id, type(error).__name__, run.differences)
+            await _audit(billing, connection, actor, run, {"error": type(error).__name__})
         raise
     async with billing.database.transaction() as connection:
         await reconciliations.finish(connection, report)
-    _show(report)
+        await _audit(billing, connection, actor, run, {"left": len(report.left)})
+    logger.info("reconciled", agrees=report.agrees, checked=dict(report.checked), differences=len(report.differences))
     return report
+
+
+async def _audit(
+    billing: Billing, connection: Connection, actor: audit.Actor | None, run: _Run, end: dict[str, object]
+) -> None:
+    if actor is not None:
+        repaired = sum(each.repaired for each in run.differences)
+        details = {"days": run.days, "repaired": repaired, **end}
+        await audit.write(connection, actor, "reconciliation.run", run.id, details, at=billing.clock.now())
 
 
 async def list_reports(billing: Billing, *, after: str | None, limit: int) -> list[Report]:
@@ -232,10 +231,3 @@ async def _drift(billing: Billing) -> dict[str, int]:
     theirs = await balance_of(billing.stripe)
     async with billing.database.transaction() as connection:
         return drift(theirs, await reconciliations.balances(connection))
-
-
-def _show(report: Report) -> None:
-    for currency, minor in report.drift_minor.items():
-        _DRIFT.labels(currency).set(minor)
-    _LEFT.set(len(report.left))
-    logger.info("reconciled", agrees=report.agrees, checked=dict(report.checked), differences=len(report.differences))

@@ -21,6 +21,8 @@ from services.billing.service import Billing
 from services.billing.store import payments, refunds
 from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.refund_making import Finish, let_go, make_at_stripe, settle_made
+from shared import audit
+from shared.db import Connection
 from shared.errors import DomainError, NotFound
 from shared.idempotency import KEPT_FOR
 from shared.ids import decode, new_id
@@ -47,6 +49,7 @@ class RefundOrder:
     reason: str | None
     requested_by: str
     asked_key: bytes | None
+    request_id: str | None = None
 
 
 async def find_payment(billing: Billing, payment_id: str) -> Payment:
@@ -103,7 +106,14 @@ async def _begin(billing: Billing, order: RefundOrder) -> tuple[Payment, Refund,
             asked_key=order.asked_key,
         )
         await refunds.insert(connection, refund)
+        await _audit(connection, order, refund)
         return payment, refund, False
+
+
+async def _audit(connection: Connection, order: RefundOrder, refund: Refund) -> None:
+    details = {"payment_id": refund.payment_id, "amount": refund.amount.as_json()}
+    actor = audit.Actor(order.requested_by, order.request_id)
+    await audit.write(connection, actor, "refund.asked", refund.id, details, at=refund.created_at)
 
 
 def _earlier(known: list[Refund], order: RefundOrder) -> Refund | None:

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from services.billing.domain.books.audit import MoneyProof, PostingSum
 from services.billing.domain.books.reports import USD
 from services.billing.domain.ledger.audit import Difference, Proof
+from services.billing.domain.ledger.transfer import PREFIX as ENTRY_PREFIX
 from services.billing.domain.seal.audit import SealProof
 from services.billing.domain.seal.checkpoint import Signer
-from services.billing.use_cases.credits import ENTRY_PREFIX
 from services.billing.use_cases.reports import decimal_of, money_view
 from services.billing.use_cases.verify_books import verify_books
 from services.billing.use_cases.verify_ledger import Progress, say_nothing, verify_ledger

@@ -1,14 +1,17 @@
 """Stripe's events in: verified, stored once, answered. Working on them is `webhook_worker`'s matter."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import get_args
 
+from services.billing.domain.payment_story import WEBHOOK_REPLAYED
 from services.billing.domain.stripe_events import NotAnEvent, StripeEvent, read_event
 from services.billing.domain.webhook_signature import is_signed
 from services.billing.service import WEBHOOKS_BELL, Billing
 from services.billing.store import webhook_events
 from services.billing.store.webhook_events import Status, StoredEvent
-from shared import bus
-from shared.db import Database
+from shared import audit, bus
+from shared.db import Connection, Database
 from shared.errors import DomainError, NotFound
 from shared.ids import decode, new_id
 from shared.telemetry import logger
@@ -66,32 +69,38 @@ async def require_event(billing: Billing, event_id: str) -> None:
             raise NotFound("event")
 
 
-async def replay_event(billing: Billing, event_id: str) -> StoredEvent:
+async def replay_event(billing: Billing, actor: audit.Actor, event_id: str) -> StoredEvent:
     """Work on an event again from the beginning; what it did already is not done twice. Raises NotFound."""
-    event = await put_back(billing.database, event_id)
+    event = await put_back(billing.database, actor, event_id, at=billing.clock.now())
     billing.webhook_bell.set()
     await bus.ring(billing.redis, WEBHOOKS_BELL)
     return event
 
 
-async def put_back(database: Database, event_id: str) -> StoredEvent:
+async def put_back(database: Database, actor: audit.Actor, event_id: str, *, at: datetime) -> StoredEvent:
     """The same without ringing: a worker finds the event within a second. The id may be Stripe's too."""
     async with database.transaction() as connection:
         event = await webhook_events.replay(connection, event_id)
-    if event is None:
-        raise NotFound("event")
+        if event is None:
+            raise NotFound("event")
+        await _audit(connection, actor, [event], at=at)
     return event
 
 
-async def put_back_parked(database: Database) -> list[StoredEvent]:
+async def put_back_parked(database: Database, actor: audit.Actor, *, at: datetime) -> list[StoredEvent]:
     """Every parked event, in batches of a transaction each."""
     replayed: list[StoredEvent] = []
     while True:
         async with database.transaction() as connection:
             batch = await webhook_events.replay_parked(connection, limit=_REPLAYED_AT_ONCE)
+            await _audit(connection, actor, batch, at=at)
         replayed += batch
         if len(batch) < _REPLAYED_AT_ONCE:
             return replayed
+
+
+async def _audit(connection: Connection, actor: audit.Actor, events: Sequence[StoredEvent], *, at: datetime) -> None:
+    await audit.write_all(connection, actor, WEBHOOK_REPLAYED, [event.id for event in events], at=at)
 
 
 async def _store(billing: Billing, event: StripeEvent, body: bytes) -> bool:

@@ -334,3 +334,43 @@ async def test_reports_are_for_operators_and_of_a_period_that_makes_sense(ledger
     assert balance["totals"] == [{"currency": "usd", "debit": ten, "credit": ten, "balance": nothing}]
     long_ago = (await ledger.get("/api/v1/admin/reports/trial-balance?at=2020-01-01", OPERATOR)).json()
     assert long_ago["accounts"] == [] and long_ago["balanced"]
+
+
+async def test_operators_see_who_gave_and_took_and_why(ledger: Ledger) -> None:
+    given = await ledger.admin("grants", {"credits": 10, "reason": "Welcome"}, key="ticket-1")
+    await ledger.admin("grants", {"credits": 10, "reason": "Welcome"}, key="ticket-1")
+    await ledger.post_items(charge(1_000))
+    taken = await ledger.admin("debits", {"credits": 2, "reason": "Mistake", "as": "breakage"})
+    assert (await ledger.admin("debits", {"credits": 100, "reason": "Too much"})).status_code == 409
+    path = f"/api/v1/admin/accounts/{CUSTOMER.account_id}/transactions"
+    listed = (await ledger.get(path, OPERATOR)).json()["data"]
+    own = (await ledger.get("/api/v1/credits/transactions")).json()["data"]
+    assert [(each["type"], each["description"], each["made_by"]) for each in listed] == [
+        ("breakage", "Mistake", OPERATOR.account_id),
+        ("charge", "Call of echo", None),
+        ("grant", "Welcome", OPERATOR.account_id),
+    ]
+    assert [{**each, "made_by": None} for each in listed] == [{**each, "made_by": None} for each in own]
+    assert all("made_by" not in each for each in own)
+    second = await ledger.get(f"{path}?limit=1&after={listed[0]['id']}", OPERATOR)
+    assert (second.json()["data"], second.json()["has_more"]) == ([listed[1]], True)
+    assert (await ledger.get(path)).status_code == 403
+    nobodys = await ledger.get(path.replace(CUSTOMER.account_id, STRANGER.account_id), OPERATOR)
+    assert nobodys.status_code == 404
+
+    audited = (await ledger.http.get("/internal/v1/audit", headers=service_headers("billing"))).json()["data"]
+    assert [(line["action"], line["actor"], line["subject"], line["details"]) for line in audited] == [
+        (
+            "credits.debited",
+            OPERATOR.account_id,
+            taken.json()["id"],
+            {"account_id": CUSTOMER.account_id, "millicredits": 2_000, "kind": "breakage"},
+        ),
+        (
+            "credits.granted",
+            OPERATOR.account_id,
+            given.json()["id"],
+            {"account_id": CUSTOMER.account_id, "millicredits": 10_000, "expires_at": None},
+        ),
+    ]
+    assert [line["request_id"] for line in audited] == [each.headers["x-request-id"] for each in (taken, given)]

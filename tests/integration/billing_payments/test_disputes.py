@@ -15,11 +15,13 @@ from services.billing.domain.disputing import PaymentNotSettledYet
 from services.billing.domain.stripe_balance import BalanceTransaction
 from services.billing.use_cases.debts import recover_debts
 from services.billing.use_cases.disputes import settle_dispute
+from services.billing.use_cases.figures import show_figures
 from services.billing.use_cases.post_credit import post_debit
 from services.billing.use_cases.verify_ledger import verify_ledger
 from shared.ids import new_uuid
 from shared.money import Money
 from shared.service_auth import Caller
+from shared.telemetry import REGISTRY
 from tests.integration.billing_ledger.asking import charge
 from tests.integration.billing_payments.conftest import (
     GOOD_CARD,
@@ -261,6 +263,9 @@ async def test_operators_list_and_read_disputes_and_customers_do_not(shop: Shop)
     await _settle(shop, _state(payment, "needs_response"))
     await _settle(shop, _state(payment, "warning_needs_response", number=2))
 
+    await show_figures(shop.billing)
+    assert REGISTRY.get_sample_value("tollgate_disputes_due") == 2
+    assert -60 < (REGISTRY.get_sample_value("tollgate_disputes_due_seconds") or 0) < 0, "both are due just now"
     listed = (await shop.get(OPERATOR, "/api/v1/admin/disputes?limit=1")).json()
     rest = (await shop.get(OPERATOR, f"/api/v1/admin/disputes?after={listed['next']}")).json()
     filtered = (await shop.get(OPERATOR, "/api/v1/admin/disputes?status=needs_response")).json()["data"]
@@ -302,6 +307,15 @@ async def test_evidence_goes_to_the_bank_once(shop: Shop) -> None:
     assert (again.status_code, again.json()["code"]) == (409, "dispute_not_answerable")
     assert (await _wallet(shop, buyer.account_id))["frozen_reason"] == "dispute"
     assert (await _answer(shop, "dsp_01JAAAAAAAAAAAAAAAAAAAAAAA", {})).status_code == 404
+
+    audited = await shop.rows("SELECT action, actor, details FROM audit WHERE subject = $1 ORDER BY id", row.id)
+    begun, submitted = "dispute.evidence_begun", "dispute.evidence"
+    assert [each.action for each in audited] == [begun, begun, submitted]
+    assert {each.actor for each in audited} == {OPERATOR.account_id}
+    assert audited[-1].details["characters"] == {"text": 12, "access_log": 25}
+    explained = await shop.get(OPERATOR, f"/api/v1/admin/payments/{payment.id}/explain")
+    told = [line for line in explained.json()["story"] if line["text"].startswith("An operator answered the dispute")]
+    assert [(line["dispute_id"], line["done_by"]) for line in told] == [(row.id, OPERATOR.account_id)]
 
 
 def _state(payment: Any, status: str, *, number: int = 1, amount: int = 500, movements: int = 0) -> DisputeState:

@@ -13,9 +13,11 @@ from services.billing.domain.refund import RefundState
 from services.billing.domain.webhook_signature import sign
 from services.billing.store import webhook_events
 from services.billing.store.webhook_bodies import SealedBody
+from services.billing.store.webhook_events import StoredEvent
 from services.billing.use_cases import webhooks
 from services.billing.use_cases.stripe_news import Found, NotYet, apply
 from services.billing.use_cases.webhook_worker import work_on_events
+from shared.audit import COMMAND_LINE
 from shared.crypto import CannotUnseal
 from shared.errors import NotFound
 from shared.money import Money
@@ -488,12 +490,19 @@ async def test_all_parked_events_are_put_back_and_one_by_either_of_its_ids(
         await shop.rows("UPDATE webhook_events SET status = 'parked', attempts = 12, error = 'x' RETURNING 1")
         rows = await _stored(shop)
         for event_id in (rows[0].id, "evt_1"):
-            again = await webhooks.put_back(shop.billing.database, event_id)
+            again = await webhooks.put_back(shop.billing.database, COMMAND_LINE, event_id, at=shop.clock.now())
             assert (again.status, again.attempts, again.error) == ("received", 0, None)
-        assert len(await webhooks.put_back_parked(shop.billing.database)) == 3
-        assert await webhooks.put_back_parked(shop.billing.database) == []
+        assert len(await _put_back_parked(shop)) == 3
+        assert await _put_back_parked(shop) == []
         with pytest.raises(NotFound):
-            await webhooks.put_back(shop.billing.database, "evt_of_nobody")
+            await webhooks.put_back(shop.billing.database, COMMAND_LINE, "evt_of_nobody", at=shop.clock.now())
+        audited = await shop.rows("SELECT action, actor, subject FROM audit")
+        assert {(line.action, line.actor) for line in audited} == {("webhook.replayed", "command line")}
+        assert sorted(line.subject for line in audited) == sorted(row.id for row in rows)
+
+
+async def _put_back_parked(shop: Shop) -> list[StoredEvent]:
+    return await webhooks.put_back_parked(shop.billing.database, COMMAND_LINE, at=shop.clock.now())
 
 
 @pytest.mark.parametrize("path", ["/api/v1/admin/webhook-events", "/api/v1/admin/webhook-events/evt_x/replay"])

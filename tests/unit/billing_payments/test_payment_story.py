@@ -11,11 +11,13 @@ from services.billing.domain.books.postings import dispute_lost, on_balance, pay
 from services.billing.domain.chart_of_accounts import Kind
 from services.billing.domain.credit_limit import CreditLimit
 from services.billing.domain.dispute import Dispute, DisputeId, DisputeState
+from services.billing.domain.figures import DisputesDue
 from services.billing.domain.ledger.transfer import Posted, Transfer
 from services.billing.domain.payment import FLAG_LATE_MONEY, FLAG_UNASSESSED, Payment, PaymentId, Reason, Status
 from services.billing.domain.payment_step import Cause, CauseKind, PaymentStep
 from services.billing.domain.payment_story import (
     Booked,
+    Deed,
     Facts,
     HeardEvent,
     KeptRefund,
@@ -313,3 +315,33 @@ def test_headline_says_what_it_is_by_now() -> None:
     assert headline(payment) == (
         "pay_1 of acct_1 is partially_refunded: 5000 credits for 4.60 EUR, of which 2.00 EUR went back."
     )
+
+
+def test_entries_bear_the_id_that_customers_see() -> None:
+    transfer = Transfer("acct_1", UUID(int=1), Kind.PURCHASE, 5_000_000, 5_000_000, 1, "Credits")
+    resized = posting_of(MoneyKind.DISPUTE_RESIZED, str(UUID(int=2)), [("disputes", "usd", 1), ("rounding", "usd", -1)])
+    facts = Facts(PAYMENT, (BEGUN,), entries=(Posted(transfer, after(3)),), postings=(Booked(resized, after(4)),))
+    named = {line.kind: line.references for line in story_of(facts)}
+    assert named["entry"] == {"entry_id": "txn_00000000000000000000000001"}
+    assert named["posting"]["reference"] == "txn_00000000000000000000000002"
+
+
+def test_who_answered_a_dispute_and_who_replayed_an_event_is_told() -> None:
+    deeds = (
+        Deed(after(4), "acct_boss", "dispute.evidence_begun", "dsp_1"),
+        Deed(after(5), "acct_boss", "dispute.evidence", "dsp_1"),
+        Deed(after(6), "command line", "webhook.replayed", "evt_ours"),
+        Deed(after(7), "acct_boss", "something.else", "dsp_1"),
+    )
+    [begun, answered, replayed] = story_of(Facts(PAYMENT, (BEGUN,), (EVENT,), deeds=deeds))[-3:]
+    assert begun.text.startswith("An operator set about answering the dispute")
+    assert answered.text == "An operator answered the dispute: evidence was handed to the bank."
+    assert answered.references == {"dispute_id": "dsp_1", "done_by": "acct_boss"}
+    assert replayed.text == "Stripe's charge.succeeded was put back by hand, to be worked on again."
+    assert replayed.references == {"event_id": "evt_ours", "stripe_event_id": "evt_1", "done_by": "command line"}
+
+
+def test_time_left_of_disputes_is_endless_without_one_and_under_zero_past_it() -> None:
+    assert DisputesDue(0, None).seconds_left(NOON) == float("inf")
+    assert DisputesDue(2, after(90)).seconds_left(NOON) == 90
+    assert DisputesDue(1, NOON).seconds_left(after(30)) == -30

@@ -5,10 +5,17 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.billing.domain.chart_of_accounts import CHART, Kind, Sides, direction
-from shared.ids import milliseconds
+from shared.ids import encode, milliseconds
 
+PREFIX = "txn"
+"""Of an entry's public id, as customers see it."""
 OLDEST_ID = timedelta(days=35)
 NEWEST_ID = timedelta(hours=2)
+
+
+def entry_id(transfer_id: UUID) -> str:
+    """The transfer's public id, as customers see it (`txn_...`)."""
+    return encode(PREFIX, transfer_id)
 
 
 @dataclass(slots=True)

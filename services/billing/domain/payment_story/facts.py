@@ -71,6 +71,21 @@ class Noticed:
     difference: Difference
 
 
+EVIDENCE_BEGUN, EVIDENCE_SUBMITTED = "dispute.evidence_begun", "dispute.evidence"
+WEBHOOK_REPLAYED = "webhook.replayed"
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What the audit trail keeps of somebody who did something by hand about one of the payment's disputes or
+    events."""
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that is kept of one payment. `postings` of transactions of Stripe's balance are told at the time that
@@ -86,6 +101,7 @@ class Facts:
     disputes: tuple[Dispute, ...] = ()
     changes: tuple[ShareChange, ...] = ()
     noticed: tuple[Noticed, ...] = ()
+    deeds: tuple[Deed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """What moved: credits in the wallet, money at Stripe, and what the money book says of both."""
 
 from collections.abc import Iterator, Sequence
+from uuid import UUID
 
-from services.billing.domain.books.posting import Line, MoneyKind
+from services.billing.domain.books.posting import Line, MoneyKind, MoneyPosting
 from services.billing.domain.chart_of_accounts import Kind
-from services.billing.domain.ledger.transfer import Posted
+from services.billing.domain.ledger.transfer import Posted, entry_id
 from services.billing.domain.payment_story.amounts import credits_text, micros_text, minor_text
 from services.billing.domain.payment_story.facts import Booked, Facts, StoryLine, references
 from services.billing.domain.stripe_balance import NotedTransaction
@@ -35,7 +36,7 @@ def _entry(entry: Posted) -> StoryLine:
     text = f"{credits_text(transfer.amount)} {moved}; its balance was then {credits_text(transfer.balance_after)}."
     if transfer.balance_after < 0:
         text += " The account can spend nothing until that is paid."
-    return StoryLine(entry.created_at, "entry", text, {"transfer_id": str(transfer.id)}, rank=4)
+    return StoryLine(entry.created_at, "entry", text, {"entry_id": entry_id(transfer.id)}, rank=4)
 
 
 def _transaction(tx: NotedTransaction) -> StoryLine:
@@ -48,9 +49,14 @@ def _transaction(tx: NotedTransaction) -> StoryLine:
 def _posting(booked: Booked) -> StoryLine:
     posting = booked.posting
     said = "; ".join(_told(posting.lines))
-    named = {"posting": posting.kind.value, "reference": posting.reference}
+    named = {"posting": posting.kind.value, "reference": _reference(posting)}
     rank = 6 if posting.kind is not MoneyKind.PAYMENT_RECEIVED else 5
     return StoryLine(booked.at, "posting", f"Booked {said}.", named, rank)
+
+
+def _reference(posting: MoneyPosting) -> str:
+    """A transfer's is said as customers and the API see it."""
+    return entry_id(UUID(posting.reference)) if posting.kind is MoneyKind.DISPUTE_RESIZED else posting.reference
 
 
 def _told(lines: Sequence[Line]) -> Iterator[str]:
