@@ -1,7 +1,10 @@
 """Credits and money, in integers.
 
 The ledger's unit is the millicredit: one millionth of a US dollar, a thousandth of a credit, and one token at the
-default price. Money of the outside world is an integer of the currency's minor unit. No float exists here.
+default price. Money of the outside world is an integer of the currency's minor unit, as Stripe counts it. No float
+exists here.
+
+Source for minor units: Stripe's page "Supported currencies", with its special cases.
 """
 
 from dataclasses import dataclass
@@ -14,8 +17,33 @@ MILLICREDITS_PER_CENT = MILLICREDITS_PER_CREDIT * CREDITS_PER_USD // 100
 MAX_MILLICREDITS = 10**15
 """A thousand million dollars: more than this in one request is a mistake, and far under 2^63."""
 
-MINOR_UNIT_DIGITS = {"usd": 2, "eur": 2, "gbp": 2, "jpy": 0, "bhd": 3}
-"""Decimals of each currency's minor unit (ISO 4217)."""
+_WITHOUT_MINOR_UNIT = frozenset(
+    ("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf")
+)
+_OF_THREE_DECIMALS = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
+_HUNDREDTHS_IN_NAME_ONLY = frozenset(("isk", "ugx"))
+"""Nobody pays hundredths of these any more, and ISO 4217 knows none. Stripe counts in them all the same, and takes
+whole hundreds. (`huf` and `twd` are paid out whole, and charged in hundredths as any other.)"""
+
+
+def minor_unit_digits(currency: str) -> int:
+    """Decimals of the minor unit in which Stripe counts a currency: 0, 2 or 3. Of any currency, since a balance may be
+    kept in more than credits are sold in."""
+    if currency in _WITHOUT_MINOR_UNIT:
+        return 0
+    return 3 if currency in _OF_THREE_DECIMALS else 2
+
+
+def step_minor(currency: str) -> int:
+    """What every amount that a card is charged is a multiple of. Cards settle three decimals in two, so Stripe wants
+    the last one to be 0."""
+    if currency in _HUNDREDTHS_IN_NAME_ONLY:
+        return 100
+    return 10 if currency in _OF_THREE_DECIMALS else 1
+
+
+MINOR_UNIT_DIGITS = {currency: minor_unit_digits(currency) for currency in ("usd", "eur", "gbp", "jpy", "bhd")}
+"""The currencies that credits can be sold in, where a rate is stated, with the decimals of their minor units."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from shared.errors import Invalid
-from shared.money import MILLICREDITS_PER_CREDIT, MINOR_UNIT_DIGITS, Money, usd_cents_for
+from shared.money import MILLICREDITS_PER_CREDIT, MINOR_UNIT_DIGITS, Money, step_minor, usd_cents_for
 
 MICROS = 1_000_000
 USD_RATE_MICROS = MICROS
 
-STEP_MINOR = {"bhd": 10}
-"""Cards settle a currency of three decimals in two, so Stripe wants the last one to be 0."""
 _HIGHEST_RATE = 10**6
 
 Rates = Mapping[str, int]
@@ -52,7 +50,7 @@ def price_of(credits: int, currency: str, rates: Rates) -> Price:
 
 def _minor(millicredits: int, currency: str, rate_micros: int) -> int:
     """A millicredit is a millionth of a dollar; rounded up to what can be charged."""
-    step = STEP_MINOR.get(currency, 1)
+    step = step_minor(currency)
     minor_per_unit: int = 10 ** MINOR_UNIT_DIGITS[currency]
     return -(-millicredits * rate_micros * minor_per_unit // (MICROS * MICROS * step)) * step
 

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from services.billing.domain.payment import PAID, Payment, Status, with_refunded
-from services.billing.domain.pricing import STEP_MINOR
 from services.billing.domain.refund import Refund, RefundState, RefundStatus, advanced
 from shared.errors import DomainError, Invalid
-from shared.money import Money
+from shared.money import Money, step_minor
 
 
 class NotRefundable(DomainError):
@@ -106,7 +105,7 @@ def _checked(payment: Payment, asked: Money | None) -> Money | None:
         raise Invalid("/amount/currency", f"must be the payment's, {payment.amount.currency}")
     if asked is not None and asked.amount_minor <= 0:
         raise Invalid("/amount/amount", "must be over zero")
-    step = STEP_MINOR.get(payment.amount.currency, 1)
+    step = step_minor(payment.amount.currency)
     if asked is not None and asked.amount_minor % step:
         raise Invalid("/amount/amount", f"must be a multiple of {step}")
     return asked

@@ -29,6 +29,8 @@ def test_amounts_are_shown_with_their_currencys_decimals(amount: int, currency: 
         (29, "gbp", "amount_too_small"),
         (100_000_000, "usd", "amount_too_large"),
         (2001, "bhd", "parameter_invalid_integer"),
+        (500_050, "ugx", "invalid_charge_amount_no_decimal_compatible"),
+        (500_050, "isk", "invalid_charge_amount_no_decimal_compatible"),
     ],
 )
 def test_amount_out_of_bounds_is_refused(amount: int, currency: str, code: str) -> None:
@@ -38,7 +40,14 @@ def test_amount_out_of_bounds_is_refused(amount: int, currency: str, code: str) 
 
 
 def test_amounts_at_the_bounds_are_taken() -> None:
-    for amount, currency in ((50, "usd"), (99_999_999, "usd"), (2000, "bhd"), (50, "jpy")):
+    for amount, currency in (
+        (50, "usd"),
+        (99_999_999, "usd"),
+        (2000, "bhd"),
+        (50, "jpy"),
+        (500_000, "ugx"),
+        (500_050, "huf"),
+    ):
         currencies.check_amount(amount, currency, param="amount")
 
 

@@ -10,14 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from services.billing.domain.chart_of_accounts import ACCOUNTS, WALLET
-from shared.money import Money
+from shared.money import Money, minor_unit_digits
 
 MICROS = 1_000_000
-_WITHOUT_MINOR_UNIT = frozenset(
-    ("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf")
-)
-_OF_THREE_DECIMALS = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
-"""A balance may be kept in more currencies than credits are sold in."""
 
 
 class MoneyKind(StrEnum):
@@ -107,6 +102,5 @@ def money_of(micros: int, currency: str) -> Money:
 
 
 def _micros_of_a_minor_unit(currency: str) -> int:
-    if currency in _WITHOUT_MINOR_UNIT:
-        return MICROS
-    return MICROS // 1_000 if currency in _OF_THREE_DECIMALS else MICROS // 100
+    micros: int = MICROS // 10 ** minor_unit_digits(currency)
+    return micros
