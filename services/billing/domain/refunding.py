@@ -8,6 +8,7 @@ fraction is lost or taken twice. Amounts are in the payment's currency's minor u
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from services.billing.domain.books.posting import MoneyKind
 from services.billing.domain.payment import PAID, Payment, Status, with_refunded
 from services.billing.domain.refund import Refund, RefundState, RefundStatus, advanced
 from shared.errors import DomainError, Invalid
@@ -82,6 +83,33 @@ def settled(payment: Payment, others: Sequence[Refund], refund: Refund, state: R
 def clawed_back(payment: Payment) -> int:
     """Millicredits that the payment's refunds have taken back in sum."""
     return payment.millicredits * payment.refunded_minor // payment.amount.amount_minor
+
+
+def worth_of(amount: Money, payment: Payment) -> int:
+    """Millicredits that an amount of the payment's money bought, rounded down."""
+    return payment.millicredits * amount.amount_minor // payment.amount.amount_minor
+
+
+def money_moves(*, was_live: bool, is_live: bool, in_balance: bool) -> tuple[MoneyKind, ...]:
+    """What the money's side of a refund is to book, by whether it counted as given back before Stripe's news and
+    counts now, and whether Stripe's balance shows that it went out. A posting is booked once, so it does not matter
+    that a refund which has failed is told of again.
+
+        was_live  is_live  in_balance
+        no        yes      either      it goes out
+        yes       no       either      it comes back
+        no        no       yes         it went out and came back before anything was heard of it
+        no        no       no          it never went
+        yes       yes      either      nothing new
+    """
+    match was_live, is_live:
+        case False, True:
+            return (MoneyKind.REFUND_MADE,)
+        case True, False:
+            return (MoneyKind.REFUND_UNDONE,)
+        case False, False if in_balance:
+            return (MoneyKind.REFUND_MADE, MoneyKind.REFUND_UNDONE)
+    return ()
 
 
 def _noted(refund: Refund, moved: int) -> Refund:

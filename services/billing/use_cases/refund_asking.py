@@ -1,11 +1,13 @@
-"""Refunding a payment, as an operator asks for it.
+"""Refunding a payment, as an operator asks for it: the first of a refund's three steps, and the way through them.
 
-Three steps, none of which holds a transaction over a call to Stripe:
-1. under the payment's lock: what is left of it, and the refund's row, which holds its share from then on;
-2. Stripe's refund, under a key made of ours;
-3. its state settled (`refunds`) with the caller's answer.
+None of them holds a transaction over a call to Stripe:
+1. asking (here), under the payment's lock: what is left of it, and the refund's row, which holds its share since;
+2. making (`refund_making.make_at_stripe`): Stripe's refund, under a key made of ours;
+3. settling (`refunds.settle_refund_of`): what the refund has become moves credits and money. The caller's answer is
+   kept in the same transaction (`keep_answer`), so that who hears of a refund hears of one that is settled.
 Where Stripe refuses, the row fails and holds nothing. Where its answer is not known, the row stays, and the loop
 (`refund_making.ask_again`), or the caller's repeat under the same Idempotency-Key, asks again for the same refund.
+A refund that was made at Stripe's dashboard, or that changes later, comes by an event and begins with step 3.
 """
 
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from services.billing.domain.refunding import NotRefundable, refundable
 from services.billing.service import Billing
 from services.billing.store import payments, refunds
 from services.billing.use_cases.causes import caused_by
-from services.billing.use_cases.refund_making import Finish, let_go, make_at_stripe, settle_made
+from services.billing.use_cases.refund_making import KeepAnswer, make_at_stripe, mark_refused, settle_with_answer
 from shared import audit
 from shared.db import Connection
 from shared.errors import DomainError, NotFound
@@ -63,23 +65,23 @@ async def find_payment(billing: Billing, payment_id: str) -> Payment:
     return payment
 
 
-async def refund_payment(billing: Billing, order: RefundOrder, finish: Finish[T]) -> T:
+async def refund_payment(billing: Billing, order: RefundOrder, keep_answer: KeepAnswer[T]) -> T:
     """Refund a payment, or go on with the refund that the same key began. Raises NotFound, Invalid, NotRefundable,
     RefundExceedsPayment, `idempotency_key_reused`, and `service_unavailable` where it is not known what Stripe did."""
     payment, refund, begun_before = await _begin(billing, order)
     if not refund.asked_for:
         async with billing.database.transaction() as connection:
-            return await finish(connection, refund)
+            return await keep_answer(connection, refund)
     try:
         state = await make_at_stripe(billing, payment, refund, begun_before=begun_before)
     except StripeRefused as refusal:
-        await let_go(billing, refund, refusal)
+        await mark_refused(billing, refund, refusal)
         raise NotRefundable(_WHY.get(refusal.code or "", "The payment provider refused this refund.")) from refusal
     except StripeUnavailable as error:
         logger.warning("refund_without_stripe", refund_id=refund.id, error=str(error))
         raise _stripe_is_away() from error
     with caused_by(CauseKind.OPERATOR, order.requested_by):
-        return await settle_made(billing, refund, state, finish)
+        return await settle_with_answer(billing, refund, state, keep_answer)
 
 
 async def _begin(billing: Billing, order: RefundOrder) -> tuple[Payment, Refund, bool]:

@@ -1,5 +1,6 @@
-"""Making a refund at Stripe, and settling what came of it: what the request that asks for it does, and the loop that
-ends what requests left open. No transaction is held over a call to Stripe.
+"""Making a refund at Stripe, the second of its three steps (`refund_asking` has them all), and handing it on to the
+third: for the request that asks for it, and for the loop that ends what requests left open. No transaction is held over
+a call to Stripe.
 """
 
 from collections.abc import Awaitable, Callable
@@ -21,7 +22,7 @@ ASK_EVERY_SECONDS = 5.0
 _BATCH = 16
 
 T = TypeVar("T")
-Finish = Callable[[Connection, Refund], Awaitable[T]]
+KeepAnswer = Callable[[Connection, Refund], Awaitable[T]]
 """Makes and keeps the caller's answer in the transaction that settles the refund."""
 
 
@@ -36,16 +37,17 @@ async def make_at_stripe(billing: Billing, payment: Payment, refund: Refund, *, 
     return await create_refund(billing.stripe, refund, intent_id=payment.intent_id)
 
 
-async def settle_made(billing: Billing, refund: Refund, state: RefundState, finish: Finish[T]) -> T:
-    """Settle it with the caller's answer, in one transaction."""
+async def settle_with_answer(billing: Billing, refund: Refund, state: RefundState, keep_answer: KeepAnswer[T]) -> T:
+    """The third step, with the caller's answer in one transaction."""
     async with billing.database.transaction() as connection:
         payment = await payments.locked(connection, refund.payment_id)
         assert payment is not None
-        return await finish(connection, await settle_refund_of(billing, connection, payment, state))
+        return await keep_answer(connection, await settle_refund_of(billing, connection, payment, state))
 
 
-async def let_go(billing: Billing, refund: Refund, refusal: StripeRefused) -> None:
-    """The row fails, unless Stripe's word of it has come meanwhile."""
+async def mark_refused(billing: Billing, refund: Refund, refusal: StripeRefused) -> None:
+    """Stripe will not make it: the row fails and holds nothing of the payment any more, unless Stripe's word of it has
+    come meanwhile."""
     async with billing.database.transaction() as connection:
         await payments.locked(connection, refund.payment_id)
         known = await refunds.of_payment(connection, refund.payment_id)
@@ -71,9 +73,9 @@ async def _ask_again(billing: Billing, refund: Refund) -> None:
     try:
         state = await make_at_stripe(billing, payment, refund, begun_before=True)
         with caused_by(CauseKind.REFUND_LOOP, refund.id):
-            await settle_made(billing, refund, state, _no_answer)
+            await settle_with_answer(billing, refund, state, _no_answer)
     except StripeRefused as refusal:
-        await let_go(billing, refund, refusal)
+        await mark_refused(billing, refund, refusal)
     except StripeUnavailable as error:
         logger.warning("refund_not_known_yet", refund_id=refund.id, error=str(error))
 

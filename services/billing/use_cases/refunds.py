@@ -1,5 +1,5 @@
-"""What a refund's present state at Stripe does to its payment: the one way by which credits of money that went back are
-taken, and given back where it came back.
+"""What a refund's present state at Stripe does to its payment, the last of its three steps (`refund_asking` has them
+all): the one way by which credits of money that went back are taken, and given back where it came back.
 
 Whoever has a refund's state (the request that asked for it, the loop, an event, reconciliation) settles it here, in a
 transaction of its own choosing. Settling a state again, or one that a further one has overtaken, changes nothing.
@@ -7,11 +7,12 @@ transaction of its own choosing. Settling a state again, or one that a further o
 
 from dataclasses import replace
 
+from services.billing.domain.books.posting import MoneyKind
 from services.billing.domain.books.postings import refund_made, refund_undone
 from services.billing.domain.checkout_session import Ignored
 from services.billing.domain.payment import PAID, Payment
 from services.billing.domain.refund import PREFIX, Refund, RefundId, RefundState, RefundStatus
-from services.billing.domain.refunding import Settled, known_refund, settled
+from services.billing.domain.refunding import Settled, known_refund, money_moves, settled, worth_of
 from services.billing.domain.top_up import AutoTopUp, refunded
 from services.billing.service import Billing
 from services.billing.store import payments, refunds, top_ups
@@ -138,16 +139,16 @@ async def _save(billing: Billing, connection: Connection, before: Refund | None,
 async def _book(
     billing: Billing, connection: Connection, change: Settled, state: RefundState, *, was_live: bool
 ) -> None:
-    """The money's side: what Stripe no longer owes us, or owes us again, and what its balance shows of it. One that has
-    failed before anything was heard of it went both ways."""
-    now, payment, live = billing.clock.now(), change.payment, change.refund.live
-    unheard_of = not was_live and not live and state.transaction is not None
-    moved = payment.millicredits * state.amount.amount_minor // payment.amount.amount_minor
-    millicredits = moved if unheard_of else abs(change.millicredits)
-    if (live and not was_live) or unheard_of:
-        await book(connection, refund_made(state, payment, millicredits=millicredits), at=now)
-    if (was_live and not live) or unheard_of:
-        await book(connection, refund_undone(state, payment, millicredits=millicredits), at=now)
+    """The money's side (`money_moves`): what Stripe no longer owes us, or owes us again; and what its balance shows of
+    it. What went both ways moved no credits, and is booked at what its amount was worth."""
+    now, payment = billing.clock.now(), change.payment
+    moves = money_moves(was_live=was_live, is_live=change.refund.live, in_balance=state.transaction is not None)
+    worth = abs(change.millicredits) if len(moves) == 1 else worth_of(state.amount, payment)
+    for kind in moves:
+        await book(connection, _POSTINGS[kind](state, payment, millicredits=worth), at=now)
     for transaction in (state.transaction, state.failure_transaction):
         if transaction is not None:
             await settle_transaction(billing, connection, transaction)
+
+
+_POSTINGS = {MoneyKind.REFUND_MADE: refund_made, MoneyKind.REFUND_UNDONE: refund_undone}

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.billing.domain.books.posting import MoneyKind
 from services.billing.domain.payment import PAID, Payment, PaymentId, Status, may_become, with_refunded
 from services.billing.domain.refund import Refund, RefundId, RefundState, RefundStatus, advanced, refused
 from services.billing.domain.refunding import (
@@ -12,8 +13,10 @@ from services.billing.domain.refunding import (
     RefundExceedsPayment,
     clawed_back,
     known_refund,
+    money_moves,
     refundable,
     settled,
+    worth_of,
 )
 from shared.errors import Invalid
 from shared.money import Money
@@ -139,3 +142,29 @@ def test_refunds_lead_nowhere_that_credits_could_be_given_again() -> None:
         with_refunded(PAYMENT, 301)
     with pytest.raises(AssertionError):
         with_refunded(replace(PAYMENT, status=Status.PENDING), 0)
+
+
+MADE, UNDONE = MoneyKind.REFUND_MADE, MoneyKind.REFUND_UNDONE
+
+
+@pytest.mark.parametrize(
+    ("was_live", "is_live", "in_balance", "booked"),
+    [
+        (False, True, False, (MADE,)),
+        (False, True, True, (MADE,)),
+        (True, False, False, (UNDONE,)),
+        (True, False, True, (UNDONE,)),
+        (False, False, True, (MADE, UNDONE)),
+        (False, False, False, ()),
+        (True, True, False, ()),
+        (True, True, True, ()),
+    ],
+)
+def test_money_is_booked_as_it_went(
+    was_live: bool, is_live: bool, in_balance: bool, booked: tuple[MoneyKind, ...]
+) -> None:
+    assert money_moves(was_live=was_live, is_live=is_live, in_balance=in_balance) == booked
+
+
+def test_an_amount_is_worth_what_it_bought_rounded_down() -> None:
+    assert [worth_of(Money(minor, "usd"), PAYMENT) for minor in (100, 299, 300)] == [333, 996, 1_000]
