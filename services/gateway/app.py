@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from services.gateway.api import (
     account,
     admin_accounts,
+    admin_audit,
     admin_incidents,
     admin_keys,
     admin_routes,
@@ -33,6 +34,7 @@ ROUTERS = [
     keys.router,
     account.router,
     admin_accounts.router,
+    admin_audit.router,
     admin_keys.router,
     admin_routes.router,
     admin_incidents.router,

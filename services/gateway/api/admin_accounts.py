@@ -1,4 +1,4 @@
-"""Accounts and the audit trail, for operators."""
+"""Accounts, for operators."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,6 @@ from services.gateway.api.guards import actor_of, gateway_of, operator_required
 from services.gateway.domain.account import Account
 from services.gateway.use_cases import operators
 from services.gateway.use_cases.profile import read_account
-from shared.audit import Entry
 from shared.doors import StrictRoute, Wire, answer, guarded
 from shared.doors.lists import After, Limit, checked_cursor, invalid_cursor, page
 from shared.doors.wire import MAX_MINOR
@@ -81,25 +80,3 @@ async def change_account(request: Request, account_id: str, body: ChangeAccountB
 async def _shown(request: Request, account: Account) -> Response:
     standing = await operators.standing_of(gateway_of(request), account.identity.account_id)
     return answer(account_for_operators(account, standing))
-
-
-@router.get("/audit", summary="Who did what, the newest first")
-@guarded(operator_required)
-async def read_audit(request: Request, limit: Limit = 20, after: After = None) -> Response:
-    cursor = checked_cursor("aud", after)
-    found = await operators.read_audit(gateway_of(request), after=cursor, limit=limit + 1)
-    if found is None:
-        raise invalid_cursor()
-    return page(found, limit, _entry_out)
-
-
-def _entry_out(entry: Entry) -> dict[str, object]:
-    return {
-        "id": entry.id,
-        "created_at": entry.created_at,
-        "actor": entry.actor,
-        "action": entry.action,
-        "subject": entry.subject,
-        "details": entry.details,
-        "request_id": entry.request_id,
-    }

@@ -58,6 +58,7 @@ FORWARDED = (
     Forwarded("/api/v1/usage/{rest:path}", "billing", session_or_key("usage:read")),
     Forwarded("/api/v1/admin/accounts/{account_id}/grants", "billing", operator_required),
     Forwarded("/api/v1/admin/accounts/{account_id}/debits", "billing", operator_required),
+    Forwarded("/api/v1/admin/accounts/{account_id}/transactions", "billing", operator_required),
     Forwarded("/api/v1/admin/payments", "billing", operator_required),
     Forwarded("/api/v1/admin/payments/{rest:path}", "billing", operator_required),
     Forwarded("/api/v1/admin/webhook-events", "billing", operator_required),

@@ -1,4 +1,4 @@
-"""What operators see and change: accounts, keys' limits, the audit trail; and how the first operator is made."""
+"""What operators see and change: accounts, keys' limits; and how the first operator is made."""
 
 import asyncio
 from collections.abc import Mapping
@@ -85,14 +85,6 @@ async def set_key_limits(gateway: Gateway, actor: audit.Actor, key_id: str, chan
         key = _live(await keys.get_locked(connection, key_id), gateway)
         limits = set_by_operator(key.limits, change)
         return await apply_key_change(connection, gateway, actor, key, {"limits": limits} if change.names else {})
-
-
-async def read_audit(gateway: Gateway, *, after: str | None, limit: int) -> list[audit.Entry] | None:
-    """Up to `limit` lines, the newest first; None where `after` is none."""
-    async with gateway.database.transaction() as connection:
-        if after is not None and not await audit.exists(connection, after):
-            return None
-        return await audit.page(connection, after=after, limit=limit)
 
 
 async def ensure_operator(gateway: Gateway, *, email: str, password: str) -> Account:

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from services.gateway.app import create_app
 from services.gateway.service import Gateway
 from services.gateway.use_cases.operators import ensure_operator
+from shared.contracts import audit
 from shared.service_auth import Verifier, public_key_of
 from tests.support import keys
 from tests.support.http import running
@@ -30,7 +31,8 @@ STANDINGS = {None: "good", "negative_balance": "negative_balance", "dispute": "d
 
 @dataclass
 class Billing:
-    """Wallets by account, as billing would tell of them; `default` is everyone else's."""
+    """Wallets by account, as billing would tell of them; `default` is everyone else's. `trail` is its audit trail,
+    newest first."""
 
     url: str = ""
     available: dict[str, int] = field(default_factory=dict)
@@ -41,6 +43,7 @@ class Billing:
     asked: int = 0
     asking: int = 0
     most_at_once: int = 0
+    trail: list[audit.Line] = field(default_factory=list)
 
     def app(self) -> Starlette:
         verifier = Verifier("billing", {"gateway": public_key_of(keys.SEEDS["gateway"])})
@@ -65,7 +68,14 @@ class Billing:
             }
             return JSONResponse(state, self.status)
 
-        return Starlette(routes=[Route("/internal/v1/wallets/{account_id}", wallet)])
+        async def trail(request: Request) -> Response:
+            after, limit = request.query_params.get("after"), int(request.query_params["limit"])
+            lines = [line for line in self.trail if after is None or line["id"] < after]
+            known = any(line["id"] == after for line in self.trail)
+            return JSONResponse({"data": lines[:limit], "knows_after": known}, self.status)
+
+        routes = [Route("/internal/v1/wallets/{account_id}", wallet), Route(audit.PATH, trail)]
+        return Starlette(routes=routes)
 
 
 @dataclass

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ from sqlalchemy.exc import DBAPIError
 
 from services.gateway.domain.api_key import presented
 from services.gateway.use_cases.operators import ensure_operator
+from shared.contracts.audit import Line
+from shared.ids import new_id
 from tests.integration.gateway_identity.conftest import PASSWORD, Billing, Customer, World, code_of
 from tests.support.http import eventually
 
@@ -133,6 +136,46 @@ async def test_audit_tells_who_did_what(world: World, operator: Customer) -> Non
     assert entry["request_id"] == changed.headers["x-request-id"]
     older = (await operator.http.get(f"/api/v1/admin/audit?after={newest['next']}")).json()["data"]
     assert [line["action"] for line in older] == ["account.registered", "operator.created"]
+
+
+def _billings_line(at: datetime, action: str) -> Line:
+    return {
+        "id": new_id("aud", at=at),
+        "created_at": at.isoformat(),
+        "actor": "acct_boss",
+        "action": action,
+        "subject": "txn_1",
+        "details": {},
+        "request_id": None,
+    }
+
+
+async def test_audit_lists_billings_lines_among_the_gateways_own(world: World, operator: Customer) -> None:
+    now = datetime.now(UTC)
+    later, earlier = now + timedelta(hours=1), now - timedelta(hours=1)
+    world.billing.trail = [_billings_line(later, "credits.granted"), _billings_line(earlier, "refund.asked")]
+
+    async def listed(query: str = "") -> tuple[list[tuple[str, str]], Any]:
+        answer = await operator.http.get(f"/api/v1/admin/audit?{query}")
+        assert answer.status_code == 200, answer.text
+        return [(line["service"], line["action"]) for line in answer.json()["data"]], answer.json()["next"]
+
+    of_billing = [("billing", "credits.granted"), ("billing", "refund.asked")]
+    everything, _ = await listed()
+    assert everything == [of_billing[0], ("gateway", "operator.created"), of_billing[1]]
+    assert (await listed("service=billing"))[0] == of_billing
+    assert (await listed("service=gateway"))[0] == [everything[1]]
+    first, following = await listed("limit=1")
+    second, following = await listed(f"limit=1&after={following}")
+    assert [*first, *second, *(await listed(f"after={following}"))[0]] == everything
+    unknown, of_other = new_id("aud", at=now), world.billing.trail[0]["id"]
+    for query in (f"after={unknown}", "service=fraud", f"service=gateway&after={of_other}"):
+        assert (await operator.http.get(f"/api/v1/admin/audit?{query}")).status_code == 422
+
+    world.billing.status = 500
+    away = await operator.http.get("/api/v1/admin/audit")
+    assert (away.status_code, away.json()["code"]) == (503, "billing_unavailable")
+    assert (await listed("service=gateway"))[0] == [everything[1]]
 
 
 async def test_audit_is_append_only_for_the_service(world: World) -> None:
