@@ -1,8 +1,8 @@
 """Idempotent answers: the first answer to a key is kept, sealed, and given again.
 
 A row is (scope, hash of the key). The claim is committed before the work begins and bears a lease; the answer is
-saved in the transaction of the work's effect, so the two can't part; a failure gives the claim back. A claim whose
-process died runs anew once its lease has ended. Rows live 24 hours.
+saved in the transaction of the work's effect, so the two can't part; a failure gives the claim back. Whoever works
+renews his lease, so a claim whose process died runs anew within seconds. Rows live 24 hours.
 """
 
 import hmac
@@ -25,7 +25,8 @@ from shared.errors import DomainError
 from shared.ids import new_uuid
 
 KEPT_FOR = timedelta(hours=24)
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=10)
+RENEW_EVERY_SECONDS = 3.0
 _LONGEST_KEY = 255
 
 
@@ -77,6 +78,24 @@ class Claim:
         if saved.rowcount != 1:
             raise _in_progress()
 
+    async def renew(self, database: Database, now: datetime) -> None:
+        """The work is still being done: nobody may take it over for another lease."""
+        if self.key is None:
+            return
+        async with database.transaction() as connection:
+            await connection.execute(
+                text(
+                    "UPDATE idempotency SET lease_until = :lease_until"
+                    " WHERE scope = :scope AND key_hash = :key_hash AND owner = :owner AND status IS NULL"
+                ),
+                {
+                    "lease_until": now + LEASE,
+                    "scope": self.scope,
+                    "key_hash": digest(self.key.encode(), self.pepper),
+                    "owner": self.owner,
+                },
+            )
+
     async def give_back(self, database: Database) -> None:
         """The work failed with nothing done: let the key be used again."""
         if self.key is None:
@@ -118,7 +137,7 @@ def checked_key(values: Sequence[str]) -> str | None:
 async def claim(
     database: Database, clock: Clock, *, scope: str, key: str | None, fingerprint: bytes, pepper: bytes
 ) -> Claim:
-    """Claim `key` in `scope` (an account's id and the path's) for a request whose `fingerprint` is method, path and
+    """Claim `key` in `scope` (an account's id) for a request whose `fingerprint` is method, path and
     body. Raises Replay with the first answer, or `idempotency_key_reused`, or `idempotency_in_progress`."""
     now = clock.real_now()
     claimed = Claim(scope, key, new_uuid(at=now), pepper)

@@ -77,6 +77,17 @@ async def test_a_dead_process_loses_the_key_with_its_lease(
     await _keep(billing_db, taken_over, {})
 
 
+async def test_whoever_works_keeps_the_key(billing_db: Database, clock: FixedClock, claiming: Claiming) -> None:
+    working = await claiming()
+    for _ in range(3):
+        clock.advance(LEASE - timedelta(seconds=1))
+        await working.renew(billing_db, clock.real_now())
+        with pytest.raises(DomainError) as refusal:
+            await claiming()
+        assert refusal.value.code == "idempotency_in_progress"
+    await _keep(billing_db, working, {})
+
+
 async def test_an_answer_is_forgotten_after_a_day(billing_db: Database, clock: FixedClock, claiming: Claiming) -> None:
     await _keep(billing_db, await claiming(), {})
     clock.advance(timedelta(hours=24, seconds=1))
