@@ -45,6 +45,11 @@ class Invalid(DomainError):
     def __init__(self, pointer: str, message: str) -> None:
         super().__init__(
             "validation_failed",
-            f"{pointer.lstrip('/') or 'The body'}: {message}",
+            f"{field_of(pointer)}: {message}",
             extra={"errors": [{"pointer": pointer, "message": message}]},
         )
+
+
+def field_of(pointer: str) -> str:
+    """What a person calls the field: `to` of `query:/to`, `amount/currency` of `/amount/currency`."""
+    return pointer[pointer.find(":/") + 1 :].lstrip("/") or "The body"

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from shared.db import Database
 from shared.doors import StrictRoute, answer, guarded
 from shared.doors.application import metrics_response
+from shared.doors.describing import described
 from shared.service_auth import service_required
 
 DEADLINE_SECONDS = 2.0
@@ -86,7 +87,7 @@ def operations_router(name: str, more: Callable[[Any], Mapping[str, Check]] = la
     @router.get("/internal/v1/openapi")
     @guarded(service_required)
     async def openapi(request: Request) -> Response:
-        return answer(request.app.openapi())
+        return answer(described(request.app))
 
     @router.get("/metrics")
     async def metrics(request: Request) -> Response:

@@ -4,8 +4,9 @@ A service registers the codes of its own at import (`register_problem`); a code 
 ours and answers 500.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from shared.errors import DomainError
 
@@ -22,6 +23,9 @@ class Kind:
 
 _KINDS: dict[str, Kind] = {}
 
+_REFUSALS = "__tollgate_refusals__"
+Refusing = TypeVar("Refusing", bound=Callable[..., Any])
+
 
 def register_problem(code: str, status: int, title: str) -> None:
     """Make `code` known. Saying the same twice is harmless; saying another thing is a mistake."""
@@ -32,6 +36,28 @@ def register_problem(code: str, status: int, title: str) -> None:
 def kind_of(code: str) -> Kind:
     """Status and title of a code."""
     return _KINDS.get(code, Kind(500, "Internal error"))
+
+
+def is_known(code: str) -> bool:
+    """Whether a service registered the code."""
+    return code in _KINDS
+
+
+def refuses(*codes: str, **statuses: int) -> Callable[[Refusing], Refusing]:
+    """Say, for the API's description, with which codes a guard or an operation may refuse; by name those that have
+    another status here than in the table."""
+
+    def mark(function: Refusing) -> Refusing:
+        setattr(function, _REFUSALS, {**dict.fromkeys(codes, 0), **statuses})
+        return function
+
+    return mark
+
+
+def refusals_of(function: Callable[..., Any]) -> dict[str, int]:
+    """The codes that `refuses` said of it, each with its status, or 0 for the one of the table."""
+    said: dict[str, int] = getattr(function, _REFUSALS, {})
+    return said
 
 
 def status_of(error: DomainError) -> int:

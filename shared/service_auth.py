@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.requests import Request
 
 from shared.errors import DomainError
+from shared.problems import refuses
 
 TTL_SECONDS = 60
 LEEWAY_SECONDS = 5
@@ -161,6 +162,7 @@ def _bearer(request: Request) -> str:
     return token
 
 
+@refuses("unauthenticated", "session_required")
 async def caller_required(request: Request) -> None:
     """Guard: an account's call, forwarded by the gateway. Leaves `request.state.caller`.
     Needs `app.state.verifier`."""
@@ -170,6 +172,7 @@ async def caller_required(request: Request) -> None:
     request.state.caller = replace(caller, ip=request.headers.get("x-tollgate-caller-ip"))
 
 
+@refuses("unauthenticated", "session_required", "forbidden")
 async def operator_required(request: Request) -> None:
     """Guard: an operator's call."""
     await caller_required(request)

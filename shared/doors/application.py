@@ -15,7 +15,7 @@ from structlog.contextvars import bound_contextvars
 
 from shared.db import is_unavailable
 from shared.doors.answers import problem_response
-from shared.errors import DomainError
+from shared.errors import DomainError, field_of
 from shared.http_client import SiblingUnavailable
 from shared.ids import new_id_at
 from shared.siblings import Siblings
@@ -73,7 +73,7 @@ def validation_problem(faults: Sequence[Any]) -> DomainError:
     first = errors[0]
     return DomainError(
         "validation_failed",
-        f"{first['pointer'].lstrip('/') or 'The body'}: {first['message']}",
+        f"{field_of(first['pointer'])}: {first['message']}",
         extra={"errors": errors},
     )
 

@@ -1,10 +1,11 @@
 """Lists by page: `?limit=&after=` in, `{data, has_more, next}` out."""
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from shared import ids
 from shared.doors import answer
@@ -16,6 +17,15 @@ Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="How many at mos
 After = Annotated[str | None, Query(max_length=64, description="The id after which the page begins.")]
 
 Item = TypeVar("Item")
+View = TypeVar("View")
+
+
+class Page(TypedDict, Generic[View]):
+    """A page of a list. `next` is what `after` takes for the following one; null on the last."""
+
+    data: list[View]
+    has_more: bool
+    next: str | None
 
 
 def checked_cursor(prefix: str, after: str | None) -> str | None:
@@ -29,7 +39,7 @@ def invalid_cursor() -> DomainError:
     return DomainError("invalid_cursor", "There is nothing with the id that `after` names.")
 
 
-def page(found: Sequence[Item], limit: int, render: Callable[[Item], dict[str, object]]) -> Response:
+def page(found: Sequence[Item], limit: int, render: Callable[[Item], Mapping[str, object]]) -> Response:
     """The answer for up to `limit + 1` items that were asked for: the last only says that there is more."""
     data = [render(item) for item in found[:limit]]
     has_more = len(found) > limit

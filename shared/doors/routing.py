@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from shared.doors.strict_json import decode
 from shared.errors import DomainError
+from shared.problems import refusals_of
 
 MAX_BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 30.0
@@ -17,7 +18,13 @@ BODY_SECONDS = 30.0
 Guard = Callable[[Request], Awaitable[None]]
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
+_OF_A_BODY = ("malformed_json", "request_timeout", "body_too_large", "unsupported_media_type", "validation_failed")
 _GUARDS = "__tollgate_guards__"
+_TAKES_KEY = "__tollgate_takes_key__"
+
+REFUSALS = "x-refusals"
+TAKES_KEY = "x-takes-key"
+"""What a route tells `describing` of itself."""
 
 
 def guarded(*guards: Guard) -> Callable[[Endpoint], Endpoint]:
@@ -29,6 +36,12 @@ def guarded(*guards: Guard) -> Callable[[Endpoint], Endpoint]:
         return endpoint
 
     return mark
+
+
+def takes_idempotency_key(endpoint: Endpoint) -> Endpoint:
+    """Say, for the API's description, that the operation runs through `idempotently`."""
+    setattr(endpoint, _TAKES_KEY, True)
+    return endpoint
 
 
 async def read_bounded(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
@@ -75,6 +88,16 @@ class _JsonRequest(Request):
 
 class StrictRoute(APIRoute):
     """Use as `APIRouter(route_class=StrictRoute)`."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        guards: tuple[Guard, ...] = getattr(endpoint, _GUARDS, ())
+        refusals = {code: status for each in (*guards, endpoint) for code, status in refusals_of(each).items()}
+        self.openapi_extra = {
+            **(self.openapi_extra or {}),
+            REFUSALS: refusals if self.body_field is None else {**refusals, **dict.fromkeys(_OF_A_BODY, 0)},
+            TAKES_KEY: getattr(endpoint, _TAKES_KEY, False),
+        }
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         inner = super().get_route_handler()

@@ -1,6 +1,7 @@
 """Wire models and the types of their fields: strict, bounded, no unknown field."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
@@ -19,6 +20,34 @@ class Wire(BaseModel):
     """A body of the public or internal API."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """A default in credits is told as the number that it is on the wire."""
+        told = handler(schema)
+        properties = handler.resolve_ref_schema(told).get("properties", {})
+        for name, field in cls.model_fields.items():
+            if isinstance(field.default, Credits):
+                properties[field.alias or name]["default"] = _json_number(field.default)
+        return told
+
+
+class Change(Wire):
+    """A body of PATCH: what is left out stays as it is. Its fields have defaults only for the type's sake; they are
+    never told, lest a client fill them in."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        told = super().__get_pydantic_json_schema__(schema, handler)
+        for each in handler.resolve_ref_schema(told).get("properties", {}).values():
+            each.pop("default", None)
+        return told
+
+
+def _json_number(credits: Credits) -> int:
+    whole, fraction = divmod(credits.millicredits, MILLICREDITS_PER_CREDIT)
+    assert not fraction, "a default is whole credits"
+    return whole
 
 
 def _number(value: object) -> int | Decimal:
@@ -72,6 +101,28 @@ def _known_currency(value: MoneyWire) -> MoneyWire:
 
 
 MoneyField = Annotated[MoneyWire, AfterValidator(_known_currency)]
+
+
+class _MoneySchema:
+    def __get_pydantic_core_schema__(self, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return handler.generate_schema(MoneyWire)
+
+
+class _OneOf:
+    def __init__(self, values: Iterable[str]) -> None:
+        self._values = [str(value) for value in values]
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.literal_schema(self._values)
+
+
+MoneyView = Annotated[Money, _MoneySchema()]
+"""Money in an answer's description."""
+
+
+def one_of(values: Iterable[str]) -> object:
+    """For `Annotated[str, one_of(...)]`, in an answer's description: the values that there are."""
+    return _OneOf(values)
 
 
 def _aware(value: datetime) -> datetime:

@@ -1,16 +1,26 @@
 """POST /api/v1/credits/checkout: buy credits on Stripe's page (S8, S14)."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from services.billing.api.guards import active_caller_required, billing_of, caller_of
 from services.billing.domain.payment import Payment, Status
 from services.billing.use_cases.checkout import Buyer, CheckoutOrder, check_out
 from shared.db import Connection
-from shared.doors import StrictRoute, WholeCreditsField, Wire, guarded
+from shared.doors import (
+    StrictRoute,
+    WholeCreditsField,
+    Wire,
+    guarded,
+    one_of,
+    refuses,
+    takes_idempotency_key,
+)
 from shared.doors.idempotent import idempotently
 from shared.idempotency import Claim
 from shared.money import MILLICREDITS_PER_CREDIT
@@ -33,8 +43,31 @@ class CheckoutBody(Wire):
     save_card: bool = False
 
 
-@router.post("/api/v1/credits/checkout", status_code=201, summary="Buy credits")
+class CheckoutView(TypedDict):
+    """Where to pay, and until when."""
+
+    payment_id: str
+    checkout_url: str | None
+    expires_at: datetime | None
+
+
+class PaymentInReviewView(TypedDict):
+    """A payment that somebody looks at first."""
+
+    payment_id: str
+    status: Annotated[str, one_of((Status.IN_REVIEW,))]
+
+
+@router.post(
+    "/api/v1/credits/checkout",
+    status_code=201,
+    response_model=CheckoutView,
+    responses={202: {"model": PaymentInReviewView, "description": "The payment waits in review."}},
+    summary="Buy credits",
+)
 @guarded(active_caller_required)
+@refuses("credit_limit_exceeded", "payment_blocked", "service_unavailable")
+@takes_idempotency_key
 async def begin_checkout(request: Request, body: CheckoutBody) -> Response:
     """201 `{payment_id, checkout_url, expires_at}`, or 202 where the payment waits in review."""
 
@@ -47,7 +80,7 @@ async def begin_checkout(request: Request, body: CheckoutBody) -> Response:
     return await idempotently(request, caller_of(request).account_id, work)
 
 
-def _answer(payment: Payment) -> tuple[int, dict[str, object]]:
+def _answer(payment: Payment) -> tuple[int, CheckoutView | PaymentInReviewView]:
     if payment.status is Status.IN_REVIEW:
         return 202, {"payment_id": payment.id, "status": payment.status.value}
     return 201, {

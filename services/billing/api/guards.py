@@ -4,6 +4,7 @@ from fastapi import Request
 
 from services.billing.service import Billing
 from shared.audit import Actor
+from shared.doors import refuses
 from shared.errors import DomainError
 from shared.service_auth import Caller, caller_required
 
@@ -24,6 +25,7 @@ def actor_of(request: Request) -> Actor:
     return Actor(caller_of(request).account_id, request.state.request_id)
 
 
+@refuses("unauthenticated", "session_required", "account_suspended")
 async def active_caller_required(request: Request) -> None:
     """Guard: an account that may write. A suspended one may only read."""
     await caller_required(request)

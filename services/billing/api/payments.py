@@ -1,17 +1,28 @@
 """GET /api/v1/payments, GET /api/v1/payments/{id}, POST /api/v1/payments/{id}/cancel: the account's own."""
 
 from datetime import datetime
+from typing import Annotated, NotRequired
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from services.billing.api.guards import active_caller_required, billing_of, caller_of
 from services.billing.domain.payment import PREFIX, Payment, Status
 from services.billing.domain.pricing import rate_text
 from services.billing.use_cases import payments
-from shared.doors import StrictRoute, answer, guarded
+from shared.doors import (
+    CreditsField,
+    MoneyView,
+    StrictRoute,
+    answer,
+    guarded,
+    one_of,
+    refuses,
+    takes_idempotency_key,
+)
 from shared.doors.idempotent import idempotently
-from shared.doors.lists import After, Limit, checked_cursor, page
+from shared.doors.lists import After, Limit, Page, checked_cursor, page
 from shared.idempotency import Claim
 from shared.money import Credits, Money
 from shared.service_auth import caller_required
@@ -19,6 +30,37 @@ from shared.service_auth import caller_required
 router = APIRouter(route_class=StrictRoute, tags=["payments"])
 
 
+class ReasonView(TypedDict):
+    """Why a payment was judged as it was."""
+
+    code: str
+    detail: str
+
+
+class FailureView(TypedDict):
+    code: str
+
+
+class PaymentView(TypedDict):
+    """Addresses are there while they lead somewhere, `failure` where it failed, `credits` and `rate` where it buys
+    credits: what one thousand of them cost."""
+
+    id: str
+    type: Annotated[str, one_of(("credits", "sale"))]
+    status: Annotated[str, one_of(Status)]
+    amount: MoneyView
+    score: int | None
+    reasons: list[ReasonView]
+    refunded: MoneyView
+    created_at: datetime
+    failure: NotRequired[FailureView]
+    credits: NotRequired[CreditsField]
+    rate: NotRequired[str]
+    checkout_url: NotRequired[str | None]
+    next_action_url: NotRequired[str | None]
+
+
+@refuses("not_found")
 async def _own_payment(request: Request) -> None:
     """Guard: the payment of the path is the caller's. Leaves it on `request.state.payment`."""
     request.state.payment = await payments.find_payment(
@@ -26,7 +68,7 @@ async def _own_payment(request: Request) -> None:
     )
 
 
-@router.get("/api/v1/payments", summary="List payments")
+@router.get("/api/v1/payments", response_model=Page[PaymentView], summary="List payments")
 @guarded(caller_required)
 async def list_payments(request: Request, limit: Limit = 20, after: After = None) -> Response:
     """Newest first."""
@@ -36,15 +78,17 @@ async def list_payments(request: Request, limit: Limit = 20, after: After = None
     return page(found, limit, lambda payment: payment_view(payment, now))
 
 
-@router.get("/api/v1/payments/{payment_id}", summary="Read a payment")
+@router.get("/api/v1/payments/{payment_id}", response_model=PaymentView, summary="Read a payment")
 @guarded(caller_required, _own_payment)
 async def read_payment(request: Request, payment_id: str) -> Response:
     """The payment as it is now."""
     return answer(payment_view(request.state.payment, billing_of(request).clock.now()))
 
 
-@router.post("/api/v1/payments/{payment_id}/cancel", summary="Leave a payment")
+@router.post("/api/v1/payments/{payment_id}/cancel", response_model=PaymentView, summary="Leave a payment")
 @guarded(active_caller_required, _own_payment)
+@refuses("not_cancelable", "payment_already_paid", "payment_not_pending", "service_unavailable")
+@takes_idempotency_key
 async def cancel_payment(request: Request, payment_id: str) -> Response:
     """End a pending payment and free what it reserved; 409 where it is paid or over."""
 
@@ -57,9 +101,9 @@ async def cancel_payment(request: Request, payment_id: str) -> Response:
     return await idempotently(request, caller_of(request).account_id, work)
 
 
-def payment_view(payment: Payment, now: datetime) -> dict[str, object]:
-    """A payment as the API shows it. Addresses are there while they lead somewhere."""
-    view: dict[str, object] = {
+def payment_view(payment: Payment, now: datetime) -> PaymentView:
+    """A payment as the API shows it."""
+    view: PaymentView = {
         "id": payment.id,
         "type": payment.type,
         "status": payment.status.value,

@@ -1,9 +1,11 @@
 """GET /api/v1/usage and /api/v1/usage/requests/{request_id}: what an account's calls were and cost."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from services.billing.api.guards import billing_of, caller_of
 from services.billing.api.instants import instant_of
@@ -11,7 +13,8 @@ from services.billing.domain.ledger.transfer import PREFIX as ENTRY_PREFIX
 from services.billing.domain.ledger.usage import Bucket, CallHold, Story
 from services.billing.use_cases import usage
 from shared import ids
-from shared.doors import StrictRoute, answer, guarded
+from shared.doors import CreditsField, StrictRoute, answer, guarded, refuses
+from shared.doors.describing import SESSION_OR_KEY
 from shared.money import Credits
 from shared.service_auth import caller_required
 
@@ -20,13 +23,60 @@ router = APIRouter(route_class=StrictRoute, tags=["usage"])
 Day = Annotated[str | None, Query(max_length=40, description="A date, or an RFC 3339 time.")]
 
 
+class UsageSumView(TypedDict):
+    """`bucket` is a date, a time, a route's name or a key's id."""
+
+    bucket: str
+    calls: int
+    tokens: int
+    credits: CreditsField
+
+
+class UsageView(TypedDict):
+    data: list[UsageSumView]
+
+
+class UnitsView(TypedDict):
+    calls: int
+    tokens: int
+    units: int
+
+
+class HoldView(TypedDict):
+    held: CreditsField
+    captured: CreditsField
+    state: str
+    expires_at: datetime
+
+
+class CallView(TypedDict):
+    """`transaction` is the charge or capture, as the list of transactions has it; `sealed_at` is that one's."""
+
+    request_id: str
+    route: str
+    key_id: str
+    units: UnitsView
+    price_version: int
+    held: CreditsField
+    credits: CreditsField
+    outcome: str
+    flagged: bool
+    latency_ms: int | None
+    created_at: datetime
+    hold: HoldView | None
+    transaction: str | None
+    reversal: str | None
+    sealed_at: datetime | None
+
+
+@refuses("not_found")
 async def _own_call(request: Request) -> None:
     """Guard: the call of the path is the caller's. Leaves it on `request.state.call`."""
     request_id = ids.decode("req", request.path_params["request_id"])
     request.state.call = await usage.read_call(billing_of(request), caller_of(request).account_id, request_id)
 
 
-@router.get("/api/v1/usage", summary="Sum usage")
+@router.get("/api/v1/usage", response_model=UsageView, summary="Sum usage", openapi_extra=SESSION_OR_KEY)
 @guarded(caller_required)
 async def sum_usage(
     request: Request,
@@ -53,15 +103,19 @@ async def sum_usage(
     )
 
 
-@router.get("/api/v1/usage/requests/{request_id}", summary="Read one call")
+@router.get(
+    "/api/v1/usage/requests/{request_id}",
+    response_model=CallView,
+    summary="Read one call",
+    openapi_extra=SESSION_OR_KEY,
+)
 @guarded(caller_required, _own_call)
 async def read_call(request: Request, request_id: str) -> Response:
     """What one call used, held and cost, how it ended, and what it left in the ledger."""
     return answer(_story_view(request.state.call))
 
 
-def _story_view(story: Story) -> dict[str, object]:
-    """`transaction` is the charge or capture, as the list of transactions has it; `sealed_at` is that one's."""
+def _story_view(story: Story) -> CallView:
     call = story.call
     return {
         "request_id": ids.encode("req", call.request_id),
@@ -82,7 +136,7 @@ def _story_view(story: Story) -> dict[str, object]:
     }
 
 
-def _hold_view(hold: CallHold) -> dict[str, object]:
+def _hold_view(hold: CallHold) -> HoldView:
     return {
         "held": Credits(hold.held),
         "captured": Credits(hold.captured),

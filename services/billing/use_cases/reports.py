@@ -7,7 +7,7 @@ a balance, one after another: a past instant from the account's first entry on, 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from services.billing.domain.books.posting import MICROS
 from services.billing.domain.books.reports import (
@@ -29,9 +29,12 @@ from services.billing.store.credit_grants import PAID_PRIORITY
 from services.billing.store.ledger_connection import Ledger, ledger_snapshot
 from services.billing.use_cases.grant_expiry import standing_of
 from shared.db import Database
+from shared.errors import Invalid
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 END = datetime(9999, 1, 1, tzinfo=UTC)
+PERIOD = timedelta(days=30)
+"""What a period is where its beginning is not said."""
 _ACCOUNTS_AT_ONCE = 500
 
 View = dict[str, object]
@@ -90,12 +93,22 @@ class RevenueReport:
 
     def lines(self) -> Iterator[str]:
         """For a person."""
+        yield f"From {self.start:%Y-%m-%d %H:%M:%S} up to {self.end:%Y-%m-%d %H:%M:%S} (UTC)."
         yield from _told("sales", self.found.sales)
         yield from _told("profit", self.found.profit)
         yield from _told_line("exchange", self.found.exchange)
         for when, what in (("opening", self.opening), ("closing", self.closing)):
             for name, millicredits in _parts(what).items():
                 yield f"{f'{when}: {name}':<34} {decimal_of(millicredits):>22} {USD}"
+
+
+def period_of(start: datetime | None, end: datetime | None, *, now: datetime) -> tuple[datetime, datetime]:
+    """The period that is asked for: up to now, and 30 days, unless told. Raises Invalid where it has no length."""
+    end = now if end is None else end
+    start = end - PERIOD if start is None else start
+    if start >= end:
+        raise Invalid("query:/to", "must be after from")
+    return start, end
 
 
 async def report_trial_balance(database: Database, *, at: datetime | None) -> TrialBalanceReport:

@@ -4,9 +4,12 @@ Stripe keeps the cards. What is read of a customer replaces all that is kept her
 events nor their number matters.
 """
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.clients.stripe.checkouts import NewSetup, create_setup
-from services.billing.clients.stripe.customers import create_customer, detach_card, find_customer
+from services.billing.clients.stripe.customers import create_customer, detach_card, find_customer, set_default_card
 from services.billing.domain.checkout_session import Ignored
 from services.billing.domain.saved_card import CustomerState, SavedCard
 from services.billing.service import Billing
@@ -16,6 +19,8 @@ from shared.db import Connection
 from shared.errors import DomainError, NotFound
 
 _OWN_PATH = "credits/buy"
+
+Kept = TypeVar("Kept")
 
 
 async def customer_of(billing: Billing, account_id: str) -> str:
@@ -52,11 +57,7 @@ async def begin_saving(billing: Billing, account_id: str, *, success_url: str | 
 
 async def remove_card(billing: Billing, account_id: str, card_id: str) -> None:
     """Forget a card at Stripe and here. Raises NotFound, `service_unavailable`."""
-    async with billing.database.transaction() as connection:
-        cards = await saved_cards.cards_of(connection, account_id)
-        customer_id = await saved_cards.customer_of(connection, account_id)
-    if customer_id is None or card_id not in {card.id for card in cards}:
-        raise NotFound("payment method")
+    customer_id = await _customer_with(billing, account_id, card_id)
     try:
         await detach_card(billing.stripe, card_id)
         state = await find_customer(billing.stripe, customer_id)
@@ -65,6 +66,34 @@ async def remove_card(billing: Billing, account_id: str, card_id: str) -> None:
     if state is not None:
         async with billing.database.transaction() as connection:
             await settle_customer(billing, connection, state)
+
+
+async def choose_default(
+    billing: Billing, account_id: str, card_id: str, keep: Callable[[Connection, SavedCard], Awaitable[Kept]]
+) -> Kept:
+    """Have a card charged from now on where none is named; `keep` makes the answer in the transaction that keeps it.
+    Choosing it again changes nothing. Raises NotFound, `service_unavailable`."""
+    customer_id = await _customer_with(billing, account_id, card_id)
+    try:
+        await set_default_card(billing.stripe, customer_id, card_id)
+        state = await find_customer(billing.stripe, customer_id)
+    except (StripeUnavailable, StripeRefused) as error:
+        raise stripe_is_away() from error
+    chosen = next((card for card in state.cards if card.id == card_id), None) if state is not None else None
+    if state is None or chosen is None:
+        raise NotFound("payment method")
+    async with billing.database.transaction() as connection:
+        await settle_customer(billing, connection, state)
+        return await keep(connection, chosen)
+
+
+async def _customer_with(billing: Billing, account_id: str, card_id: str) -> str:
+    async with billing.database.transaction() as connection:
+        cards = await saved_cards.cards_of(connection, account_id)
+        customer_id = await saved_cards.customer_of(connection, account_id)
+    if customer_id is None or card_id not in {card.id for card in cards}:
+        raise NotFound("payment method")
+    return customer_id
 
 
 async def settle_customer(billing: Billing, connection: Connection, state: CustomerState) -> Ignored | None:

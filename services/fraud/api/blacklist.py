@@ -1,18 +1,29 @@
 """`/api/v1/admin/blacklist`: operators list, add and remove."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from services.fraud.domain.blacklist import ID_PREFIX, LONGEST_VALUE, Draft, Kind, Listed, draft
 from services.fraud.service import Fraud
 from services.fraud.use_cases.keep_blacklist import add_entry, list_entries, remove_entry
 from shared.db import Connection
-from shared.doors import InstantField, StrictRoute, Text, Wire, answer, guarded
+from shared.doors import (
+    InstantField,
+    StrictRoute,
+    Text,
+    Wire,
+    answer,
+    guarded,
+    refuses,
+    takes_idempotency_key,
+)
 from shared.doors.idempotent import idempotently
-from shared.doors.lists import After, Limit, checked_cursor, page
+from shared.doors.lists import After, Limit, Page, checked_cursor, page
 from shared.idempotency import Claim
 from shared.service_auth import operator_required
 
@@ -31,7 +42,17 @@ class EntryBody(Wire):
     expires_at: InstantField | None = None
 
 
-@router.get(PATH, summary="The live entries, newest first")
+class BlacklistEntryView(TypedDict):
+    id: str
+    kind: Kind
+    value: str
+    reason: str | None
+    source: str
+    expires_at: datetime | None
+    created_at: datetime
+
+
+@router.get(PATH, response_model=Page[BlacklistEntryView], summary="The live entries, newest first")
 @guarded(operator_required)
 async def list_blacklist(
     request: Request, limit: Limit = 20, after: After = None, kind: Kind | None = None
@@ -40,8 +61,10 @@ async def list_blacklist(
     return page(await list_entries(_fraud(request), kind=kind, after=cursor, limit=limit + 1), limit, _wire)
 
 
-@router.post(PATH, status_code=201, summary="Add an entry")
+@router.post(PATH, status_code=201, response_model=BlacklistEntryView, summary="Add an entry")
 @guarded(operator_required)
+@refuses("already_listed")
+@takes_idempotency_key
 async def add_to_blacklist(request: Request, body: EntryBody) -> Response:
     fraud, by = _fraud(request), request.state.caller.account_id
 
@@ -56,6 +79,7 @@ async def add_to_blacklist(request: Request, body: EntryBody) -> Response:
 
 @router.delete(PATH + "/{entry_id}", status_code=204, summary="Remove an entry")
 @guarded(operator_required)
+@refuses("not_found")
 async def remove_from_blacklist(request: Request, entry_id: str) -> Response:
     await remove_entry(_fraud(request), entry_id, by=request.state.caller.account_id)
     return answer(status=204)
@@ -78,7 +102,7 @@ def _fraud(request: Request) -> Fraud:
     return fraud
 
 
-def _wire(listed: Listed) -> dict[str, object]:
+def _wire(listed: Listed) -> BlacklistEntryView:
     return {
         "id": listed.id,
         "kind": listed.kind,

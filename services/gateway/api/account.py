@@ -3,30 +3,30 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from services.gateway.api.accounts_wire import account_out
+from services.gateway.api.accounts_wire import AccountView, account_out
 from services.gateway.api.guards import actor_of, gateway_of, session_required
 from services.gateway.domain.account import valid_name
 from services.gateway.domain.country import valid_country
 from services.gateway.use_cases.profile import change_profile, read_account
-from shared.doors import StrictRoute, Wire, answer, guarded
+from shared.doors import Change, StrictRoute, answer, guarded
 
 router = APIRouter(route_class=StrictRoute, prefix="/api/v1/account", tags=["accounts"])
 
 
-class ProfileBody(Wire):
+class ProfileBody(Change):
     """What changes; null takes a value away, what is left out stays."""
 
     name: str | None = None
     country: str | None = None
 
 
-@router.get("", summary="The account")
+@router.get("", response_model=AccountView, summary="The account")
 @guarded(session_required)
 async def get_account(request: Request) -> Response:
     return answer(account_out(await read_account(gateway_of(request), request.state.identity.account_id)))
 
 
-@router.patch("", summary="Change the account's name or country")
+@router.patch("", response_model=AccountView, summary="Change the account's name or country")
 @guarded(session_required)
 async def patch_account(request: Request, body: ProfileBody) -> Response:
     change: dict[str, str | None] = {}

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Request
 from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
-from services.gateway.api.accounts_wire import LIMIT_CURRENCY, account_for_operators
+from services.gateway.api.accounts_wire import LIMIT_CURRENCY, AccountForOperatorsView, account_for_operators
 from services.gateway.api.guards import actor_of, gateway_of, operator_required
 from services.gateway.domain.account import Account
 from services.gateway.use_cases import operators
 from services.gateway.use_cases.profile import read_account
-from shared.doors import StrictRoute, Wire, answer, guarded
-from shared.doors.lists import After, Limit, checked_cursor, invalid_cursor, page
+from shared.doors import Change, StrictRoute, Wire, answer, guarded, refuses
+from shared.doors.lists import After, Limit, Page, checked_cursor, invalid_cursor, page
 from shared.doors.wire import MAX_MINOR
 
 router = APIRouter(route_class=StrictRoute, prefix="/api/v1/admin", tags=["operators"])
@@ -31,7 +31,7 @@ class CreditLimit(Wire):
     currency: Annotated[str, AfterValidator(_in_dollars)]
 
 
-class ChangeAccountBody(Wire):
+class ChangeAccountBody(Change):
     """What is left out stays; a credit limit of null is the tier's own."""
 
     tier: Literal["new", "verified", "enterprise"] = "new"
@@ -39,12 +39,13 @@ class ChangeAccountBody(Wire):
     credit_limit: CreditLimit | None = None
 
 
+@refuses("not_found")
 async def known_account(request: Request) -> None:
     """Guard: the path names an account; else 404."""
     request.state.account = await read_account(gateway_of(request), request.path_params["account_id"])
 
 
-@router.get("/accounts", summary="All accounts")
+@router.get("/accounts", response_model=Page[AccountForOperatorsView], summary="All accounts")
 @guarded(operator_required)
 async def list_accounts(request: Request, limit: Limit = 20, after: After = None) -> Response:
     gateway = gateway_of(request)
@@ -56,13 +57,17 @@ async def list_accounts(request: Request, limit: Limit = 20, after: After = None
     return page(found, limit, lambda one: account_for_operators(one, standings[one.identity.account_id]))
 
 
-@router.get("/accounts/{account_id}", summary="One account")
+@router.get("/accounts/{account_id}", response_model=AccountForOperatorsView, summary="One account")
 @guarded(operator_required, known_account)
 async def get_account(request: Request, account_id: str) -> Response:
     return await _shown(request, request.state.account)
 
 
-@router.patch("/accounts/{account_id}", summary="Set an account's tier, status or credit limit")
+@router.patch(
+    "/accounts/{account_id}",
+    response_model=AccountForOperatorsView,
+    summary="Set an account's tier, status or credit limit",
+)
 @guarded(operator_required, known_account)
 async def change_account(request: Request, account_id: str, body: ChangeAccountBody) -> Response:
     change: dict[str, object] = {}

@@ -1,22 +1,36 @@
 """Incidents and bans, for operators (S2, S5)."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from services.gateway.api.guards import actor_of, gateway_of, operator_required
 from services.gateway.store.incidents import Incident
 from services.gateway.use_cases import incidents
-from shared.doors import StrictRoute, answer, guarded
-from shared.doors.lists import After, Limit, checked_cursor, invalid_cursor, page
+from shared.doors import StrictRoute, answer, guarded, refuses
+from shared.doors.lists import After, Limit, Page, checked_cursor, invalid_cursor, page
 
 router = APIRouter(route_class=StrictRoute, prefix="/api/v1/admin", tags=["operators"])
 
 Kind = Annotated[str | None, Query(max_length=64, pattern=r"^[a-z_]+$", description="Only incidents of this kind.")]
 
 
-@router.get("/incidents", summary="Security incidents, newest first")
+class IncidentView(TypedDict):
+    """`details` depend on the kind."""
+
+    id: str
+    kind: str
+    account_id: str | None
+    key_id: str | None
+    address: str | None
+    details: dict[str, Any]
+    created_at: datetime
+
+
+@router.get("/incidents", response_model=Page[IncidentView], summary="Security incidents, newest first")
 @guarded(operator_required)
 async def list_incidents(request: Request, limit: Limit = 20, after: After = None, kind: Kind = None) -> Response:
     cursor = checked_cursor("inc", after)
@@ -28,12 +42,13 @@ async def list_incidents(request: Request, limit: Limit = 20, after: After = Non
 
 @router.post("/api-keys/{key_id}/lift-ban", status_code=204, summary="Lift a key's ban")
 @guarded(operator_required)
+@refuses("not_found")
 async def lift_ban(request: Request, key_id: str) -> Response:
     await incidents.lift_ban(gateway_of(request), actor_of(request), key_id)
     return answer(status=204)
 
 
-def _shown(incident: Incident) -> dict[str, object]:
+def _shown(incident: Incident) -> IncidentView:
     return {
         "id": incident.id,
         "kind": incident.kind,

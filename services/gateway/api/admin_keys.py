@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from services.gateway.api.accounts_wire import key_for_operators
+from services.gateway.api.accounts_wire import ApiKeyForOperatorsView, key_for_operators
 from services.gateway.api.guards import actor_of, gateway_of, operator_required
 from services.gateway.api.keys import Calls
 from services.gateway.domain.api_key_limits import Limits, LimitsChange
 from services.gateway.use_cases import operators
 from shared import ids
-from shared.doors import StrictRoute, Wire, answer, guarded
-from shared.doors.lists import After, Limit, checked_cursor, invalid_cursor, page
+from shared.doors import Change, StrictRoute, Wire, answer, guarded, refuses
+from shared.doors.lists import After, Limit, Page, checked_cursor, invalid_cursor, page
 from shared.errors import Invalid
 
 router = APIRouter(route_class=StrictRoute, prefix="/api/v1/admin/api-keys", tags=["operators"])
@@ -20,7 +20,7 @@ router = APIRouter(route_class=StrictRoute, prefix="/api/v1/admin/api-keys", tag
 AccountId = Annotated[str | None, Query(max_length=64, description="Only this account's keys.")]
 
 
-class OperatorLimitsBody(Wire):
+class OperatorLimitsBody(Change):
     """What is left out stays; null lifts a limit."""
 
     per_minute: Calls | None = None
@@ -34,12 +34,13 @@ class ChangeLimitsBody(Wire):
     limits: OperatorLimitsBody
 
 
+@refuses("not_found")
 async def live_key(request: Request) -> None:
     """Guard: the path names a live key, whoever's; else 404."""
     request.state.api_key = await operators.live_key(gateway_of(request), request.path_params["key_id"])
 
 
-@router.get("", summary="All live keys, never the keys themselves")
+@router.get("", response_model=Page[ApiKeyForOperatorsView], summary="All live keys, never the keys themselves")
 @guarded(operator_required)
 async def list_keys(request: Request, limit: Limit = 20, after: After = None, account_id: AccountId = None) -> Response:
     if account_id is not None and ids.decode("acct", account_id) is None:
@@ -51,13 +52,13 @@ async def list_keys(request: Request, limit: Limit = 20, after: After = None, ac
     return page(found, limit, key_for_operators)
 
 
-@router.get("/{key_id}", summary="One key")
+@router.get("/{key_id}", response_model=ApiKeyForOperatorsView, summary="One key")
 @guarded(operator_required, live_key)
 async def get_key(request: Request, key_id: str) -> Response:
     return answer(key_for_operators(request.state.api_key))
 
 
-@router.patch("/{key_id}", summary="Set a key's limits; null lifts one")
+@router.patch("/{key_id}", response_model=ApiKeyForOperatorsView, summary="Set a key's limits; null lifts one")
 @guarded(operator_required, live_key)
 async def set_limits(request: Request, key_id: str, body: ChangeLimitsBody) -> Response:
     key = await operators.set_key_limits(gateway_of(request), actor_of(request), key_id, body.limits.change())

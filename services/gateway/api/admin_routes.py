@@ -1,19 +1,30 @@
 """Routes of the paid API, for operators. What goes upstream as a header is written here and never shown."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import AfterValidator, Field
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from services.gateway.api.guards import actor_of, gateway_of, operator_required
 from services.gateway.store.connection import Connection
 from services.gateway.store.routes import KeptRoute
 from services.gateway.use_cases import admin_routes
 from services.gateway.use_cases.admin_routes import PriceParts, RouteWish
-from shared.doors import CreditsField, StrictRoute, Wire, answer, guarded
+from shared.doors import (
+    Change,
+    CreditsField,
+    StrictRoute,
+    Wire,
+    answer,
+    guarded,
+    refuses,
+    takes_idempotency_key,
+)
 from shared.doors.idempotent import idempotently
-from shared.doors.lists import After, Limit, checked_cursor, invalid_cursor, page
+from shared.doors.lists import After, Limit, Page, checked_cursor, invalid_cursor, page
 from shared.idempotency import Claim
 from shared.money import Credits
 
@@ -91,7 +102,7 @@ class CreateRouteBody(Wire):
         )
 
 
-class ChangeRouteBody(Wire):
+class ChangeRouteBody(Change):
     """What is left out stays. A price is set as a whole, `upstream_headers` too; null takes them away."""
 
     name: Name = ""
@@ -113,12 +124,37 @@ class ChangeRouteBody(Wire):
         return change
 
 
+class PriceView(TypedDict):
+    per_call: CreditsField
+    per_1000_tokens: CreditsField
+    per_unit: CreditsField
+    minimum: CreditsField
+
+
+class RouteView(TypedDict):
+    """A route; what goes upstream as a header is never shown."""
+
+    id: str
+    name: str
+    upstream_url: str
+    format: Format
+    price: PriceView
+    price_version: int
+    max_hold: CreditsField
+    timeout_ms: int
+    status: Status
+    charge_errors: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@refuses("not_found")
 async def known_route(request: Request) -> None:
     """Guard: the path names a route; else 404."""
     request.state.route = await admin_routes.read_route(gateway_of(request), request.path_params["route_id"])
 
 
-@router.get("", summary="All routes, newest first")
+@router.get("", response_model=Page[RouteView], summary="All routes, newest first")
 @guarded(operator_required)
 async def list_routes(request: Request, limit: Limit = 20, after: After = None) -> Response:
     cursor = checked_cursor(admin_routes.ROUTE_PREFIX, after)
@@ -128,8 +164,10 @@ async def list_routes(request: Request, limit: Limit = 20, after: After = None) 
     return page(found, limit, _shown)
 
 
-@router.post("", status_code=201, summary="Sell an API under /proxy/{name}")
+@router.post("", status_code=201, response_model=RouteView, summary="Sell an API under /proxy/{name}")
 @guarded(operator_required)
+@refuses("name_taken")
+@takes_idempotency_key
 async def create_route(request: Request, body: CreateRouteBody) -> Response:
     async def work(claimed: Claim) -> Response:
         async def keep(connection: Connection, made: KeptRoute) -> Response:
@@ -140,14 +178,15 @@ async def create_route(request: Request, body: CreateRouteBody) -> Response:
     return await idempotently(request, request.state.identity.account_id, work)
 
 
-@router.get("/{route_id}", summary="One route")
+@router.get("/{route_id}", response_model=RouteView, summary="One route")
 @guarded(operator_required, known_route)
 async def get_route(request: Request, route_id: str) -> Response:
     return answer(_shown(request.state.route))
 
 
-@router.patch("/{route_id}", summary="Change a route; another price is a new version")
+@router.patch("/{route_id}", response_model=RouteView, summary="Change a route; another price is a new version")
 @guarded(operator_required, known_route)
+@refuses("name_taken")
 async def change_route(request: Request, route_id: str, body: ChangeRouteBody) -> Response:
     changed = await admin_routes.change_route(gateway_of(request), actor_of(request), route_id, body.change())
     return answer(_shown(changed))
@@ -160,7 +199,7 @@ async def delete_route(request: Request, route_id: str) -> Response:
     return answer(status=204)
 
 
-def _shown(kept: KeptRoute) -> dict[str, object]:
+def _shown(kept: KeptRoute) -> RouteView:
     route, price = kept.route, kept.route.price
     return {
         "id": route.id,

@@ -1,18 +1,19 @@
 """Registration, sign-in and sign-out, and what comes by mail."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
-from services.gateway.api.accounts_wire import account_out, signed_in_out
+from services.gateway.api.accounts_wire import AccountView, SignedInView, account_out, signed_in_out
 from services.gateway.api.guards import address_of, gateway_of, session_even_if_suspended
 from services.gateway.domain.account import valid_email
 from services.gateway.store.connection import Connection
 from services.gateway.use_cases import mailed_links, registration, signing_in
 from services.gateway.use_cases.sessions import SignedIn, sign_out
-from shared.doors import StrictRoute, Wire, answer, guarded
+from shared.doors import StrictRoute, Wire, answer, guarded, refuses, takes_idempotency_key
 from shared.doors.idempotent import idempotently
 from shared.idempotency import Claim
 
@@ -49,7 +50,17 @@ class ConfirmResetBody(Wire):
     password: str
 
 
-@router.post("/register", status_code=201, summary="Make an account and sign in")
+class VerifiedView(TypedDict):
+    account: AccountView
+
+
+class AcceptedView(TypedDict):
+    status: Literal["accepted"]
+
+
+@router.post("/register", status_code=201, response_model=SignedInView, summary="Make an account and sign in")
+@refuses("email_taken", "rate_limited")
+@takes_idempotency_key
 async def register(request: Request, body: RegisterBody) -> Response:
     gateway = gateway_of(request)
     wish = registration.checked_registration(
@@ -65,7 +76,8 @@ async def register(request: Request, body: RegisterBody) -> Response:
     return await idempotently(request, gateway.vault.email_lookup(wish.email), work)
 
 
-@router.post("/login", summary="Sign in")
+@router.post("/login", response_model=SignedInView, summary="Sign in")
+@refuses("invalid_credentials", "rate_limited")
 async def login(request: Request, body: LoginBody) -> Response:
     signed_in, headers = await signing_in.sign_in(
         gateway_of(request), email=valid_email(body.email), password=body.password, address=address_of(request)
@@ -80,12 +92,22 @@ async def logout(request: Request) -> Response:
     return answer(status=204)
 
 
-@router.post("/verify-email", summary="Confirm an email address with the token that was mailed to it")
+@router.post(
+    "/verify-email",
+    response_model=VerifiedView,
+    summary="Confirm an email address with the token that was mailed to it",
+)
 async def verify_email(request: Request, body: VerifyBody) -> Response:
     return answer({"account": account_out(await mailed_links.verify_email(gateway_of(request), body.token))})
 
 
-@router.post("/password-reset", status_code=202, summary="Have a mail sent that sets a new password")
+@router.post(
+    "/password-reset",
+    status_code=202,
+    response_model=AcceptedView,
+    summary="Have a mail sent that sets a new password",
+)
+@refuses("rate_limited")
 async def password_reset(request: Request, body: ResetBody) -> Response:
     email = valid_email(body.email)
     await mailed_links.request_reset(gateway_of(request), email, address=address_of(request))

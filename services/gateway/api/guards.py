@@ -18,6 +18,7 @@ from services.gateway.use_cases.identity import claims_for
 from shared.audit import Actor
 from shared.doors.routing import Guard
 from shared.errors import DomainError
+from shared.problems import refuses
 
 READING = frozenset({"GET", "HEAD"})
 
@@ -57,6 +58,7 @@ def unauthenticated() -> DomainError:
     )
 
 
+@refuses("ambiguous_credentials", "unauthenticated", "session_required", "account_suspended")
 async def session_required(request: Request) -> None:
     """Guard: a signed-in account. A suspended one may read. A good key: 403 `session_required`."""
     await _signed_in(request)
@@ -64,11 +66,13 @@ async def session_required(request: Request) -> None:
         _refuse_suspended(request.state.identity)
 
 
+@refuses("ambiguous_credentials", "unauthenticated", "session_required")
 async def session_even_if_suspended(request: Request) -> None:
     """Guard: a signed-in account, whatever its status (to sign out)."""
     await _signed_in(request)
 
 
+@refuses("ambiguous_credentials", "unauthenticated", "session_required", "forbidden")
 async def operator_required(request: Request) -> None:
     """Guard: a signed-in operator."""
     await _signed_in(request)

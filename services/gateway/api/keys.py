@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from services.gateway.api.accounts_wire import created_key_out, key_out
+from services.gateway.api.accounts_wire import ApiKeyView, CreatedApiKeyView, created_key_out, key_out
 from services.gateway.api.guards import actor_of, gateway_of, session_required
 from services.gateway.domain.account import valid_name
 from services.gateway.domain.api_key_limits import HIGHEST, Limits, LimitsChange, lowered_by_customer
@@ -16,9 +16,18 @@ from services.gateway.domain.stored_key import ApiKey, valid_expiry
 from services.gateway.store.connection import Connection
 from services.gateway.use_cases import api_keys
 from services.gateway.use_cases.changing import Keep
-from shared.doors import InstantField, StrictRoute, Wire, answer, guarded
+from shared.doors import (
+    Change,
+    InstantField,
+    StrictRoute,
+    Wire,
+    answer,
+    guarded,
+    refuses,
+    takes_idempotency_key,
+)
 from shared.doors.idempotent import idempotently
-from shared.doors.lists import After, Limit, checked_cursor, invalid_cursor, page
+from shared.doors.lists import After, Limit, Page, checked_cursor, invalid_cursor, page
 from shared.errors import Invalid
 from shared.idempotency import Claim, key_of
 
@@ -27,7 +36,7 @@ router = APIRouter(route_class=StrictRoute, prefix="/api/v1/auth", tags=["keys"]
 Calls = Annotated[int, Field(ge=1, le=HIGHEST)]
 
 
-class LimitsBody(Wire):
+class LimitsBody(Change):
     """What is left out stays."""
 
     per_minute: Calls = HIGHEST
@@ -47,7 +56,7 @@ class CreateKeyBody(Wire):
     limits: LimitsBody | None = None
 
 
-class ChangeKeyBody(Wire):
+class ChangeKeyBody(Change):
     """What is left out stays; an empty list of addresses means everywhere."""
 
     name: str = ""
@@ -60,12 +69,14 @@ class RotateBody(Wire):
     overlap_seconds: Annotated[int, Field(ge=0)] = 0
 
 
+@refuses("not_found")
 async def own_key(request: Request) -> None:
     """Guard: the path names a live key of the account's; else 404."""
     key_id = request.path_params["key_id"]
     request.state.api_key = await api_keys.own_live_key(gateway_of(request), request.state.identity.account_id, key_id)
 
 
+@refuses("not_found")
 async def own_key_perhaps_rotated(request: Request) -> None:
     """Guard: as `own_key`; with an Idempotency-Key also an ended key of the account's, whose rotation's first answer
     may be asked for again."""
@@ -76,8 +87,12 @@ async def own_key_perhaps_rotated(request: Request) -> None:
     await api_keys.check_own_key(gateway_of(request), account_id, request.path_params["key_id"])
 
 
-@router.post("/api-key", status_code=201, summary="Make an API key; it is shown this once")
+@router.post(
+    "/api-key", status_code=201, response_model=CreatedApiKeyView, summary="Make an API key; it is shown this once"
+)
 @guarded(session_required)
+@refuses("insufficient_credits", "too_many_keys", "billing_unavailable")
+@takes_idempotency_key
 async def create_key(request: Request, body: CreateKeyBody) -> Response:
     """A first key needs 5,000 available credits, a further one a single credit; none are taken."""
     gateway = gateway_of(request)
@@ -96,7 +111,7 @@ async def create_key(request: Request, body: CreateKeyBody) -> Response:
     return await idempotently(request, request.state.identity.account_id, work)
 
 
-@router.get("/api-keys", summary="The account's live keys, never the keys themselves")
+@router.get("/api-keys", response_model=Page[ApiKeyView], summary="The account's live keys, never the keys themselves")
 @guarded(session_required)
 async def list_keys(request: Request, limit: Limit = 20, after: After = None) -> Response:
     account_id = request.state.identity.account_id
@@ -107,7 +122,7 @@ async def list_keys(request: Request, limit: Limit = 20, after: After = None) ->
     return page(found, limit, key_out)
 
 
-@router.patch("/api-keys/{key_id}", summary="Change a key; customers may only lower limits")
+@router.patch("/api-keys/{key_id}", response_model=ApiKeyView, summary="Change a key; customers may only lower limits")
 @guarded(session_required, own_key)
 async def change_key(request: Request, key_id: str, body: ChangeKeyBody) -> Response:
     def change(key: ApiKey) -> Mapping[str, object]:
@@ -117,8 +132,14 @@ async def change_key(request: Request, key_id: str, body: ChangeKeyBody) -> Resp
     return answer(key_out(changed))
 
 
-@router.post("/api-keys/{key_id}/rotate", status_code=201, summary="A successor; the key itself ends after the overlap")
+@router.post(
+    "/api-keys/{key_id}/rotate",
+    status_code=201,
+    response_model=CreatedApiKeyView,
+    summary="A successor; the key itself ends after the overlap",
+)
 @guarded(session_required, own_key_perhaps_rotated)
+@takes_idempotency_key
 async def rotate_key(request: Request, key_id: str, body: RotateBody | None = None) -> Response:
     gateway = gateway_of(request)
     overlap_seconds = body.overlap_seconds if body else 0

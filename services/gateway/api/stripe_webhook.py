@@ -11,13 +11,14 @@ from services.gateway.api.forwarding import send_on
 from services.gateway.service import Gateway
 from shared.errors import DomainError
 
-router = APIRouter(tags=["webhooks"])
+router = APIRouter(include_in_schema=False)
+"""Billing describes it."""
 
 _SIGNATURE = "stripe-signature"
 
 
-@router.post("/api/webhooks/stripe", summary="Stripe's events")
-@router.post("/webhook/stripe", include_in_schema=False)
+@router.post("/api/webhooks/stripe")
+@router.post("/webhook/stripe")
 async def stripe_webhook(request: Request) -> Response:
     service: Gateway = request.app.state.service
     headers = {"x-request-id": request.state.request_id}

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from services.gateway.pages.rendering import page
 from services.gateway.use_cases import platform
+from shared.doors.describing import described
 
 router = APIRouter(include_in_schema=False)
 
@@ -17,7 +18,7 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 
 @router.get("/docs")
 async def docs(request: Request) -> Response:
-    document = await platform.described(request.app.state.service, request.app.openapi())
+    document = await platform.described(request.app.state.service, described(request.app))
     return page("docs.html", tags=by_tag(document))
 
 

@@ -14,8 +14,17 @@ from shared.http_client import ServiceClient, SiblingUnavailable
 LEAST_FREE_BYTES = 256 * 1024 * 1024
 MOST_MEMORY_PERCENT = 95
 _DEADLINE_SECONDS = 2.0
+_AT = "#/components/schemas/"
 
 Description = dict[str, Any]
+
+
+def _problem(description: str) -> Description:
+    return {
+        "description": description,
+        "content": {"application/problem+json": {"schema": {"$ref": _AT + "Problem"}}},
+    }
+
 
 _PAID_CALL: dict[str, Any] = {
     "summary": "A paid call",
@@ -27,9 +36,13 @@ _PAID_CALL: dict[str, Any] = {
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in ("route", "path")
     ],
     "responses": {
-        "200": {"description": "The upstream's answer."},
-        "402": {"description": "`insufficient_credits` or `account_frozen`; nothing was forwarded."},
-        "429": {"description": "`rate_limited`; see `Retry-After`."},
+        "200": {
+            "description": "The upstream's answer, whatever it is.",
+            "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        "402": _problem("`insufficient_credits` or `account_frozen`; nothing was forwarded."),
+        "429": _problem("`rate_limited`; see `Retry-After`."),
+        "default": _problem("Any other refusal of ours, or an answer of the upstream's that is one."),
     },
 }
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -95,26 +108,32 @@ async def _sibling_description(client: ServiceClient) -> Description:
 
 
 def merged(own: Description, siblings: Mapping[str, Description]) -> Description:
-    """`own` with the siblings' paths and schemas; a sibling's schema names bear its name, so that none collide."""
+    """`own` with the siblings' paths and schemas. A sibling's schema keeps its name unless another schema has it; then
+    it bears the sibling's before its own."""
     result: Description = {**own, "paths": dict(own.get("paths", {}))}
     schemas = dict(own.get("components", {}).get("schemas", {}))
-    for name, theirs in siblings.items():
-        renamed = _renamed(theirs, f"{name}.")
-        for path, operations in renamed.get("paths", {}).items():
-            result["paths"].setdefault(path, {}).update(operations)
-        for schema, body in renamed.get("components", {}).get("schemas", {}).items():
-            schemas[f"{name}.{schema}"] = body
+    for sibling, theirs in siblings.items():
+        described = theirs.get("components", {}).get("schemas", {})
+        names = {name: _free_name(name, body, schemas, sibling) for name, body in described.items()}
+        references = {_AT + name: _AT + named for name, named in names.items()}
+        for path, operations in theirs.get("paths", {}).items():
+            result["paths"].setdefault(path, {}).update(_renamed(operations, references))
+        schemas |= {names[name]: _renamed(body, references) for name, body in described.items()}
     result["components"] = {**own.get("components", {}), "schemas": schemas}
     result["paths"] = dict(sorted(result["paths"].items()))
     return result
 
 
-def _renamed(node: Any, prefix: str) -> Any:
+def _free_name(name: str, body: Description, taken: Mapping[str, Description], sibling: str) -> str:
+    return name if taken.get(name, body) == body else f"{sibling.title()}{name}"
+
+
+def _renamed(node: Any, references: Mapping[str, str]) -> Any:
     if isinstance(node, list):
-        return [_renamed(item, prefix) for item in node]
+        return [_renamed(item, references) for item in node]
     if not isinstance(node, dict):
         return node
-    reference = node.get("$ref")
-    if isinstance(reference, str):
-        return {**node, "$ref": reference.replace("#/components/schemas/", f"#/components/schemas/{prefix}")}
-    return {name: _renamed(value, prefix) for name, value in node.items()}
+    return {
+        name: references.get(value, value) if name == "$ref" else _renamed(value, references)
+        for name, value in node.items()
+    }

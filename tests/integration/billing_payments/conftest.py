@@ -25,6 +25,7 @@ from services.billing.service import Billing
 from services.fraud.app import create_app as create_fraud
 from shared.ids import new_id
 from shared.service_auth import Caller
+from tests.support.described import held_to
 from tests.support.http import eventually, running
 from tests.support.keys import headers_for
 from tests.support.stripe_contract import Watch
@@ -199,7 +200,8 @@ def open_shop(settings_for: Callable[..., Any], tmp_path: Path) -> OpenShop:
             app = create_billing(settings, clock=clock)
             url = await stack.enter_async_context(running(watch.receiver(app), port=port))
             await stack.enter_async_context(running(watch.sandbox(sandbox), port=sandbox_port))
-            http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=20, trust_env=False))
+            client = httpx.AsyncClient(base_url=url, timeout=20, trust_env=False, event_hooks=held_to("billing"))
+            http = await stack.enter_async_context(client)
             yield Shop(http, app.state.service, sandbox_url, clock)
         watch.verify()
 

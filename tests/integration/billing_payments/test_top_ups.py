@@ -189,6 +189,29 @@ async def test_a_card_that_is_forgotten_is_charged_no_more(shop: Shop) -> None:
     assert (await switch_on(shop, buyer)).json()["code"] == "no_payment_method"
 
 
+async def test_the_default_is_the_card_saved_last_until_its_owner_chooses_another(shop: Shop) -> None:
+    buyer, stranger = a_customer(), a_customer()
+    first = await save_card(shop, buyer)
+    page = (await ask(shop, buyer, "POST", "/api/v1/payment-methods", {})).json()["setup_url"]
+    assert (await shop.pay(page, DECLINES_LATER)).status_code == 303
+
+    async def defaults() -> list[tuple[str, bool]]:
+        cards = (await ask(shop, buyer, "GET", "/api/v1/payment-methods")).json()["data"]
+        return [(card["last4"], card["is_default"]) for card in cards]
+
+    async def both() -> bool:
+        return await defaults() == [("0341", True), ("4242", False)]
+
+    await eventually(both)
+    path = f"/api/v1/payment-methods/{first['id']}/default"
+    assert (await ask(shop, stranger, "POST", path)).status_code == 404
+    for _ in range(2):
+        chosen = await ask(shop, buyer, "POST", path)
+        assert (chosen.status_code, chosen.json()) == (200, {**first, "is_default": True})
+    assert await defaults() == [("4242", True), ("0341", False)]
+    assert (await ask(shop, buyer, "POST", "/api/v1/payment-methods/pm_unknown/default")).status_code == 404
+
+
 async def test_customer_that_was_deleted_at_stripe_is_made_anew(shop: Shop) -> None:
     buyer = a_customer()
     first = await save_card(shop, buyer)

@@ -16,6 +16,7 @@ from services.fraud.settings import Settings
 from shared.clock import FixedClock
 from shared.ids import new_id
 from shared.service_auth import Caller
+from tests.support.described import held_to
 from tests.support.http import running
 from tests.support.keys import headers_for, service_headers
 
@@ -69,7 +70,9 @@ async def desk(settings_for: Callable[..., Settings]) -> AsyncIterator[Desk]:
     app = create_app(settings_for("fraud", run_workers=False))
     async with contextlib.AsyncExitStack() as stack:
         url = await stack.enter_async_context(running(app))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=url, trust_env=False, event_hooks=held_to("fraud"))
+        )
         clock = FixedClock(NOW)
         app.state.service = replace(app.state.service, clock=clock)
         yield Desk(http, app.state.service, clock, app.state)

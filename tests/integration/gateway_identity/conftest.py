@@ -20,6 +20,7 @@ from services.gateway.use_cases.operators import ensure_operator
 from shared.contracts import audit
 from shared.service_auth import Verifier, public_key_of
 from tests.support import keys
+from tests.support.described import held_to
 from tests.support.http import running
 
 PASSWORD = "correct horse battery staple"
@@ -106,7 +107,9 @@ class World:
 
     async def client(self, **headers: str) -> httpx.AsyncClient:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.stack.enter_async_context(httpx.AsyncClient(base_url=self.url, headers=named, timeout=20))
+        return await self.stack.enter_async_context(
+            httpx.AsyncClient(base_url=self.url, headers=named, timeout=20, event_hooks=held_to("gateway"))
+        )
 
     async def register(self, email: str | None = None, **body: Any) -> Customer:
         address = email or f"customer{next(_numbers)}@example.com"
@@ -140,7 +143,9 @@ async def make_world(settings_for: Callable[..., Any]) -> AsyncIterator[Callable
             quick = {"password_memory_kib": 8192, "password_passes": 1}
             app = create_app(settings_for("gateway", billing_url=wallets.url, **{**quick, **overrides}))
             url = await stack.enter_async_context(running(app))
-            client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=20))
+            client = await stack.enter_async_context(
+                httpx.AsyncClient(base_url=url, timeout=20, event_hooks=held_to("gateway"))
+            )
             return World(url, app.state.service, wallets, client, stack)
 
         yield make

@@ -23,6 +23,7 @@ from shared.clock import SystemClock
 from shared.db import Database
 from shared.ids import new_id, new_uuid
 from tests.integration.gateway_proxy.upstream import Upstream
+from tests.support.described import held_to
 from tests.support.http import eventually, running
 
 PASSWORD = "correct horse battery staple"
@@ -119,7 +120,9 @@ class Platform:
         headers = {"authorization": f"Bearer {key}"}
         limits = httpx.Limits(max_connections=200)
         return await self.stack.enter_async_context(
-            httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20, limits=limits)
+            httpx.AsyncClient(
+                base_url=self.url, headers=headers, timeout=20, limits=limits, event_hooks=held_to("gateway")
+            )
         )
 
     async def operator(self) -> httpx.AsyncClient:
@@ -171,7 +174,9 @@ async def make_platform(settings_for: Callable[..., Any], billing_db: Database) 
             }
             gateway = create_gateway(settings_for("gateway", billing_url=billing_url, **{**quick, **overrides}))
             url = await stack.enter_async_context(running(gateway))
-            anyone = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=20))
+            anyone = await stack.enter_async_context(
+                httpx.AsyncClient(base_url=url, timeout=20, event_hooks=held_to("gateway"))
+            )
             return Platform(gateway.state.service, url, billing_url, billing_db, upstream, stack, anyone)
 
         yield make
