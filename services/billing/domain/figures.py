@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.billing.domain.payment import PAID, Status
 
@@ -39,6 +39,6 @@ class DisputesDue:
     count: int
     soonest_at: datetime | None
 
-    def seconds_left(self, now: datetime) -> float:
-        """Until the soonest; infinite where none waits, below zero where one is past."""
-        return float("inf") if self.soonest_at is None else (self.soonest_at - now).total_seconds()
+    def time_left(self, now: datetime) -> timedelta | None:
+        """Until the soonest, below zero where it is past; None where none waits."""
+        return None if self.soonest_at is None else self.soonest_at - now

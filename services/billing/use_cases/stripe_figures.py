@@ -3,6 +3,7 @@
 All of it is read from the tables, so that every process shows the same, whichever process or command did the work.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -77,7 +78,8 @@ def show(found: StripeFigures, *, now: datetime) -> None:
     for state in ("received", "failed", "parked"):
         _EVENTS.labels(state).set(found.events.get(state, 0))
     _DISPUTES.set(found.disputes.count)
-    _SECONDS_LEFT.set(found.disputes.seconds_left(now))
+    left = found.disputes.time_left(now)
+    _SECONDS_LEFT.set(math.inf if left is None else left.total_seconds())
     for kind in KINDS:
         _REPAIRED.labels(kind).set(found.repaired.get(kind, 0))
     if found.last is not None:

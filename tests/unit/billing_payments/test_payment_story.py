@@ -341,7 +341,7 @@ def test_who_answered_a_dispute_and_who_replayed_an_event_is_told() -> None:
     assert replayed.references == {"event_id": "evt_ours", "stripe_event_id": "evt_1", "done_by": "command line"}
 
 
-def test_time_left_of_disputes_is_endless_without_one_and_under_zero_past_it() -> None:
-    assert DisputesDue(0, None).seconds_left(NOON) == float("inf")
-    assert DisputesDue(2, after(90)).seconds_left(NOON) == 90
-    assert DisputesDue(1, NOON).seconds_left(after(30)) == -30
+def test_time_left_of_disputes_is_none_without_one_and_under_zero_past_it() -> None:
+    assert DisputesDue(0, None).time_left(NOON) is None
+    assert DisputesDue(2, after(90)).time_left(NOON) == timedelta(seconds=90)
+    assert DisputesDue(1, NOON).time_left(after(30)) == timedelta(seconds=-30)
