@@ -30,6 +30,7 @@ OPERATORS_ONLY = (
     ("POST", "/api/v1/admin/blacklist"),
     ("GET", "/api/v1/admin/incidents"),
     ("GET", "/api/v1/admin/audit"),
+    ("GET", "/api/v1/admin/accounts/acct_01JAAAAAAAAAAAAAAAAAAAAAAA/transactions"),
 )
 
 

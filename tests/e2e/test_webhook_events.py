@@ -40,6 +40,8 @@ def test_event_that_fails_is_shown_and_replayed_while_others_go_on(
         what="the event is handled",
     )
     assert handled["error"] is None
+    [line] = [one for one in operator.get("audit")["data"] if one["subject"] == failed["id"]]
+    assert (line["service"], line["action"], line["actor"][:5]) == ("billing", "webhook.replayed", "acct_")
     assert [one["credits"] for one in customer.transactions()] == [FIRST_KEY]
     books.assert_whole(operator, customer)
 
