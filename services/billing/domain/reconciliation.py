@@ -1,7 +1,8 @@
 """Our payments against what Stripe has: what differs, and what is left of it after repair.
 
-Charges and disputes are compared one by one, transactions of the balance by whether they are booked, and at the end the
-balances themselves. A charge that names no payment of ours is another product's and no difference.
+Charges, disputes and transactions of the balance are compared one by one, credited payments with the charges that were
+listed, and at the end the balances themselves. A charge that names no payment of ours is another product's and no
+difference.
 """
 
 from collections.abc import Mapping
@@ -10,16 +11,20 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from services.billing.domain.payment import PAID, Payment
+from services.billing.domain.stripe_balance import BalanceTransaction
 from shared.money import Money
 
 Kind = Literal[
     "event_undelivered",
     "payment_unknown",
     "payment_not_credited",
+    "charged_twice",
+    "charge_missing",
     "amount_differs",
     "refund_differs",
     "dispute_differs",
     "transaction_unbooked",
+    "transaction_differs",
     "balance_differs",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -113,6 +118,13 @@ def compare_charge(charge: ChargeFacts, payment: Payment | None) -> Difference |
         return Difference("payment_unknown", charge.id, ours="none", theirs=theirs)
     if payment.status not in PAID:
         return Difference("payment_not_credited", charge.id, ours=payment.status.value, theirs=theirs)
+    if payment.charge_id is not None and payment.charge_id != charge.id:
+        return _charged_twice(charge, payment.charge_id)
+    return _amounts_differ(charge, payment)
+
+
+def _amounts_differ(charge: ChargeFacts, payment: Payment) -> Difference | None:
+    theirs = _told(charge.amount)
     if payment.amount != charge.amount:
         return Difference("amount_differs", charge.id, ours=_told(payment.amount), theirs=theirs)
     if payment.refunded_minor != charge.refunded_minor:
@@ -122,11 +134,34 @@ def compare_charge(charge: ChargeFacts, payment: Payment | None) -> Difference |
     return None
 
 
+def _charged_twice(charge: ChargeFacts, credited_charge_id: str) -> Difference | None:
+    """Money that gave no credits, since another charge had given them; none once it has gone back whole."""
+    if charge.refunded_minor >= charge.amount.amount_minor:
+        return None
+    return Difference("charged_twice", charge.id, ours=credited_charge_id, theirs=_told(charge.amount))
+
+
 def compare_dispute(dispute: DisputeFacts, known_status: str | None) -> Difference | None:
     """The same of a dispute, by the status that we know."""
     if known_status == dispute.status:
         return None
     return Difference("dispute_differs", dispute.id, ours=known_status or "none", theirs=dispute.status)
+
+
+def charge_missing(charge_id: str, amount: Money) -> Difference:
+    """A payment was credited for a charge that Stripe does not list as paid."""
+    return Difference("charge_missing", charge_id, ours=_told(amount), theirs="none")
+
+
+def compare_transaction(transaction: BalanceTransaction, noted: Money | None) -> Difference | None:
+    """The same of a transaction of the balance, by its net as it was booked; None of `noted` where it was not, and is
+    now."""
+    theirs = Money(transaction.net_minor, transaction.currency)
+    if noted is None:
+        return Difference("transaction_unbooked", transaction.id, ours="none", theirs=_told(theirs), repaired=True)
+    if noted != theirs:
+        return Difference("transaction_differs", transaction.id, ours=_told(noted), theirs=_told(theirs))
+    return None
 
 
 def drift(theirs: Mapping[str, int], ours: Mapping[str, int]) -> dict[str, int]:

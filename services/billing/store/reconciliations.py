@@ -1,6 +1,6 @@
 """The table `reconciliations`, and what a run looks up."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 
 import orjson
@@ -9,7 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.billing.domain.books.posting import money_of
 from services.billing.domain.reconciliation import Difference, Report
+from shared.db import Database
+from shared.money import Money
 
+_PAGE = 1_000
 _COLUMNS = "id, days, started_at, finished_at, checked, differences, drift"
 
 
@@ -85,13 +88,37 @@ async def known_events(connection: AsyncConnection, stripe_ids: Collection[str])
     return {row.stripe_event_id for row in found}
 
 
-async def booked_transactions(connection: AsyncConnection, transaction_ids: Collection[str]) -> set[str]:
-    """Which of these transactions of Stripe's balance the money book has."""
+async def noted_nets(connection: AsyncConnection, transaction_ids: Collection[str]) -> dict[str, Money]:
+    """What those of these transactions of Stripe's balance that were noted came to, as they were booked. By the primary
+    key."""
     found = await connection.execute(
-        text("SELECT DISTINCT reference FROM money_entries WHERE kind = 'stripe' AND reference = ANY(:ids)"),
+        text("SELECT id, net_minor, currency FROM stripe_transactions WHERE id = ANY(:ids)"),
         {"ids": list(transaction_ids)},
     )
-    return {row.reference for row in found}
+    return {row.id: Money(row.net_minor, row.currency) for row in found}
+
+
+async def credited_charges(
+    database: Database, *, since: datetime, until: datetime
+) -> AsyncIterator[list[tuple[str, Money]]]:
+    """Charge and amount of the payments made since `since` and credited before `until`, in pages, each read by itself.
+    Served by `payments_by_time`."""
+    after: tuple[datetime, str] = (since, "")
+    while True:
+        async with database.transaction() as connection:
+            found = await connection.execute(
+                text(
+                    "SELECT id, created_at, charge_id, amount_minor, currency FROM payments"
+                    " WHERE (created_at, id) > (:at, :id) AND succeeded_at < :until AND charge_id IS NOT NULL"
+                    " ORDER BY created_at, id LIMIT :limit"
+                ),
+                {"at": after[0], "id": after[1], "until": until, "limit": _PAGE},
+            )
+            rows = found.all()
+        if not rows:
+            return
+        yield [(row.charge_id, Money(row.amount_minor, row.currency)) for row in rows]
+        after = (rows[-1].created_at, rows[-1].id)
 
 
 async def dispute_status(connection: AsyncConnection, stripe_dispute_id: str) -> str | None:

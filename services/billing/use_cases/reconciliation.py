@@ -22,9 +22,12 @@ from services.billing.domain.reconciliation import (
     ChargeFacts,
     Difference,
     DisputeFacts,
+    Kind,
     Report,
+    charge_missing,
     compare_charge,
     compare_dispute,
+    compare_transaction,
     drift,
     of_drift,
 )
@@ -33,15 +36,16 @@ from services.billing.service import Billing
 from services.billing.store import payments, reconciliations
 from services.billing.use_cases.bookkeeping import settle_transaction
 from services.billing.use_cases.causes import caused_by
-from services.billing.use_cases.stripe_news import NotYet, apply, fetch
+from services.billing.use_cases.stripe_news import apply, fetch
 from services.billing.use_cases.webhooks import keep_event
 from shared import audit
 from shared.db import Connection
-from shared.errors import DomainError
 from shared.ids import decode, new_id
 from shared.telemetry import logger
 
 LOOK_EVERY_SECONDS = 60.0
+_FOR_A_PERSON: frozenset[Kind] = frozenset({"payment_unknown", "charged_twice"})
+"""What settling can't mend."""
 REPORT_PREFIX = "rec"
 MOST_LISTED = 500
 _KEPT = timedelta(days=400)
@@ -56,6 +60,8 @@ class _Run:
     started_at: datetime
     since: datetime
     checked: dict[str, int] = field(default_factory=dict)
+    charges: set[str] = field(default_factory=set)
+    """Stripe's ids of those that were paid."""
     differences: list[Difference] = field(default_factory=list)
 
     def count(self, what: str, number: int) -> None:
@@ -128,8 +134,10 @@ async def _compare(billing: Billing, run: _Run) -> Report:
     await _events(billing, run)
     async for page in charges_since(billing.stripe, run.since):
         run.count("charges", len(page))
+        run.charges |= {charge.id for charge in page if charge.is_paid}
         for charge in page:
             await _charge(billing, run, charge)
+    await _credited(billing, run)
     async for disputes in disputes_since(billing.stripe, run.since):
         run.count("disputes", len(disputes))
         for dispute in disputes:
@@ -171,9 +179,18 @@ async def _charge(billing: Billing, run: _Run, charge: ChargeFacts) -> None:
     found = await _difference_of(billing, charge)
     if found is None:
         return
-    if found.kind != "payment_unknown" and await _settled(billing, ApplyCharge(charge.id)):
+    if found.kind not in _FOR_A_PERSON and await _settled(billing, ApplyCharge(charge.id)):
         found = replace(found, repaired=await _difference_of(billing, charge) is None)
     run.found(found)
+
+
+async def _credited(billing: Billing, run: _Run) -> None:
+    """Ours against the charges that were listed. What succeeded during the run may be newer than their list."""
+    async for page in reconciliations.credited_charges(billing.database, since=run.since, until=run.started_at):
+        run.count("payments", len(page))
+        for charge_id, amount in page:
+            if charge_id not in run.charges:
+                run.found(charge_missing(charge_id, amount))
 
 
 async def _difference_of(billing: Billing, charge: ChargeFacts) -> Difference | None:
@@ -201,13 +218,14 @@ async def _difference_of_dispute(billing: Billing, dispute: DisputeFacts) -> Dif
 
 
 async def _settled(billing: Billing, command: ApplyCharge | ApplyDispute) -> bool:
-    """Whether the object's present state could be applied, as its event would have."""
+    """Whether the object's present state could be applied, as its event would have. One that can't be, for whatever
+    reason, is listed, and keeps no other from being looked at."""
     fetched = await fetch(billing, command)
     try:
         async with billing.database.transaction() as connection:
             await apply(billing, connection, fetched)
-    except (NotYet, DomainError) as error:
-        logger.warning("not_repaired", command=repr(command), error=str(error))
+    except Exception as error:  # noqa: BLE001 - nothing of it was done, and the report says so
+        logger.warning("not_repaired", command=repr(command), error=repr(error))
         return False
     return True
 
@@ -217,13 +235,13 @@ async def _transactions(billing: Billing, run: _Run) -> None:
     async for page in transactions_since(billing.stripe, run.since):
         run.count("transactions", len(page))
         async with billing.database.transaction() as connection:
-            known = await reconciliations.booked_transactions(connection, [each.id for each in page])
+            noted = await reconciliations.noted_nets(connection, [each.id for each in page])
             for transaction in page:
                 await settle_transaction(billing, connection, transaction)
         for transaction in page:
-            if transaction.id not in known:
-                theirs = f"{transaction.net_minor} {transaction.currency}"
-                run.found(Difference("transaction_unbooked", transaction.id, ours="none", theirs=theirs, repaired=True))
+            found = compare_transaction(transaction, noted.get(transaction.id))
+            if found is not None:
+                run.found(found)
 
 
 async def _drift(billing: Billing) -> dict[str, int]:

@@ -94,7 +94,8 @@ async def apply(billing: Billing, connection: Connection, fetched: Fetched) -> I
     why_not_ours = await _settle_payment(billing, connection, fetched)
     outcomes = [await settle_refund(billing, connection, refund) for refund in fetched.refunds]
     if fetched.dispute is not None:
-        outcomes.append(await settle_dispute(billing, connection, fetched.dispute))
+        not_its_payments = why_not_ours if _paid(fetched) else None
+        outcomes.append(not_its_payments or await settle_dispute(billing, connection, fetched.dispute))
     if why_not_ours is None and not _paid(fetched) and _needs_its_payment(fetched, outcomes):
         raise NotYet("this came before the success of its payment")
     for transaction in fetched.transactions:
