@@ -417,6 +417,42 @@ _REFUNDS = (
     ),
 )
 
+_TOP_UP_TESTS = "tests/integration/billing_payments/test_top_ups.py"
+
+_TOP_UPS = (
+    Guard(
+        "to look at an account that runs low is to put off the next look",
+        "services/billing/store/top_ups.py",
+        "$5::interval * 2 ^ least(looks, 10)",
+        "$5::interval * 0",
+        (
+            f"{_TOP_UP_TESTS}"
+            "::test_accounts_that_cannot_be_topped_up_hold_up_nobody_and_are_asked_about_ever_more_seldom",
+        ),
+    ),
+    Guard(
+        "a look buys only where nobody has moved the setting since",
+        "services/billing/domain/top_up.py",
+        " and setting.next_at == again_at",
+        "",
+        (f"{_TOP_UP_TESTS}::test_setting_that_changes_while_its_account_is_looked_at_is_left_to_the_next_look",),
+    ),
+    Guard(
+        "a wallet that a dispute froze meanwhile buys nothing by itself",
+        "services/billing/domain/top_up.py",
+        " and wallet.open_disputes == 0",
+        "",
+        (f"{_TOP_UP_TESTS}::test_wallet_that_is_frozen_while_its_account_is_looked_at_buys_nothing",),
+    ),
+    Guard(
+        "a refund that takes credits stops its account's automatic top-up",
+        "services/billing/use_cases/refunds.py",
+        "    if change.millicredits > 0 and setting is not None:\n",
+        "    if change.millicredits < 0 and setting is not None:\n",
+        (f"{_TOP_UP_TESTS}::test_refund_stops_it_until_the_customer_says_otherwise_also_where_the_refund_fails",),
+    ),
+)
+
 _MONEY_BOOK = "tests/integration/billing_ledger/test_money_book.py"
 _BOOKKEEPING = "tests/integration/billing_payments/test_bookkeeping.py"
 _MONEY_PROPERTIES = "tests/properties/billing_payments/test_money_book.py"
@@ -468,5 +504,6 @@ GUARDS: tuple[Guard, ...] = (
     *_DISPUTES,
     *_SHARES,
     *_REFUNDS,
+    *_TOP_UPS,
     *_MONEY,
 )
