@@ -41,7 +41,8 @@ class TopUpBody(Wire):
 
 class AutoTopUpView(TypedDict):
     """The automatic top-up. `bought_this_month` counts towards `monthly_cap`, both in credits; `waits_for` names the
-    limit that has no room before `next_attempt_at`."""
+    limit that has no room before `next_attempt_at`. `stopped_reason` is `declined` (too often in a row), `no_card`,
+    `blocked`, or `refunded`: a refund took credits, and the card is not charged for them until it is set anew."""
 
     enabled: bool
     threshold: CreditsField
