@@ -1,6 +1,7 @@
 """A customer of Stripe's and the cards that it keeps for an account."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +18,14 @@ class SavedCard:
 
 @dataclass(frozen=True, slots=True)
 class CustomerState:
-    """A customer as Stripe has it now. `account_id` is what we named in its metadata; a deleted one has no cards."""
+    """A customer as Stripe has it. `account_id` is what we named in its metadata; a deleted one has no cards.
+    `asked_at` is when Stripe was asked (real time): of two states the one that was asked for later counts."""
 
     id: str
     account_id: str | None
     is_deleted: bool
     cards: tuple[SavedCard, ...]
+    asked_at: datetime
 
 
 def with_default(cards: tuple[SavedCard, ...]) -> tuple[SavedCard, ...]:

@@ -27,17 +27,27 @@ async def keep_customer(connection: AsyncConnection, account_id: str, customer_i
     )
 
 
-async def lock_customer(connection: AsyncConnection, customer_id: str) -> str | None:
-    """The account whose customer this is, its row locked until the transaction ends."""
-    found: str | None = await connection.scalar(
-        text("SELECT account_id FROM stripe_customers WHERE customer_id = :customer_id FOR UPDATE"),
-        {"customer_id": customer_id},
-    )
-    return found
+async def lock_customer(connection: AsyncConnection, customer_id: str) -> tuple[str, datetime | None] | None:
+    """The account whose customer this is, and when Stripe was asked for what is kept of it (real time; None: never).
+    Locks its row until the transaction ends."""
+    row = (
+        await connection.execute(
+            text(
+                "SELECT account_id, nullif(read_at, '-infinity') AS read_at FROM stripe_customers"
+                " WHERE customer_id = :customer_id FOR UPDATE"
+            ),
+            {"customer_id": customer_id},
+        )
+    ).first()
+    return None if row is None else (row.account_id, row.read_at)
 
 
 async def replace_cards(connection: AsyncConnection, account_id: str, state: CustomerState, *, at: datetime) -> None:
     """Make the rows what Stripe has now. The customer's row must be locked."""
+    await connection.execute(
+        text("UPDATE stripe_customers SET read_at = :asked_at WHERE account_id = :account_id"),
+        {"asked_at": state.asked_at, "account_id": account_id},
+    )
     await connection.execute(text("DELETE FROM saved_cards WHERE account_id = :account_id"), {"account_id": account_id})
     for card in state.cards:
         await connection.execute(

@@ -1,7 +1,7 @@
 """Saved cards: an account's customer at Stripe, pages on which cards are saved, and the cards as Stripe has them now.
 
-Stripe keeps the cards. What is read of a customer replaces all that is kept here of it, so that neither the order of
-events nor their number matters.
+Stripe keeps the cards. What is read of a customer replaces all that is kept here of it, unless that was asked for
+later, so that neither the order of events nor their number matters.
 """
 
 from collections.abc import Awaitable, Callable
@@ -60,7 +60,7 @@ async def remove_card(billing: Billing, account_id: str, card_id: str) -> None:
     customer_id = await _customer_with(billing, account_id, card_id)
     try:
         await detach_card(billing.stripe, card_id)
-        state = await find_customer(billing.stripe, customer_id)
+        state = await find_customer(billing.stripe, customer_id, asked_at=billing.clock.real_now())
     except (StripeUnavailable, StripeRefused) as error:
         raise stripe_is_away() from error
     if state is not None:
@@ -76,7 +76,7 @@ async def choose_default(
     customer_id = await _customer_with(billing, account_id, card_id)
     try:
         await set_default_card(billing.stripe, customer_id, card_id)
-        state = await find_customer(billing.stripe, customer_id)
+        state = await find_customer(billing.stripe, customer_id, asked_at=billing.clock.real_now())
     except (StripeUnavailable, StripeRefused) as error:
         raise stripe_is_away() from error
     chosen = next((card for card in state.cards if card.id == card_id), None) if state is not None else None
@@ -97,10 +97,14 @@ async def _customer_with(billing: Billing, account_id: str, card_id: str) -> str
 
 
 async def settle_customer(billing: Billing, connection: Connection, state: CustomerState) -> Ignored | None:
-    """Keep of a customer what Stripe has of it now; Ignored where it is nobody's here. Locks the customer's row."""
-    account_id = await saved_cards.lock_customer(connection, state.id)
-    if account_id is None:
+    """Keep of a customer what Stripe has of it now; Ignored where it is nobody's here, or what is kept was asked for
+    later. Locks the customer's row."""
+    known = await saved_cards.lock_customer(connection, state.id)
+    if known is None:
         return Ignored("no account here is this customer")
+    account_id, asked_at = known
+    if asked_at is not None and state.asked_at < asked_at:
+        return Ignored("the customer has been read anew meanwhile")
     if state.is_deleted:
         await saved_cards.forget_customer(connection, account_id)
     else:

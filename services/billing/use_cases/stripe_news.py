@@ -76,7 +76,8 @@ async def fetch(billing: Billing, command: Command) -> Fetched:
         case ApplyInvoice() | ApplySubscription():
             return Ignored(NO_SUBSCRIPTION)
         case ApplyCustomer(customer_id):
-            return Found("customer", customer=await find_customer(billing.stripe, customer_id))
+            asked_at = billing.clock.real_now()
+            return Found("customer", customer=await find_customer(billing.stripe, customer_id, asked_at=asked_at))
         case _:
             return await _find(billing, command)
 

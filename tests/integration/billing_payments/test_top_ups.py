@@ -11,8 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from services.billing.domain.stripe_events import ApplyCustomer
 from services.billing.use_cases.auto_top_up import AT_ONCE, buy_due
 from services.billing.use_cases.saved_cards import customer_of
+from services.billing.use_cases.stripe_news import apply, fetch
 from shared.service_auth import Caller
 from tests.integration.billing_payments.conftest import OpenShop, Shop, a_customer
 from tests.integration.billing_payments.refunding import REFUND_FAILS, bought, refund
@@ -187,6 +189,17 @@ async def test_a_card_that_is_forgotten_is_charged_no_more(shop: Shop) -> None:
     assert (await ask(shop, buyer, "DELETE", f"/api/v1/payment-methods/{card['id']}")).status_code == 204
     assert (await ask(shop, buyer, "GET", "/api/v1/payment-methods")).json()["data"] == []
     assert (await switch_on(shop, buyer)).json()["code"] == "no_payment_method"
+
+
+async def test_card_that_was_removed_does_not_come_back_with_what_was_read_before(shop: Shop) -> None:
+    buyer = a_customer()
+    card = await save_card(shop, buyer)
+    before = await fetch(shop.billing, ApplyCustomer(await customer_of(shop.billing, buyer.account_id)))
+    assert (await ask(shop, buyer, "DELETE", f"/api/v1/payment-methods/{card['id']}")).status_code == 204
+    async with shop.billing.database.transaction() as connection:
+        late = await apply(shop.billing, connection, before)
+    assert late is not None and "anew" in late.reason
+    assert (await ask(shop, buyer, "GET", "/api/v1/payment-methods")).json()["data"] == []
 
 
 async def test_the_default_is_the_card_saved_last_until_its_owner_chooses_another(shop: Shop) -> None:

@@ -1,5 +1,6 @@
 """Customers at Stripe, and the cards that it keeps for them."""
 
+from datetime import datetime
 from typing import Any
 
 from services.billing.clients.stripe.gate import StripeGate, StripeRefused, StripeUnavailable
@@ -37,20 +38,22 @@ async def _is_deleted(gate: StripeGate, customer_id: str) -> bool:
     return found is None or bool(found.to_dict().get("deleted"))
 
 
-async def find_customer(gate: StripeGate, customer_id: str) -> CustomerState | None:
-    """The customer with its cards as they are now, newest first; None where Stripe knows none of that id."""
+async def find_customer(gate: StripeGate, customer_id: str, *, asked_at: datetime) -> CustomerState | None:
+    """The customer with its cards as they are now (`asked_at`, real time), newest first; None where Stripe knows none
+    of that id."""
     found = await gate.find(gate.v1.customers.retrieve_async(customer_id))
     if found is None:
         return None
     raw: dict[str, Any] = found.to_dict()
     if raw.get("deleted"):
-        return CustomerState(raw["id"], None, is_deleted=True, cards=())
+        return CustomerState(raw["id"], None, is_deleted=True, cards=(), asked_at=asked_at)
     default = (raw.get("invoice_settings") or {}).get("default_payment_method")
     listed = await gate.ask(
         gate.v1.customers.payment_methods.list_async(customer_id, {"type": "card", "limit": _MOST_CARDS})
     )
     cards = with_default(tuple(_card(each, default) for each in listed.to_dict()["data"]))
-    return CustomerState(raw["id"], (raw.get("metadata") or {}).get("account_id"), is_deleted=False, cards=cards)
+    account_id = (raw.get("metadata") or {}).get("account_id")
+    return CustomerState(raw["id"], account_id, is_deleted=False, cards=cards, asked_at=asked_at)
 
 
 async def set_default_card(gate: StripeGate, customer_id: str, card_id: str) -> None:
