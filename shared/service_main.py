@@ -7,10 +7,12 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, closing
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import uvicorn
@@ -34,6 +36,27 @@ GRACE_SECONDS = 25
 """How long a stopping process lets its answers end (it must be gone within 30 s of SIGTERM)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command of a service's own: what it does in a line, what it takes, and the doing, which is given the settings
+    and what the command line says."""
+
+    about: str
+    run: Callable[[Any, argparse.Namespace], None]
+    add_arguments: Callable[[argparse.ArgumentParser], None] = lambda _parser: None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """How the service was called, where it was not by `python -m services.<name>`. `prepare` is called once the command
+    line is understood, before settings are read from the environment."""
+
+    prog: str
+    arguments: Sequence[str]
+    parser_class: type[argparse.ArgumentParser] = argparse.ArgumentParser
+    prepare: Callable[[argparse.Namespace], None] = lambda _given: None
+
+
 def run(
     name: str,
     *,
@@ -41,43 +64,45 @@ def run(
     create_app: Callable[[Any], FastAPI],
     open_service: Opener,
     loops: Loops,
-    extra: dict[str, Callable[[Any, Sequence[str]], None]] | None = None,
+    commands: Mapping[str, Command] = MappingProxyType({}),
     processes: Callable[[Any], int] = lambda _settings: 1,
+    line: CommandLine | None = None,
 ) -> None:
-    """Parse the command line and do it. `extra` are commands of the service's own, given settings and the rest;
+    """Parse the command line and do it; help and refusals of it need no settings. `commands` are the service's own,
     `processes` says how many processes `serve` is."""
-    command, options, rest = _parse(name, extra or {})
-    if command == "settings":
+    line = line or CommandLine(f"python -m services.{name}", sys.argv[1:])
+    given = _parser(line, commands).parse_args(line.arguments)
+    if given.command == "settings":
         sys.stdout.write("\n".join(described(settings)) + "\n")
         return
+    line.prepare(given)
     loaded = load(settings)
     configure_logging(name, loaded.log_level)
-    if command == "migrate":
+    if given.command == "migrate":
         from shared import migrations  # noqa: PLC0415 - Alembic weighs 20 MB that `serve` does not need
 
         migrations.main(name, loaded.database_owner_url, loaded.database_url)
-    elif command == "serve":
-        serve(partial(create_app, loaded), host=options.host, port=options.port, processes=processes(loaded))
-    elif command == "worker":
+    elif given.command == "serve":
+        serve(partial(create_app, loaded), host=given.host, port=given.port, processes=processes(loaded))
+    elif given.command == "worker":
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_work(loaded, open_service, loops))
     else:
-        (extra or {})[command](loaded, rest)
+        commands[given.command].run(loaded, given)
 
 
-def _parse(name: str, extra: dict[str, Any]) -> tuple[str, argparse.Namespace, list[str]]:
-    parser = argparse.ArgumentParser(prog=f"python -m services.{name}")
-    commands = parser.add_subparsers(dest="command", required=True)
+def _parser(line: CommandLine, own: Mapping[str, Command]) -> argparse.ArgumentParser:
+    parser = line.parser_class(prog=line.prog)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serving = commands.add_parser("serve", help="answer HTTP, with the background loops unless RUN_WORKERS=false")
     serving.add_argument("--host", default="127.0.0.1")
     serving.add_argument("--port", type=int, required=True)
     commands.add_parser("worker", help="run the background loops only")
     commands.add_parser("migrate", help="upgrade this service's schema")
     commands.add_parser("settings", help="list every setting with its default and meaning")
-    for command in extra:
-        commands.add_parser(command, add_help=False)
-    options, rest = parser.parse_known_args()
-    return options.command, options, rest
+    for name, command in own.items():
+        command.add_arguments(commands.add_parser(name, help=command.about, description=f"{command.about}."))
+    return parser
 
 
 def serve(create: Callable[[], FastAPI], *, host: str, port: int, processes: int) -> None:

@@ -3,14 +3,14 @@
 `tollgate SERVICE settings` lists what that service reads from the environment, with defaults and meanings;
 `tollgate ledger verify` proves the ledger, `tollgate books` reports it, `tollgate webhooks` shows and replays Stripe's
 events, `tollgate reconcile` compares with Stripe and repairs, `tollgate explain payment` tells a
-payment's story.
+payment's story. Help of all of them needs no settings and no stack.
 """
 
-import runpy
+import importlib
 import sys
 from collections.abc import Sequence
 
-from deploy.cli import billing_commands, ledger
+from shared.service_main import CommandLine
 
 SERVICES = ("gateway", "billing", "licensing", "fraud")
 EXIT_USAGE = 64
@@ -21,16 +21,16 @@ USAGE = f"""usage: tollgate SERVICE COMMAND [OPTIONS]
        tollgate books trial-balance [--at DATE] [--data-dir .tollgate] [--json]
        tollgate books profit [--from DATE] [--to DATE] [--data-dir .tollgate] [--json]
        tollgate webhooks list [--status parked] [--about ID] [--limit 50] [--data-dir .tollgate] [--json]
+       tollgate webhooks replay EVENT_ID | --all-parked [--data-dir .tollgate] [--json]
        tollgate reconcile [--days 30] [--data-dir .tollgate] [--json]
        tollgate explain payment ID [--data-dir .tollgate] [--json]
-       tollgate webhooks replay EVENT_ID | --all-parked [--data-dir .tollgate] [--json]
 
 services: {", ".join(SERVICES)}
 commands of each: serve, worker, migrate, settings
 the gateway's own: create-operator --email ADDRESS, seed
 
-Settings come from the environment; `tollgate SERVICE settings` lists them.
-For everything on one machine, use `make run`.
+Each command tells of its options with --help. Settings come from the environment; `tollgate SERVICE settings` lists
+them. In a checkout this command is .venv/bin/tollgate. For everything on one machine, use `make run`.
 """
 
 
@@ -40,18 +40,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given in (["-h"], ["--help"], ["help"]):
         sys.stdout.write(USAGE)
         return
-    if given[:1] == ["ledger"]:
-        ledger.main(given[1:])
+    if given[:1] and given[0] in SERVICES and len(given) > 1:
+        service, *rest = given
+        importlib.import_module(f"services.{service}.__main__").main(CommandLine(f"tollgate {service}", rest))
         return
-    if given[:1] and given[0] in billing_commands.COMMANDS:
-        billing_commands.run(given[0], given[1:])
-        return
-    if len(given) < 2 or given[0] not in SERVICES:
+    from deploy.cli import billing_commands  # noqa: PLC0415 - other services' commands need nothing of billing
+
+    if given[:1] == [billing_commands.LEDGER]:
+        billing_commands.prove(given[1:])
+    elif given[:1] and given[0] in billing_commands.COMMANDS:
+        billing_commands.run(given)
+    else:
         sys.stderr.write(USAGE)
         raise SystemExit(EXIT_USAGE)
-    service, *rest = given
-    sys.argv = [f"tollgate {service}", *rest]
-    runpy.run_module(f"services.{service}", run_name="__main__")
 
 
 if __name__ == "__main__":

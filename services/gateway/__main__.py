@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import getpass
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from services.gateway.app import create_app
 from services.gateway.service import Gateway, open_service
@@ -13,21 +13,23 @@ from services.gateway.use_cases.operators import ensure_operator
 from services.gateway.use_cases.seeding import seed
 from services.gateway.worker import loops
 from shared.errors import DomainError
-from shared.service_main import run
+from shared.service_main import Command, CommandLine, run
 
 EXIT_BAD_USAGE = 64
 """EX_USAGE of sysexits.h."""
 
 
-def _seed(settings: Settings, _arguments: Sequence[str]) -> None:
+def _seed(settings: Settings, _given: argparse.Namespace) -> None:
     _do(settings, seed)
 
 
-def _create_operator(settings: Settings, arguments: Sequence[str]) -> None:
+def _add_email(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--email", required=True, help="the account is made where there is none")
+
+
+def _create_operator(settings: Settings, given: argparse.Namespace) -> None:
     """The password comes from OPERATOR_PASSWORD, or is asked for; never from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m services.gateway create-operator")
-    parser.add_argument("--email", required=True)
-    email = parser.parse_args(arguments).email
+    email = given.email
     password = settings.operator_password.get_secret_value() or getpass.getpass("Password: ")
 
     async def create(gateway: Gateway) -> None:
@@ -49,13 +51,29 @@ def _do(settings: Settings, work: Callable[[Gateway], Awaitable[None]]) -> None:
         raise SystemExit(EXIT_BAD_USAGE) from None
 
 
-if __name__ == "__main__":
+_COMMANDS = {
+    "seed": Command("make the operator and the routes that settings name, where they are not there", run=_seed),
+    "create-operator": Command(
+        "make an account an operator's; the password comes from OPERATOR_PASSWORD, or is asked for",
+        run=_create_operator,
+        add_arguments=_add_email,
+    ),
+}
+
+
+def main(line: CommandLine | None = None) -> None:
+    """Do what the command line says."""
     run(
         "gateway",
+        line=line,
         settings=Settings,
         create_app=create_app,
         open_service=open_service,
         loops=loops,
         processes=lambda settings: settings.gateway_processes,
-        extra={"seed": _seed, "create-operator": _create_operator},
+        commands=_COMMANDS,
     )
+
+
+if __name__ == "__main__":
+    main()

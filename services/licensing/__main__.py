@@ -4,7 +4,13 @@ from services.licensing.app import create_app
 from services.licensing.service import open_service
 from services.licensing.settings import Settings
 from services.licensing.worker import loops
-from shared.service_main import run
+from shared.service_main import CommandLine, run
+
+
+def main(line: CommandLine | None = None) -> None:
+    """Do what the command line says."""
+    run("licensing", line=line, settings=Settings, create_app=create_app, open_service=open_service, loops=loops)
+
 
 if __name__ == "__main__":
-    run("licensing", settings=Settings, create_app=create_app, open_service=open_service, loops=loops)
+    main()

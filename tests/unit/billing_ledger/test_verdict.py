@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.billing.__main__ import _Teller
+from services.billing.commands.verify import Teller
 from services.billing.domain.books.audit import MoneyProof, PostingSum
 from services.billing.domain.books.posting import MoneyKind
 from services.billing.domain.books.reports import AccountBalance
@@ -55,7 +55,7 @@ def test_what_waits_for_its_other_side_is_listed_and_breaks_nothing() -> None:
 
 def test_a_long_pass_says_about_once_a_second_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     times = iter([0.0, 0.4, 1.1, 1.1, 1.5, 3.0, 3.0])
-    tell = _Teller("book", now=lambda: next(times))
+    tell = Teller("book", now=lambda: next(times))
     for transfers in (2_000, 4_000, 6_000, 8_000):
         tell(transfers)
     assert capsys.readouterr().err == "book: 4,000 transfers checked\nbook: 8,000 transfers checked\n"

@@ -1,5 +1,6 @@
 """`tollgate explain payment`: what it takes, says and ends with."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from typing import cast
 
 import pytest
 
-from services.billing import __main__ as billing
+from services.billing.commands import explain
+from services.billing.commands.explain import EXPLAIN
+from services.billing.commands.saying import EXIT_BROKEN
 from services.billing.domain.payment import Payment, PaymentId, Status
 from services.billing.domain.payment_story import Facts, story_of
 from services.billing.settings import Settings
@@ -41,11 +44,17 @@ def _one_payment(monkeypatch: pytest.MonkeyPatch) -> None:
             raise NotFound("payment")
         return Explained(PAYMENT, story_of(Facts(PAYMENT)))
 
-    monkeypatch.setattr(billing, "_explained", explained)
+    monkeypatch.setattr(explain, "_explained", explained)
+
+
+def _run(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser()
+    EXPLAIN.add_arguments(parser)
+    EXPLAIN.run(NO_SETTINGS, parser.parse_args(arguments))
 
 
 def test_story_is_printed_below_what_the_payment_is_now(capsys: pytest.CaptureFixture[str]) -> None:
-    billing._explain(NO_SETTINGS, ["payment", "pay_1"])
+    _run(["payment", "pay_1"])
     assert capsys.readouterr().out == (
         "pay_1 of acct_1 is pending: 5000 credits for 5.00 USD.\n"
         "2027-01-31 12:00:00  checkout        The customer asked for 5000 credits for 5.00 USD.  [acct_1]\n"
@@ -53,7 +62,7 @@ def test_story_is_printed_below_what_the_payment_is_now(capsys: pytest.CaptureFi
 
 
 def test_json_is_what_the_api_answers(capsys: pytest.CaptureFixture[str]) -> None:
-    billing._explain(NO_SETTINGS, ["payment", "pay_1", "--json"])
+    _run(["payment", "pay_1", "--json"])
     said = json.loads(capsys.readouterr().out)
     assert (said["payment"]["id"], said["payment"]["credits"]) == ("pay_1", 5000)
     assert said["story"] == [
@@ -69,14 +78,14 @@ def test_json_is_what_the_api_answers(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_payment_that_there_is_not_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        billing._explain(NO_SETTINGS, ["payment", "pay_2"])
-    assert ended.value.code == billing.EXIT_BROKEN
+        _run(["payment", "pay_2"])
+    assert ended.value.code == EXIT_BROKEN
     assert capsys.readouterr().err == "There is no payment pay_2 here.\n"
 
 
 def test_only_payments_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        billing._explain(NO_SETTINGS, ["call", "call_1"])
+        _run(["call", "call_1"])
     assert "payment" in capsys.readouterr().err
 
 
