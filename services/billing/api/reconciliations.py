@@ -1,8 +1,10 @@
 """Operators reconcile with Stripe, and read what was found."""
 
 from datetime import datetime
+from typing import Annotated
 
 from fastapi import APIRouter, Request
+from pydantic import Field
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
@@ -11,11 +13,17 @@ from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.domain.reconciliation import Kind
 from services.billing.use_cases.reconciliation import REPORT_PREFIX, list_reports, reconcile
 from services.billing.use_cases.saved_cards import stripe_is_away
-from shared.doors import MoneyView, StrictRoute, answer, guarded, refuses
+from shared.doors import MoneyView, StrictRoute, Wire, answer, guarded, refuses
 from shared.doors.lists import After, Limit, Page, checked_cursor, page
 from shared.service_auth import operator_required
 
 router = APIRouter(route_class=StrictRoute, tags=["operators"])
+
+
+class ReconcileBody(Wire):
+    """How many days back to look; the setting's where it is not said."""
+
+    days: Annotated[int, Field(ge=1, le=30)] | None = None
 
 
 class DifferenceView(TypedDict):
@@ -63,10 +71,10 @@ async def list_reconciliations(request: Request, limit: Limit = 20, after: After
 )
 @guarded(operator_required)
 @refuses("service_unavailable")
-async def begin_reconciliation(request: Request) -> Response:
+async def begin_reconciliation(request: Request, body: ReconcileBody | None = None) -> Response:
     """201 with the report: what was compared, repaired, and what still differs."""
     try:
-        report = await reconcile(billing_of(request), actor=actor_of(request))
+        report = await reconcile(billing_of(request), actor=actor_of(request), days=body.days if body else None)
     except (StripeUnavailable, StripeRefused) as error:
         raise stripe_is_away() from error
     assert report is not None, "no distance was asked for"

@@ -68,6 +68,13 @@ async def repaired_since(connection: AsyncConnection, since: datetime) -> dict[s
     return {row.kind: row.repaired for row in found}
 
 
+async def exists(connection: AsyncConnection, report_id: str) -> bool:
+    found: bool = await connection.scalar(
+        text("SELECT EXISTS (SELECT FROM reconciliations WHERE id = :id)"), {"id": report_id}
+    )
+    return found
+
+
 async def page(connection: AsyncConnection, *, after: str | None, limit: int) -> list[Report]:
     """Finished runs, newest first."""
     found = await connection.execute(

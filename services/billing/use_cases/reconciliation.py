@@ -40,6 +40,7 @@ from services.billing.use_cases.stripe_news import apply, fetch
 from services.billing.use_cases.webhooks import keep_event
 from shared import audit
 from shared.db import Connection
+from shared.errors import DomainError
 from shared.ids import decode, new_id
 from shared.telemetry import logger
 
@@ -124,8 +125,10 @@ async def _audit(
 
 
 async def list_reports(billing: Billing, *, after: str | None, limit: int) -> list[Report]:
-    """Up to `limit` finished runs, newest first."""
+    """Up to `limit` finished runs, newest first. Raises `invalid_cursor`."""
     async with billing.database.transaction() as connection:
+        if after is not None and not await reconciliations.exists(connection, after):
+            raise DomainError("invalid_cursor", "`after` is no reconciliation here.")
         return await reconciliations.page(connection, after=after, limit=limit)
 
 

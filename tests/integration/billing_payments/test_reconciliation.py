@@ -11,6 +11,7 @@ from services.billing.use_cases.reconciliation import reconcile
 from shared.telemetry import REGISTRY
 from tests.integration.billing_payments.conftest import OPERATOR, OpenShop, Shop, a_customer
 from tests.support.http import eventually
+from tests.support.keys import headers_for
 
 
 async def reconciled(shop: Shop) -> Any:
@@ -110,6 +111,18 @@ async def _at_stripe(shop: Shop, path: str, **form: str) -> Any:
     answer = await shop.http.post(f"{shop.sandbox_url}/v1/{path}", data=form, headers=headers)
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+async def test_operators_say_how_far_back_and_are_refused_what_is_senseless(shop: Shop) -> None:
+    path, headers = "/api/v1/admin/reconciliations", headers_for(OPERATOR, "billing")
+    made = await shop.http.post(path, json={"days": 3}, headers=headers)
+    assert (made.status_code, made.json()["days"]) == (201, 3)
+    for body in ({"days": 0}, {"days": 31}, {"bogus": 1}):
+        refused = await shop.http.post(path, json=body, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (422, "validation_failed"), body
+    assert (await shop.http.post(path, content=b"{", headers=headers)).json()["code"] == "malformed_json"
+    unknown = await shop.get(OPERATOR, f"{path}?after=rec_01JAAAAAAAAAAAAAAAAAAAAAAA")
+    assert (unknown.status_code, unknown.json()["code"]) == (422, "invalid_cursor")
 
 
 async def test_runs_keep_their_distance(shop: Shop) -> None:
