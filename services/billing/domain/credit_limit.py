@@ -32,8 +32,8 @@ class CreditLimitExceeded(DomainError):
     def __init__(self, limit: CreditLimit) -> None:
         super().__init__(
             "credit_limit_exceeded",
-            "This payment would go past what the account may pay in 24 hours. Unpaid checkouts count until they"
-            " expire or are canceled.",
+            "This payment would go past what the account may pay in 24 hours. Each payment counts for 24 hours from"
+            " its beginning, an unpaid checkout until it expires or is canceled. An operator may raise the limit.",
             extra={
                 "limit": Money(limit.limit_minor, "usd").as_json(),
                 "used": Money(limit.used_minor, "usd").as_json(),

@@ -34,7 +34,7 @@ from shared.telemetry import logger
 T = TypeVar("T")
 
 _WHY = {
-    "charge_disputed": "This payment is disputed; the dispute decides where its money goes.",
+    "charge_disputed": "This payment is disputed, or its dispute was lost: where its money goes is the bank's to say.",
     "charge_already_refunded": "This payment has been refunded whole at the payment provider.",
     "insufficient_funds": "The balance at the payment provider does not cover this refund.",
     "balance_insufficient": "The balance at the payment provider does not cover this refund.",
