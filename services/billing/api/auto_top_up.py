@@ -42,7 +42,7 @@ class TopUpBody(Wire):
 class AutoTopUpView(TypedDict):
     """The automatic top-up. `bought_this_month` counts towards `monthly_cap`, both in credits; `waits_for` names the
     limit that has no room before `next_attempt_at`. `stopped_reason` is `declined` (too often in a row), `no_card`,
-    `blocked`, or `refunded`: a refund took credits, and the card is not charged for them until it is set anew."""
+    `blocked`, `refunded` or `disputed`: money went back, and the card is not charged for it until it is set anew."""
 
     enabled: bool
     threshold: CreditsField
@@ -60,8 +60,8 @@ class AutoTopUpView(TypedDict):
 @guarded(caller_required)
 async def read_top_up(request: Request) -> Response:
     """`status`: `off`, `active`, `waiting` until `next_attempt_at` for what `waits_for` names to have room again, or
-    `stopped` with `stopped_reason`: `declined` too often, `no_card`, `blocked`, or `refunded`, since a refund takes
-    credits, and buying them back is for you to say. Setting it anew starts it again."""
+    `stopped` with `stopped_reason`: `declined` too often, `no_card`, `blocked`, `refunded` or `disputed`, since
+    what goes back takes credits, and buying them back is for you to say. Setting it anew starts it again."""
     setting, bought = await auto_top_up.read_setting(billing_of(request), caller_of(request).account_id)
     return answer(_off() if setting is None else _view(setting, bought))
 

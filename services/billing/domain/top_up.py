@@ -1,9 +1,9 @@
 """Automatic top-ups: when credits run low, a saved card buys more by itself.
 
 One is in flight at a time. After each there is a pause, doubling with every decline in a row, and after so many
-declines it stops and says so until the customer sets it anew; so it does where money of the account's was refunded,
-which makes credits low without their being spent. A calendar month (UTC) buys no more than its cap. A look that buys
-nothing, whatever the reason, is followed by a pause as well. Amounts are millicredits, instants business time.
+declines it stops and says so until the customer sets it anew; so it does where money of the account's was refunded or
+disputed, which makes credits low without their being spent. A calendar month (UTC) buys no more than its cap. A look
+that buys nothing, whatever the reason, is followed by a pause as well. Amounts are millicredits, instants business time.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +16,8 @@ from shared.errors import Invalid
 from shared.money import Credits
 
 AUTO_TOP_UP: Final = "auto_top_up"
-Stopped = Literal["declined", "no_card", "blocked", "refunded"]
+Stopped = Literal["declined", "no_card", "blocked", "refunded", "disputed"]
+_MONEY_WENT_BACK: Final = frozenset({"refunded", "disputed"})
 WaitsFor = Literal["limit", "monthly_cap"]
 """What has no room for another: S14's limit, or the month's cap."""
 LIMIT_PAUSE = timedelta(hours=1)
@@ -94,7 +95,7 @@ def after(setting: AutoTopUp, payment: Payment, rules: TopUpRules, *, now: datet
     """The setting once a top-up of its account has come to `payment.status`."""
     if payment.status is Status.SUCCEEDED:
         going_on = replace(setting, declines=0, waits_for=None, next_at=now + rules.cooldown, looks=0)
-        return going_on if setting.stopped == "refunded" else replace(going_on, stopped=None)
+        return going_on if setting.stopped in _MONEY_WENT_BACK else replace(going_on, stopped=None)
     if payment.status is Status.BLOCKED:
         return _stopping(setting, "blocked")
     if payment.status in (Status.FAILED, Status.EXPIRED, Status.CANCELED):
@@ -114,6 +115,12 @@ def refunded(setting: AutoTopUp) -> AutoTopUp:
     return _stopping(setting, "refunded") if setting.enabled else setting
 
 
+def disputed(setting: AutoTopUp) -> AutoTopUp:
+    """The same once a dispute of one of its payments has opened, however that ends: the bank's customer may not know
+    that card."""
+    return _stopping(setting, "disputed") if setting.enabled else setting
+
+
 def _stopping(setting: AutoTopUp, why: Stopped) -> AutoTopUp:
-    """A refund's stop stays, whatever a top-up that was under way comes to."""
-    return setting if setting.stopped == "refunded" else replace(setting, stopped=why)
+    """The stop of money that went back stays, whatever a top-up that was under way comes to."""
+    return setting if setting.stopped in _MONEY_WENT_BACK else replace(setting, stopped=why)

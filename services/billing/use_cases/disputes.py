@@ -6,7 +6,9 @@ steps are left, so a state that comes again, or late, does nothing further.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
+from services.billing.domain import top_up
 from services.billing.domain.books.of_dispute import postings_of
 from services.billing.domain.checkout_session import Ignored
 from services.billing.domain.dispute import PREFIX, Dispute, DisputeId, DisputeState
@@ -27,7 +29,7 @@ from services.billing.domain.disputing import (
 from services.billing.domain.payment import PAID, Payment, Status, disputed, undisputed
 from services.billing.domain.payment import PREFIX as PAYMENT_PREFIX
 from services.billing.service import Billing
-from services.billing.store import disputes, payments, wallets
+from services.billing.store import disputes, payments, top_ups, wallets
 from services.billing.store.ledger_connection import ledger_of
 from services.billing.use_cases.bookkeeping import book, settle_transaction
 from services.billing.use_cases.dispute_shares import put_shares_right
@@ -43,9 +45,9 @@ from shared.telemetry import logger
 async def settle_dispute(billing: Billing, connection: Connection, state: DisputeState) -> Ignored | None:
     """Apply a dispute as Stripe has it now; Ignored with the reason where it is none of ours.
 
-    Locks the payment's row, then its account's wallet. Each step (opened, lost, won) and each movement of money is
-    booked once, whatever states come in whatever order. Raises PaymentNotSettledYet where the dispute came before its
-    payment's own success: it is to be tried again.
+    Locks the payment's row, its account's top-up, then its wallet. Each step (opened, lost, won) and each movement of
+    money is booked once, whatever states come in whatever order. Raises PaymentNotSettledYet where the dispute came
+    before its payment's own success: it is to be tried again.
     """
     if state.status not in STATUSES:
         logger.error("dispute_status_unknown", dispute=state.id, status=state.status)
@@ -121,8 +123,9 @@ def _new(case: _Case) -> Dispute:
 
 
 async def _open(case: _Case, dispute: Dispute) -> Dispute:
-    """Freeze the account, and take what the dispute covers, under zero if it must be."""
+    """Freeze the account, stop its automatic top-up, and take what the dispute covers, under zero if it must be."""
     at = case.billing.clock.now()
+    await _stop_top_up(case.connection, dispute.account_id, at=at)
     await lock_wallet(case.connection, dispute.account_id, at=at)
     await wallets.count_dispute(await ledger_of(case.connection), dispute.account_id, 1)
     taken = credits_covered(case.payment, disputed_minor(case.state, case.payment), case.others)
@@ -141,6 +144,13 @@ async def _open(case: _Case, dispute: Dispute) -> Dispute:
     )
     uncovered = not_covered(taken, balance_before=posted.wallet.balance + taken)
     return opened(dispute, taken=taken, uncovered=uncovered, taken_by=posted.transfer.id, at=at)
+
+
+async def _stop_top_up(connection: Connection, account_id: str, *, at: datetime) -> None:
+    """Before the wallet is locked, as everybody who locks both does."""
+    setting = await top_ups.locked(connection, account_id)
+    if setting is not None and (stopped := top_up.disputed(setting)) != setting:
+        await top_ups.save(connection, stopped, at=at)
 
 
 async def _lose(case: _Case, dispute: Dispute) -> Dispute:

@@ -341,3 +341,20 @@ async def test_refund_stops_it_until_the_customer_says_otherwise_also_where_the_
     assert [payment["id"] for payment in await payments_of(shop, buyer)] == [payment_id]
     told = (await switch_on(shop, buyer)).json()
     assert (told["status"], told["stopped_reason"]) == ("active", None)
+
+
+async def test_dispute_stops_it_until_the_customer_says_otherwise_also_where_it_is_won(shop: Shop) -> None:
+    buyer = a_customer()
+    await save_card(shop, buyer)
+    payment_id = await bought(shop, buyer)
+    assert (await switch_on(shop, buyer)).json()["status"] == "active"
+    [row] = await shop.rows("SELECT charge_id FROM payments WHERE id = $1", payment_id)
+    await shop.sandbox_control(f"/test/charges/{row.charge_id}/dispute", {})
+    await shop.wallet_becomes(buyer.account_id, 0)
+    told = await setting_of(shop, buyer)
+    assert (told["status"], told["stopped_reason"]) == ("stopped", "disputed")
+    [dispute] = await shop.rows("SELECT stripe_dispute_id AS id FROM disputes")
+    await shop.sandbox_control(f"/test/disputes/{dispute.id}/close", {"status": "won"})
+    await shop.wallet_becomes(buyer.account_id, 5_000_000)
+    assert (await setting_of(shop, buyer))["stopped_reason"] == "disputed"
+    assert (await switch_on(shop, buyer)).json()["status"] == "active"

@@ -1,4 +1,4 @@
-"""A refund stops automatic top-ups, and looks that buy nothing come at longer and longer intervals."""
+"""A refund or a dispute stops automatic top-ups, and looks that buy nothing come at longer and longer intervals."""
 
 from shared.migrations import execute
 
@@ -13,7 +13,8 @@ def upgrade() -> None:
 
 STOPS = """
 ALTER TABLE auto_top_ups DROP CONSTRAINT auto_top_ups_stopped_check,
-    ADD CONSTRAINT top_up_stops_for_a_reason CHECK (stopped IN ('declined', 'no_card', 'blocked', 'refunded'));
+    ADD CONSTRAINT top_up_stops_for_a_reason CHECK (stopped IN (
+        'declined', 'no_card', 'blocked', 'refunded', 'disputed'));
 """
 
 LOOKS = """
