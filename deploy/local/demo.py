@@ -256,6 +256,7 @@ def _spend_the_rest(story: Story) -> None:
     route = _sell_a_dear_route(story, operator)
     asked_at = time.monotonic()
     _wait(lambda: _is_known(story, route["name"]), asked_at, SECONDS_TO_KNOW_A_ROUTE, "the route to be known")
+    story.say("is the route known?", "a call that the upstream fails on: charged, and given back at once")
     path = f"{route['name']}/scroll/{secrets.token_hex(4)}"
     calls = 0
     while story.balance >= DEAR_PRICE * 1_000:
