@@ -104,8 +104,9 @@ def _refusals(codes: Mapping[str, int]) -> dict[str, Description]:
 
 
 def _refusal(codes: list[str]) -> Description:
-    known = {"properties": {"code": {"enum": codes}}}
-    schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}, known]}
+    """The codes that an operation knows of; what stands before it (a proxy, an outage) may add others."""
+    code = {"anyOf": [{"type": "string", "enum": codes}, {"type": "string"}]}
+    schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}, {"properties": {"code": code}}]}
     return _problem_document(", ".join(f"`{code}`" for code in codes), schema)
 
 

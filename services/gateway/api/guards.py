@@ -58,7 +58,7 @@ def unauthenticated() -> DomainError:
     )
 
 
-@refuses("ambiguous_credentials", "unauthenticated", "session_required", "account_suspended")
+@refuses("ambiguous_credentials", "unauthenticated", "invalid_api_key", "session_required", "account_suspended")
 async def session_required(request: Request) -> None:
     """Guard: a signed-in account. A suspended one may read. A good key: 403 `session_required`."""
     await _signed_in(request)
@@ -66,13 +66,13 @@ async def session_required(request: Request) -> None:
         _refuse_suspended(request.state.identity)
 
 
-@refuses("ambiguous_credentials", "unauthenticated", "session_required")
+@refuses("ambiguous_credentials", "unauthenticated", "invalid_api_key", "session_required")
 async def session_even_if_suspended(request: Request) -> None:
     """Guard: a signed-in account, whatever its status (to sign out)."""
     await _signed_in(request)
 
 
-@refuses("ambiguous_credentials", "unauthenticated", "session_required", "forbidden")
+@refuses("ambiguous_credentials", "unauthenticated", "invalid_api_key", "session_required", "forbidden")
 async def operator_required(request: Request) -> None:
     """Guard: a signed-in operator."""
     await _signed_in(request)
