@@ -51,7 +51,9 @@ def refundable(payment: Payment, refunds: Sequence[Refund], asked: Money | None)
     if payment.status not in PAID:
         raise NotRefundable("This payment has not been paid.")
     if payment.status is Status.DISPUTED:
-        raise NotRefundable("This payment is disputed, or its dispute was lost: where its money goes is the bank's to say.")
+        raise NotRefundable(
+            "This payment is disputed, or its dispute was lost: where its money goes is the bank's to say."
+        )
     if left.amount_minor <= 0:
         raise NotRefundable("This payment has been refunded whole, or is about to be.")
     if amount.amount_minor > left.amount_minor:
