@@ -3,7 +3,8 @@
 One is in flight at a time. After each there is a pause, doubling with every decline in a row, and after so many
 declines it stops and says so until the customer sets it anew; so it does where money of the account's was refunded or
 disputed, which makes credits low without their being spent. A calendar month (UTC) buys no more than its cap. A look
-that buys nothing, whatever the reason, is followed by a pause as well. Amounts are millicredits, instants business time.
+that buys nothing, whatever the reason, is followed by a pause as well. Amounts are millicredits, instants business
+time.
 """
 
 from dataclasses import dataclass, replace
