@@ -1,0 +1,193 @@
+"""What a subscription is, from what Stripe says of it now and the time: the one table of its states.
+
+    first that holds                                        status        standing     reason
+    it ended here for good                                  as it was     as it was    as it was
+    a dispute of it was lost                                canceled      revoked      dispute_lost
+    its running period's money went back whole              canceled      revoked      refunded
+    Stripe: incomplete_expired                              expired       void         never_paid
+    Stripe: canceled, and nothing was ever paid or tried    canceled      void         never_paid
+    Stripe: canceled                                        canceled      revoked      canceled
+    Stripe: incomplete                                      incomplete    pending      never_paid
+    a dispute of it is open                                 suspended     suspended    dispute
+    an invoice failed too often                             suspended     suspended    payment_failed
+    an invoice failed, and the grace is over                suspended     suspended    grace_over
+    an invoice failed                                       past_due      good
+    Stripe: unpaid                                          suspended     suspended    payment_failed
+    Stripe: past_due                                        past_due      good
+    Stripe: paused (a trial ended without a card)           paused        suspended    paused
+    paused here, and what was paid is used up               paused        suspended    paused
+    paused here                                             paused        good
+    Stripe: trialing                                        trialing      good
+    Stripe: active, and nothing was paid yet                active        pending      never_paid
+    Stripe: active                                          active        good
+
+`expires_at` is the furthest end of a paid period, or of a trial; only a paid invoice that sells a period moves it. Past
+it the license lives on for the grace, whatever the status, and then not: time alone sees to that. So no order of
+events, no loss of one and no late state ends otherwise than the last state does. Pure.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from services.billing.domain.subscriptions.subscription import (
+    FINAL,
+    InvoiceState,
+    Reason,
+    Returned,
+    Standing,
+    Status,
+    Subscription,
+    SubscriptionState,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionRules:
+    """What the settings say."""
+
+    grace: timedelta
+    most_failures: int
+    check_every: timedelta
+    renewal_notice: timedelta
+    trial_notice: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A row of the table."""
+
+    status: Status
+    standing: Standing
+    reason: Reason | None = None
+
+
+def judged(
+    before: Subscription, state: SubscriptionState, returned: Returned, *, now: datetime, rules: SubscriptionRules
+) -> Subscription:
+    """The subscription with all that follows from a state of Stripe's. One that was asked for before the last that
+    was judged changes nothing."""
+    if before.asked_at is not None and state.asked_at < before.asked_at:
+        return before
+    known = _told(before, state, returned)
+    verdict = judgement(known, state, returned, now=now, rules=rules)
+    after = replace(known, status=verdict.status, standing=verdict.standing, reason=verdict.reason)
+    suspended = after.standing is Standing.SUSPENDED
+    return replace(after, suspended_at=(before.suspended_at or now) if suspended else None)
+
+
+def judgement(
+    known: Subscription, state: SubscriptionState, returned: Returned, *, now: datetime, rules: SubscriptionRules
+) -> Judgement:
+    """The first row that holds. `known` has what the state tells."""
+    ended = _ended(known, state, returned, now=now)
+    if ended is not None:
+        return ended
+    if state.status == "incomplete":
+        return Judgement(Status.INCOMPLETE, Standing.PENDING, Reason.NEVER_PAID)
+    return _unpaid(known, state, returned, now=now, rules=rules) or _running(known, state, now=now)
+
+
+def expiry(state: SubscriptionState, returned: Returned) -> datetime | None:
+    """The furthest end of a period that was paid and not given back, or of a trial that began; None where there is
+    none yet."""
+    ends = [
+        invoice.period_end_at
+        for invoice in state.invoices
+        if invoice.sells_period and invoice.period_end_at and invoice.id not in returned.refunded_invoices
+    ]
+    if state.trial_ends_at is not None and state.status not in {"incomplete", "incomplete_expired"}:
+        ends.append(state.trial_ends_at)
+    return max(ends, default=None)
+
+
+def failing_invoice(state: SubscriptionState) -> InvoiceState | None:
+    """Of the invoices that are due and failed, the one that was tried most often."""
+    failing = [invoice for invoice in state.invoices if invoice.is_failing]
+    return max(failing, key=lambda invoice: (invoice.attempts, invoice.created_at), default=None)
+
+
+def differs(before: Subscription, after: Subscription) -> bool:
+    """Whether its license, or whoever looks at it, must hear of the change."""
+    return _without_notes(before) != _without_notes(after)
+
+
+def _without_notes(subscription: Subscription) -> Subscription:
+    return replace(subscription, asked_at=None, check_at=None, version=0)
+
+
+def _told(before: Subscription, state: SubscriptionState, returned: Returned) -> Subscription:
+    failing = failing_invoice(state)
+    over = before.standing in FINAL
+    return replace(
+        before,
+        stripe_status=state.status,
+        stripe_subscription_id=state.id,
+        stripe_customer_id=state.customer_id,
+        current_period_start_at=state.period_start_at,
+        current_period_end_at=state.period_end_at,
+        expires_at=before.expires_at if over else expiry(state, returned),
+        trial_ends_at=state.trial_ends_at,
+        cancel_at_period_end=state.cancel_at_period_end and state.ended_at is None,
+        canceled_at=before.canceled_at or state.ended_at,
+        payment_failures=failing.attempts if failing else 0,
+        failing_invoice_id=failing.id if failing else None,
+        asked_at=state.asked_at,
+    )
+
+
+def _ended(known: Subscription, state: SubscriptionState, returned: Returned, *, now: datetime) -> Judgement | None:
+    if known.standing in FINAL:
+        return Judgement(known.status, known.standing, known.reason)
+    if returned.lost:
+        return Judgement(Status.CANCELED, Standing.REVOKED, Reason.DISPUTE_LOST)
+    if _gave_running_period_back(state, returned, now=now):
+        return Judgement(Status.CANCELED, Standing.REVOKED, Reason.REFUNDED)
+    if state.status == "incomplete_expired":
+        return Judgement(Status.EXPIRED, Standing.VOID, Reason.NEVER_PAID)
+    if state.status == "canceled":
+        began = known.expires_at is not None or any(invoice.sells_period for invoice in state.invoices)
+        standing = Standing.REVOKED if began else Standing.VOID
+        return Judgement(Status.CANCELED, standing, Reason.CANCELED if began else Reason.NEVER_PAID)
+    return None
+
+
+def _gave_running_period_back(state: SubscriptionState, returned: Returned, *, now: datetime) -> bool:
+    """Whether the newest period that was paid went back whole while it was still to come or running."""
+    sold = [invoice for invoice in state.invoices if invoice.sells_period and invoice.period_end_at]
+    newest = max(sold, key=lambda invoice: (invoice.period_end_at, invoice.created_at), default=None)
+    return newest is not None and newest.id in returned.refunded_invoices and now < _end(newest)
+
+
+def _end(invoice: InvoiceState) -> datetime:
+    assert invoice.period_end_at is not None
+    return invoice.period_end_at
+
+
+def _unpaid(
+    known: Subscription, state: SubscriptionState, returned: Returned, *, now: datetime, rules: SubscriptionRules
+) -> Judgement | None:
+    if returned.disputed:
+        return Judgement(Status.SUSPENDED, Standing.SUSPENDED, Reason.DISPUTE)
+    if known.payment_failures >= rules.most_failures:
+        return Judgement(Status.SUSPENDED, Standing.SUSPENDED, Reason.PAYMENT_FAILED)
+    if known.payment_failures and known.expires_at is not None and now >= known.expires_at + rules.grace:
+        return Judgement(Status.SUSPENDED, Standing.SUSPENDED, Reason.GRACE_OVER)
+    if state.status == "unpaid":
+        return Judgement(Status.SUSPENDED, Standing.SUSPENDED, Reason.PAYMENT_FAILED)
+    if known.payment_failures or state.status == "past_due":
+        return Judgement(Status.PAST_DUE, Standing.GOOD)
+    return None
+
+
+def _running(known: Subscription, state: SubscriptionState, *, now: datetime) -> Judgement:
+    if state.status == "paused":
+        return Judgement(Status.PAUSED, Standing.SUSPENDED, Reason.PAUSED)
+    if known.paused_at is not None and (known.expires_at is None or now >= known.expires_at):
+        return Judgement(Status.PAUSED, Standing.SUSPENDED, Reason.PAUSED)
+    if known.paused_at is not None:
+        return Judgement(Status.PAUSED, Standing.GOOD)
+    if state.status == "trialing":
+        return Judgement(Status.TRIALING, Standing.GOOD)
+    if known.expires_at is None:
+        return Judgement(Status.ACTIVE, Standing.PENDING, Reason.NEVER_PAID)
+    return Judgement(Status.ACTIVE, Standing.GOOD)

@@ -1,0 +1,7 @@
+"""The business clock, where it may be moved."""
+
+revision = "0021"
+down_revision = "0020"
+
+
+def upgrade() -> None: ...
