@@ -4,8 +4,8 @@
     seal = hex(HMAC-SHA-512(master_secret, body))
     key  = body + seal
 
-`timestamp` is whole Unix seconds in decimal, `random_salt` 128 random bits or more in hex, all hex is in lower case, and
-the HMAC is of the body's 128 hex digits as ASCII. So a key is 256 hex digits, 1024 bits, printed as 16 groups of 16
+`timestamp` is whole Unix seconds in decimal, `random_salt` 128 random bits or more in hex; all hex is in lower case,
+and the HMAC is of the body's 128 hex digits as ASCII. So a key is 256 hex digits, 1024 bits, printed as 16 groups of 16
 joined by `-`. Only who holds the master secret can tell a right key from a wrong one, and does so without a look-up.
 
 Of a key we keep the SHA-256 of its 256 digits to find it by, and what it is made of, so that it can be shown again.
