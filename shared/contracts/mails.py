@@ -1,0 +1,67 @@
+"""Billing and licensing -> gateway: a mail to an account, `PUT /internal/v1/mails/{message_id}`.
+
+The same message id again asks for nothing more: 202 either way. 404 means that there is no such account (any more).
+Values are words for people to read, dates and amounts included. The account's name and address are added by the
+gateway, which alone knows them.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, TypedDict, get_args
+from urllib.parse import quote
+
+Template = Literal[
+    "license_welcome",
+    "subscription_renewed",
+    "renewal_upcoming",
+    "payment_failed",
+    "subscription_suspended",
+    "subscription_restored",
+    "subscription_canceled",
+    "trial_ending",
+    "top_up_stopped",
+    "top_up_needs_you",
+]
+
+VALUES: Mapping[Template, frozenset[str]] = {
+    # `servers`: on how many it may be active ("1 server"); `license_key` is secret.
+    "license_welcome": frozenset({"plan", "license_id", "servers", "license_key"}),
+    # `until`: the end of what is paid ("3 March 2027").
+    "subscription_renewed": frozenset({"plan", "amount", "until"}),
+    "renewal_upcoming": frozenset({"plan", "amount", "renews_on"}),
+    # `failure`: "1", "2" or "3"; `next_try`: a date, "" where none follows; `until`: when the license stops unless it
+    # is paid, "" where it has stopped; `pay_link`: the invoice's page, "" where it has none.
+    "payment_failed": frozenset({"plan", "amount", "failure", "next_try", "until", "pay_link"}),
+    # `reason`: payment_failed, grace_over, dispute, paused; another is not spelled out. `pay_link` may be "".
+    "subscription_suspended": frozenset({"plan", "reason", "pay_link"}),
+    # `until` may be "".
+    "subscription_restored": frozenset({"plan", "until"}),
+    # `until`: how long it is good yet, "" where it ended at once; `reason`: canceled, refunded, dispute_lost.
+    "subscription_canceled": frozenset({"plan", "reason", "until"}),
+    "trial_ending": frozenset({"plan", "amount", "ends_on"}),
+    # Automatic buying of credits has stopped; `reason`: words that complete "because ...".
+    "top_up_stopped": frozenset({"amount", "reason"}),
+    "top_up_needs_you": frozenset({"amount", "link"}),
+}
+"""What each template says, all of it needed."""
+
+SECRET: Mapping[Template, frozenset[str]] = {"license_welcome": frozenset({"license_key"})}
+"""Of these, what is not kept with the sender's row: it is added when the mail is handed over."""
+
+assert set(VALUES) == set(get_args(Template))
+
+
+class MailRequest(TypedDict):
+    """`values` are exactly those of the template."""
+
+    account_id: str
+    template: str
+    values: dict[str, str]
+
+
+def path_of(message_id: str) -> str:
+    return f"/internal/v1/mails/{quote(message_id, safe='')}"
+
+
+def kept_values(template: Template) -> frozenset[str]:
+    """What the one who asks for a mail gives with it."""
+    return VALUES[template] - SECRET.get(template, frozenset())
