@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from shared.description import renamed_references
 from shared.doors.routing import REFUSALS, TAKES_KEY
 from shared.problems import is_known, kind_of
 
@@ -120,20 +121,9 @@ def _with_plain_names(document: Description) -> Description:
     names = {name: _SUFFIX.sub("", _PAGE.sub(r"\1Page", name)) for name in schemas}
     assert len(set(names.values())) == len(names), "two schemas have one name"
     document["components"]["schemas"] = {names[name]: {**body, "title": names[name]} for name, body in schemas.items()}
-    renamed: Description = _renamed(document, {_at(old): _at(new) for old, new in names.items()})
+    renamed: Description = renamed_references(document, {_at(old): _at(new) for old, new in names.items()})
     return renamed
 
 
 def _at(name: str) -> str:
     return f"#/components/schemas/{name}"
-
-
-def _renamed(node: Any, references: dict[str, str]) -> Any:
-    if isinstance(node, list):
-        return [_renamed(item, references) for item in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        name: references.get(value, value) if name == "$ref" else _renamed(value, references)
-        for name, value in node.items()
-    }

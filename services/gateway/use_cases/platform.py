@@ -8,6 +8,7 @@ from typing import Any
 import psutil
 
 from services.gateway.service import Gateway
+from shared.description import renamed_references
 from shared.health import Check, redis_answers, report
 from shared.http_client import ServiceClient, SiblingUnavailable
 
@@ -117,8 +118,8 @@ def merged(own: Description, siblings: Mapping[str, Description]) -> Description
         names = {name: _free_name(name, body, schemas, sibling) for name, body in described.items()}
         references = {_AT + name: _AT + named for name, named in names.items()}
         for path, operations in theirs.get("paths", {}).items():
-            result["paths"].setdefault(path, {}).update(_renamed(operations, references))
-        schemas |= {names[name]: _renamed(body, references) for name, body in described.items()}
+            result["paths"].setdefault(path, {}).update(renamed_references(operations, references))
+        schemas |= {names[name]: renamed_references(body, references) for name, body in described.items()}
     result["components"] = {**own.get("components", {}), "schemas": schemas}
     result["paths"] = dict(sorted(result["paths"].items()))
     return result
@@ -126,14 +127,3 @@ def merged(own: Description, siblings: Mapping[str, Description]) -> Description
 
 def _free_name(name: str, body: Description, taken: Mapping[str, Description], sibling: str) -> str:
     return name if taken.get(name, body) == body else f"{sibling.title()}{name}"
-
-
-def _renamed(node: Any, references: Mapping[str, str]) -> Any:
-    if isinstance(node, list):
-        return [_renamed(item, references) for item in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        name: references.get(value, value) if name == "$ref" else _renamed(value, references)
-        for name, value in node.items()
-    }
