@@ -1,5 +1,6 @@
 """What an operator may turn in billing. Money is in US cents where a name ends in `_minor`."""
 
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
@@ -7,6 +8,9 @@ from pydantic_settings import NoDecode
 
 from services.billing.domain.pricing import Rates, read_rates
 from services.billing.domain.seal.checkpoint import Signer, signer
+from services.billing.domain.subscriptions.plan import Plan, PlanId
+from services.billing.domain.subscriptions.standing import SubscriptionRules
+from shared.money import Money
 from shared.settings import Key32, ServiceSettings, Url
 
 Tier = Literal["new", "verified", "enterprise"]
@@ -108,6 +112,42 @@ class Settings(ServiceSettings):
     top_up_most_declines: int = Field(
         3, ge=1, le=10, description="After how many declines in a row an automatic top-up stops until it is set anew."
     )
+    license_plan_id: str = Field(
+        "license-monthly",
+        pattern=r"^([a-z0-9][a-z0-9-]{0,62})?$",
+        description="The plan that is there from the first start (L2). What LICENSE_PLAN_... say of it holds when it is"
+        " first made; another price later is another plan. Empty: none is made.",
+    )
+    license_plan_name: str = Field("License, monthly", min_length=1, max_length=200, description="Its name.")
+    license_plan_price_minor: int = Field(
+        2_500, ge=50, le=99_999_999, description="What it costs a month, in US cents."
+    )
+    license_plan_trial_days: int = Field(0, ge=0, le=730, description="Days that a new subscription to it is free.")
+    license_plan_max_activations: int = Field(
+        1, ge=1, le=1_000_000, description="On how many servers its license may be active (L5)."
+    )
+    license_plan_entitlements: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
+        (), description="What its license entitles to, comma-separated."
+    )
+    subscription_check_seconds: int = Field(
+        3_600,
+        ge=1,
+        le=86_400,
+        description="How often a subscription is compared with Stripe though nothing was heard (L6).",
+    )
+    subscription_grace_days: int = Field(
+        3, ge=0, le=60, description="Days that a license lives on after its paid period while the payment is late (L6)."
+    )
+    subscription_max_failures: int = Field(
+        3,
+        ge=1,
+        le=20,
+        description="After how many failed attempts at one invoice a subscription is suspended (L6, L11).",
+    )
+    renewal_notice_hours: int = Field(
+        24, ge=0, le=720, description="How long before a renewal its customer is told (L9). 0: not told."
+    )
+    trial_notice_hours: int = Field(72, ge=0, le=720, description="How long before a trial's end its customer is told.")
     fraud_timeout_seconds: float = Field(
         2.0, gt=0, le=30, description="How long checkout waits for fraud's assessment."
     )
@@ -166,6 +206,42 @@ class Settings(ServiceSettings):
     def rates(self) -> Rates:
         """What a US dollar is worth in the currencies that credits are sold in."""
         return read_rates(self.credit_rates)
+
+    @property
+    def default_plan(self) -> Plan | None:
+        """The plan that is there from the first start."""
+        if not self.license_plan_id:
+            return None
+        return Plan(
+            id=PlanId(self.license_plan_id),
+            name=self.license_plan_name,
+            price=Money(self.license_plan_price_minor, "usd"),
+            interval="month",
+            trial_days=self.license_plan_trial_days,
+            max_activations=self.license_plan_max_activations,
+            entitlements=self.license_plan_entitlements,
+        )
+
+    @property
+    def subscription_rules(self) -> SubscriptionRules:
+        """By what subscriptions are judged."""
+        return SubscriptionRules(
+            grace=timedelta(days=self.subscription_grace_days),
+            most_failures=self.subscription_max_failures,
+            check_every=timedelta(seconds=self.subscription_check_seconds),
+            renewal_notice=timedelta(hours=self.renewal_notice_hours),
+            trial_notice=timedelta(hours=self.trial_notice_hours),
+        )
+
+    @property
+    def contradictions(self) -> tuple[str, ...]:
+        """What the settings say against each other, in words; nothing that keeps the service from running."""
+        if self.subscription_grace_days < self.subscription_max_failures - 1:
+            return (
+                "SUBSCRIPTION_GRACE_DAYS ends before SUBSCRIPTION_MAX_FAILURES can be reached at an attempt a day:"
+                " the grace alone will suspend",
+            )
+        return ()
 
     @property
     def seal_signer(self) -> Signer:
