@@ -112,5 +112,6 @@ for _code, _status, _title in (
     ("internal_error", 500, "Internal error"),
     ("service_unavailable", 503, "Service unavailable"),
     ("billing_unavailable", 503, "Billing unavailable"),
+    ("overloaded", 503, "Overloaded"),
 ):
     register_problem(_code, _status, _title)

@@ -11,9 +11,8 @@ from redis.asyncio import Redis
 from services.gateway.clients.billing_wallet import Wallets
 from services.gateway.domain.caller_address import Network, parse_networks
 from services.gateway.settings import Settings
-from services.gateway.store import changes, keys, sessions
+from services.gateway.store import keys, sessions
 from services.gateway.store.allocator import trimming
-from services.gateway.store.change_feed import BELL, ChangeFeed
 from services.gateway.store.key_directory import KeyDirectory
 from services.gateway.store.login_failures import LoginFailures
 from services.gateway.store.password_hashes import Passwords
@@ -22,13 +21,14 @@ from services.gateway.store.turns import Turns
 from services.gateway.store.vault import Vault
 from services.gateway.use_cases.paid_call.paid_api import PaidApi
 from shared import bus
+from shared.change_feed import ChangeFeed, following, hasten
 from shared.clock import Clock, SystemClock
 from shared.db import Database
 from shared.http_client import ServiceClient
-from shared.loops import running, stop
+from shared.loops import running
 from shared.service_auth import Minter
 
-RING_DEADLINE_SECONDS = 0.25
+NAME = "gateway"
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,8 @@ class Gateway:
 
     async def announce(self) -> None:
         """Hasten the news of a committed change: here at once, elsewhere over pub/sub. Without it, 300 ms later."""
-        self.feed.bell.set()
         self.news.set()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(RING_DEADLINE_SECONDS):
-                await bus.ring(self.redis, BELL)
+        await hasten(NAME, self.feed, self.redis)
 
 
 @contextlib.asynccontextmanager
@@ -73,25 +70,11 @@ async def open_service(settings: Settings) -> AsyncIterator[Gateway]:
         stack.push_async_callback(database.close)
         redis = bus.connect(settings.redis_url)
         stack.push_async_callback(redis.aclose)
-        feed = await stack.enter_async_context(_feed(settings, redis))
+        feed = await stack.enter_async_context(following(NAME, settings.database_url, redis))
         gateway = _built(stack, settings, database=database, redis=redis, feed=feed)
         await stack.enter_async_context(gateway.paid.running())
         await stack.enter_async_context(running([trimming()]))
         yield gateway
-
-
-@contextlib.asynccontextmanager
-async def _feed(settings: Settings, redis: Redis) -> AsyncIterator[ChangeFeed]:
-    """The change feed, on a connection of its own, so that a busy pool never delays a revocation."""
-    database = Database(settings.database_url, pool_size=1, application="gateway-changes")
-    feed = ChangeFeed(partial(changes.poll, database))
-    listening = asyncio.create_task(bus.listen(redis, {BELL: feed.bell}), name="change-bell")
-    try:
-        async with running([feed.loop()]):
-            yield feed
-    finally:
-        await stop([listening])
-        await database.close()
 
 
 def _news(feed: ChangeFeed) -> asyncio.Event:

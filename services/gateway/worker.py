@@ -6,10 +6,10 @@ from functools import partial
 from services.gateway.clients.smtp import MailServer
 from services.gateway.service import Gateway
 from services.gateway.settings import Settings
-from services.gateway.store import changes, sessions
+from services.gateway.store import sessions
 from services.gateway.store.paid_repeats import PaidRepeats
 from services.gateway.use_cases.mailing import send_due
-from shared import idempotency, outbox
+from shared import changes, idempotency, outbox
 from shared.loops import Loop
 
 

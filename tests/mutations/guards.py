@@ -28,14 +28,14 @@ _ACCESS = (
     ),
     Guard(
         "what is remembered of a key is forgotten when the key changes",
-        "services/gateway/store/record_cache.py",
+        "shared/record_cache.py",
         "        for digest in tuple(self._by_ref[kind].get(ref, ())):\n            self._drop(digest)\n",
         "",
         ("tests/integration/gateway_identity/test_change_feed.py::test_late_revocation_reaches_a_warm_cache",),
     ),
     Guard(
         "what was read before a change is not remembered after it",
-        "services/gateway/store/record_cache.py",
+        "shared/record_cache.py",
         "if epoch == self._epoch and self._feed.is_current:",
         "if self._feed.is_current:",
         (

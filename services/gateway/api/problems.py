@@ -13,7 +13,6 @@ _KINDS = (
     ("too_many_keys", 409, "Too many keys"),
     ("expectation_failed", 417, "Expectation failed"),
     ("upstream_error", 502, "Upstream failed"),
-    ("overloaded", 503, "Overloaded"),
     ("upstream_timeout", 504, "Upstream too slow"),
 )
 

@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.domain.account import Account, EmailTaken, Identity, Role
-from services.gateway.store.record_cache import kept_once
 from services.gateway.store.vault import Vault
+from shared.record_cache import kept_once
 
 IDENTITY_COLUMNS = (
     "accounts.id AS account_id, accounts.role, accounts.tier, accounts.status, accounts.credit_limit_minor,"

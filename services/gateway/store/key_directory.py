@@ -5,10 +5,10 @@ A wrong check never reaches PostgreSQL. A revoked key, a changed limit or a susp
 
 from services.gateway.domain.api_key import PresentedKey, may_exist
 from services.gateway.domain.key_record import KeyRecord
-from services.gateway.store.change_feed import ChangeFeed
-from services.gateway.store.look_ups import Load
-from services.gateway.store.record_cache import RecordCache
+from shared.change_feed import ChangeFeed
 from shared.clock import Clock
+from shared.look_ups import Load
+from shared.record_cache import RecordCache
 
 
 class KeyDirectory:

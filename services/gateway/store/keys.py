@@ -13,8 +13,8 @@ from services.gateway.domain.api_key_limits import KeyLimits, Limits
 from services.gateway.domain.key_record import KeyRecord
 from services.gateway.domain.stored_key import ApiKey
 from services.gateway.store.accounts import IDENTITY_COLUMNS, identity_of
-from services.gateway.store.record_cache import kept_once
 from shared.db import Database
+from shared.record_cache import kept_once
 
 LOAD_SECONDS = 2.5
 _COLUMNS = (

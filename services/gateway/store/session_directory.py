@@ -1,10 +1,10 @@
 """Whose session a token is: the look-up of every signed-in request. An ended one is known here within 1 s."""
 
 from services.gateway.domain.session import Session, is_session_token, token_hash
-from services.gateway.store.change_feed import ChangeFeed
-from services.gateway.store.look_ups import Load
-from services.gateway.store.record_cache import RecordCache
+from shared.change_feed import ChangeFeed
 from shared.clock import Clock
+from shared.look_ups import Load
+from shared.record_cache import RecordCache
 
 
 class SessionDirectory:

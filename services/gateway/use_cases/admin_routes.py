@@ -14,12 +14,12 @@ from services.gateway.domain.route import (
     is_route_name,
 )
 from services.gateway.service import Gateway
-from services.gateway.store import changes, routes
+from services.gateway.store import routes
 from services.gateway.store.connection import Connection
 from services.gateway.store.routes import KeptRoute
 from services.gateway.use_cases.changing import Answer, Keep, changing
 from services.gateway.use_cases.paid_call.private_upstreams import private_allowed
-from shared import audit
+from shared import audit, changes
 from shared.errors import Invalid, NotFound
 from shared.ids import new_id
 

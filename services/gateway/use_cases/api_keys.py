@@ -15,11 +15,11 @@ from services.gateway.domain.api_key_limits import KeyLimits, Limits
 from services.gateway.domain.key_gate import NotEnoughForKey, check_key_gate, required_for_key
 from services.gateway.domain.stored_key import ApiKey, TooManyKeys
 from services.gateway.service import Gateway
-from services.gateway.store import accounts, changes, keys
+from services.gateway.store import accounts, keys
 from services.gateway.store.connection import Connection
 from services.gateway.use_cases.changing import Answer, Keep, changing
 from services.gateway.use_cases.key_metrics import ISSUED, KEY_ATTEMPTS, REFUSED, REFUSED_FOR_CREDIT
-from shared import audit, outbox
+from shared import audit, changes, outbox
 from shared.errors import DomainError, NotFound
 from shared.ids import new_id
 from shared.money import MILLICREDITS_PER_CREDIT

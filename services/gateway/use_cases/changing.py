@@ -16,7 +16,7 @@ Keep = Callable[[Connection, Done], Awaitable[Answer]]
 
 @contextlib.asynccontextmanager
 async def changing(gateway: Gateway) -> AsyncIterator[Connection]:
-    """One transaction; `store.changes.note` inside it says what has changed."""
+    """One transaction; `shared.changes.note` inside it says what has changed."""
     async with gateway.database.transaction() as connection:
         yield connection
     await gateway.announce()

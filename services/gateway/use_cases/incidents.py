@@ -1,11 +1,11 @@
 """What operators see of abuse, and how they lift a ban (S2)."""
 
 from services.gateway.service import Gateway
-from services.gateway.store import bans, changes, incidents
+from services.gateway.store import bans, incidents
 from services.gateway.store.buckets import BucketsUnavailable
 from services.gateway.store.incidents import Incident
 from services.gateway.use_cases.changing import changing
-from shared import audit
+from shared import audit, changes
 from shared.errors import NotFound
 from shared.ids import new_id
 from shared.telemetry import logger

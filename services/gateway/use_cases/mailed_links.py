@@ -11,12 +11,12 @@ from services.gateway.domain.login_limit import customer_of
 from services.gateway.domain.password import new_password
 from services.gateway.domain.session import TOKEN_BYTES, is_mailed_token, mailed_token, token_hash
 from services.gateway.service import Gateway
-from services.gateway.store import accounts, changes, mail, sessions
+from services.gateway.store import accounts, mail, sessions
 from services.gateway.store.connection import Connection
 from services.gateway.store.login_failures import Full
 from services.gateway.use_cases.changing import changing
 from services.gateway.use_cases.sessions import end_all_sessions
-from shared import audit, outbox
+from shared import audit, changes, outbox
 from shared.crypto import blind_index
 from shared.errors import Invalid
 

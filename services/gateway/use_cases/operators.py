@@ -9,10 +9,10 @@ from services.gateway.domain.api_key_limits import LimitsChange, set_by_operator
 from services.gateway.domain.password import new_password
 from services.gateway.domain.stored_key import ApiKey
 from services.gateway.service import Gateway
-from services.gateway.store import accounts, changes, keys
+from services.gateway.store import accounts, keys
 from services.gateway.use_cases.api_keys import apply_key_change
 from services.gateway.use_cases.changing import changing
-from shared import audit, outbox
+from shared import audit, changes, outbox
 from shared.errors import NotFound
 from shared.ids import new_id
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from services.gateway.domain.account import Account
 from services.gateway.service import Gateway
-from services.gateway.store import accounts, changes
+from services.gateway.store import accounts
 from services.gateway.use_cases.changing import changing
-from shared import audit, outbox
+from shared import audit, changes, outbox
 from shared.errors import NotFound
 
 

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from services.gateway.domain.route import Route
-from services.gateway.store.change_feed import ChangeFeed
+from shared.change_feed import ChangeFeed
 
 
 class RouteDirectory:

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from services.gateway.domain.account import Account
 from services.gateway.domain.session import TOKEN_BYTES, Session, session_token, token_hash
 from services.gateway.service import Gateway
-from services.gateway.store import changes, sessions
+from services.gateway.store import sessions
 from services.gateway.store.connection import Connection
 from services.gateway.use_cases.changing import changing
+from shared import changes
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from services.gateway.domain.api_key import key_hash, make_key, may_exist, presented
-from services.gateway.store import changes, keys
+from services.gateway.store import keys
+from shared import changes
 from tests.conftest import Servers
 from tests.integration.gateway_identity.conftest import Billing, Customer, World, code_of
 from tests.support.http import eventually

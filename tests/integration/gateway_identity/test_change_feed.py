@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import text
 
 from services.gateway.domain.api_key import make_key, presented
-from services.gateway.store import changes
-from services.gateway.store.change_feed import ChangeFeed
-from services.gateway.store.record_cache import RecordCache
+from shared import changes
+from shared.change_feed import ChangeFeed
 from shared.db import Database
+from shared.record_cache import RecordCache
 from tests.integration.gateway_identity.conftest import Billing, World
 from tests.support.http import eventually
 

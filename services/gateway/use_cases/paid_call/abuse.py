@@ -7,10 +7,11 @@ from datetime import datetime
 
 from services.gateway.domain.bans import BanPolicy, next_ban
 from services.gateway.domain.key_record import KeyRecord
-from services.gateway.store import bans, changes, incidents
+from services.gateway.store import bans, incidents
 from services.gateway.store.buckets import Buckets, BucketsUnavailable
 from services.gateway.store.incidents import Incident
 from services.gateway.use_cases.paid_call.metrics import BANS
+from shared import changes
 from shared.clock import Clock
 from shared.db import Database, is_unavailable
 from shared.ids import milliseconds, new_id

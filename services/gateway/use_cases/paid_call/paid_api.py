@@ -17,7 +17,6 @@ from services.gateway.domain.caller_address import parse_networks
 from services.gateway.settings import Settings
 from services.gateway.store import routes
 from services.gateway.store.buckets import Buckets
-from services.gateway.store.change_feed import ChangeFeed
 from services.gateway.store.key_directory import KeyDirectory
 from services.gateway.store.paid_repeats import PaidRepeats
 from services.gateway.use_cases.paid_call import crash_points
@@ -38,6 +37,7 @@ from services.gateway.use_cases.paid_call.repeats import Repeats, key_of
 from services.gateway.use_cases.paid_call.request import PaidAnswer, PaidRequest
 from services.gateway.use_cases.paid_call.undo import Undo
 from services.gateway.use_cases.route_directory import RouteDirectory
+from shared.change_feed import ChangeFeed
 from shared.clock import Clock
 from shared.db import Database
 from shared.errors import DomainError

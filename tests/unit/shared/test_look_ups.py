@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.gateway.store import look_ups
-from services.gateway.store.look_ups import LookUps
+from shared import look_ups
 from shared.errors import DomainError
+from shared.look_ups import LookUps
 
 
 class Table:

@@ -2,9 +2,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.gateway.store.change_feed import ChangeFeed
-from services.gateway.store.changes import Change, Poll
-from services.gateway.store.record_cache import RecordCache
+from shared.change_feed import ChangeFeed
+from shared.changes import Change, Poll
+from shared.record_cache import RecordCache
 
 
 class Time:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Generic, TypeVar
 
-from services.gateway.store.change_feed import ChangeFeed
-from services.gateway.store.look_ups import Load, LookUps
+from shared.change_feed import ChangeFeed
+from shared.look_ups import Load, LookUps
 
 V = TypeVar("V")
 

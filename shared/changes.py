@@ -1,7 +1,8 @@
 """What the processes' caches must forget: a row for each change, read by transaction id.
 
 A row's `xid` is its transaction. A reader keeps the `xmin` of the snapshot it last read with: every transaction under
-that had ended, so what it has not seen yet has an `xid` at or above it, however late it commits.
+that had ended, so what it has not seen yet has an `xid` at or above it, however late it commits. Each schema that has
+one owns its table `changes`; whoever calls here has that schema's connection.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ _PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that caches hold by `ref` is another now. Kinds: key, account, session, route, limit."""
+    """Something that caches hold by `ref` is another now. Kinds are the schema's own (its README names them)."""
 
     kind: str
     ref: str
