@@ -49,9 +49,10 @@ def notices_of_change(before: Subscription, after: Subscription, state: Subscrip
     if after.standing is Standing.VOID:
         return
     invoices = {invoice.id: invoice for invoice in state.invoices}
+    failing = invoices.get(after.failing_invoice_id or "")
     yield from _failures(before, after, invoices)
     if before.standing is not Standing.SUSPENDED and after.standing is Standing.SUSPENDED:
-        yield Notice(NoticeKind.SUSPENDED, f"suspended:{after.version}", at=after.suspended_at)
+        yield Notice(NoticeKind.SUSPENDED, f"suspended:{after.version}", invoice=failing, at=after.suspended_at)
     if before.standing is Standing.SUSPENDED and after.standing is Standing.GOOD:
         yield Notice(NoticeKind.RESTORED, f"restored:{after.version}", at=after.expires_at)
     yield from _renewal(before, after, state)
@@ -81,7 +82,8 @@ def next_look(known: Subscription, *, now: datetime, rules: SubscriptionRules) -
 
 
 def _failures(before: Subscription, after: Subscription, invoices: dict[str, InvoiceState]) -> Iterator[Notice]:
-    if after.failing_invoice_id is None or after.standing in FINAL:
+    """None before it began: whoever is refused at the checkout sees it there."""
+    if after.failing_invoice_id is None or after.standing in {*FINAL, Standing.PENDING}:
         return
     same = before.failing_invoice_id == after.failing_invoice_id
     for failure in range((before.payment_failures if same else 0) + 1, after.payment_failures + 1):

@@ -9,7 +9,7 @@
     Stripe: canceled                                        canceled      revoked      canceled
     Stripe: incomplete                                      incomplete    pending      never_paid
     a dispute of it is open                                 suspended     suspended    dispute
-    an invoice failed too often                             suspended     suspended    payment_failed
+    an invoice failed too often, and one is still unpaid    suspended     suspended    payment_failed
     an invoice failed, and the grace is over                suspended     suspended    grace_over
     an invoice failed                                       past_due      good
     Stripe: unpaid                                          suspended     suspended    payment_failed
@@ -71,8 +71,9 @@ def judged(
     known = _told(before, state, returned)
     verdict = judgement(known, state, returned, now=now, rules=rules)
     after = replace(known, status=verdict.status, standing=verdict.standing, reason=verdict.reason)
-    suspended = after.standing is Standing.SUSPENDED
-    return replace(after, suspended_at=(before.suspended_at or now) if suspended else None)
+    suspended_at = (before.suspended_at or now) if after.standing is Standing.SUSPENDED else None
+    canceled_at = after.canceled_at or (now if after.standing in FINAL else None)
+    return replace(after, suspended_at=suspended_at, canceled_at=canceled_at)
 
 
 def judgement(
@@ -102,8 +103,7 @@ def expiry(state: SubscriptionState, returned: Returned) -> datetime | None:
 
 def failing_invoice(state: SubscriptionState) -> InvoiceState | None:
     """Of the invoices that are due and failed, the one that was tried most often."""
-    failing = [invoice for invoice in state.invoices if invoice.is_failing]
-    return max(failing, key=lambda invoice: (invoice.attempts, invoice.created_at), default=None)
+    return max(_failing(state), key=lambda invoice: (invoice.attempts, invoice.created_at), default=None)
 
 
 def differs(before: Subscription, after: Subscription) -> bool:
@@ -168,15 +168,49 @@ def _unpaid(
 ) -> Judgement | None:
     if returned.disputed:
         return Judgement(Status.SUSPENDED, Standing.SUSPENDED, Reason.DISPUTE)
-    if known.payment_failures >= rules.most_failures:
+    if _failed_too_often(state, rules):
         return Judgement(Status.SUSPENDED, Standing.SUSPENDED, Reason.PAYMENT_FAILED)
-    if known.payment_failures and known.expires_at is not None and now >= known.expires_at + rules.grace:
+    if _grace_is_over(known, state, now=now, rules=rules):
         return Judgement(Status.SUSPENDED, Standing.SUSPENDED, Reason.GRACE_OVER)
     if state.status == "unpaid":
         return Judgement(Status.SUSPENDED, Standing.SUSPENDED, Reason.PAYMENT_FAILED)
     if known.payment_failures or state.status == "past_due":
         return Judgement(Status.PAST_DUE, Standing.GOOD)
     return None
+
+
+def _failed_too_often(state: SubscriptionState, rules: SubscriptionRules) -> bool:
+    unpaid = _failing(state)
+    return any(invoice.attempts >= rules.most_failures for invoice in [*unpaid, *_paid_meanwhile(state, unpaid)])
+
+
+def _grace_is_over(known: Subscription, state: SubscriptionState, *, now: datetime, rules: SubscriptionRules) -> bool:
+    unpaid = _failing(state)
+    late = [(invoice, invoice.paid_at or now) for invoice in _paid_meanwhile(state, unpaid)]
+    ends = [(_due_at(known, invoice), at) for invoice, at in [*((each, now) for each in unpaid), *late]]
+    return any(due_at is not None and at >= due_at + rules.grace for due_at, at in ends)
+
+
+def _failing(state: SubscriptionState) -> list[InvoiceState]:
+    return [invoice for invoice in state.invoices if invoice.is_failing]
+
+
+def _paid_meanwhile(state: SubscriptionState, unpaid: list[InvoiceState]) -> list[InvoiceState]:
+    """Invoices that were paid while one that still fails was waiting already. What they had suspended stays so until
+    that one is paid as well, whether or not anybody looked in between."""
+    since = min((invoice.created_at for invoice in unpaid), default=None)
+    if since is None:
+        return []
+    return [invoice for invoice in state.invoices if invoice.status == "paid" and (invoice.paid_at or since) > since]
+
+
+def _due_at(known: Subscription, invoice: InvoiceState) -> datetime | None:
+    """From when its grace counts: the end of what is paid, or, of a period that later ones were paid past, its own
+    beginning."""
+    paid_past = invoice.period_end_at is not None and known.expires_at is not None
+    if paid_past and _end(invoice) <= (known.expires_at or _end(invoice)):
+        return invoice.period_start_at
+    return known.expires_at
 
 
 def _running(known: Subscription, state: SubscriptionState, *, now: datetime) -> Judgement:

@@ -63,7 +63,7 @@ class Reason(StrEnum):
 class InvoiceState:
     """One invoice of a subscription. `period_start_at` and `period_end_at` are those of the period that it sells, None
     where it sells none (a proration). `total_minor` is before the customer's balance pays of it. `attempts` are
-    Stripe's own, which tries by hand do not add to."""
+    Stripe's own, which tries by hand do not add to; `failed_card_id` is the card that was refused last."""
 
     id: str
     status: str
@@ -79,6 +79,8 @@ class InvoiceState:
     intent_id: str | None = None
     charge_id: str | None = None
     page_url: str | None = None
+    paid_at: datetime | None = None
+    failed_card_id: str | None = None
 
     @property
     def sells_period(self) -> bool:
@@ -94,7 +96,8 @@ class InvoiceState:
 @dataclass(frozen=True, slots=True)
 class SubscriptionState:
     """A subscription as Stripe has it now, with its invoices, newest first. `status` is Stripe's. `asked_at` is when
-    Stripe was asked: of two states the one that was asked for later counts."""
+    Stripe was asked: of two states the one that was asked for later counts. `card_id` is its own card, charged before
+    the customer's default, `default_card_id`."""
 
     id: str
     customer_id: str
@@ -112,6 +115,8 @@ class SubscriptionState:
     asked_at: datetime
     metadata: dict[str, str] = field(default_factory=dict)
     invoices: tuple[InvoiceState, ...] = ()
+    card_id: str | None = None
+    default_card_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

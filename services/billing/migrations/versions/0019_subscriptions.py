@@ -1,4 +1,4 @@
-"""Plans, subscriptions and their invoices."""
+"""Plans, subscriptions, their invoices, what is asked of Stripe for them, and whether they are watched."""
 
 from shared.migrations import execute, grant
 
@@ -7,12 +7,14 @@ down_revision = "0018"
 
 
 def upgrade() -> None:
-    for statement in (PLANS, SUBSCRIPTIONS, STEPS, INVOICES):
+    for statement in (PLANS, SUBSCRIPTIONS, STEPS, INVOICES, DEEDS, MONITORING):
         execute(statement)
     grant("plans", "SELECT, INSERT, UPDATE")
     grant("subscriptions", "SELECT, INSERT, UPDATE")
     grant("subscription_steps", "SELECT, INSERT")
     grant("subscription_invoices", "SELECT, INSERT, UPDATE")
+    grant("subscription_deeds", "SELECT, INSERT, UPDATE")
+    grant("subscription_monitoring", "SELECT, UPDATE")
 
 
 PLANS = """
@@ -113,9 +115,44 @@ CREATE TABLE subscription_invoices (
     period_end_at      timestamptz,
     intent_id          text,
     charge_id          text,
+    paid_at            timestamptz,
     payment_id         text COLLATE "C" UNIQUE REFERENCES payments,
     created_at         timestamptz NOT NULL,
     updated_at         timestamptz NOT NULL
 );
 CREATE INDEX subscription_invoices_of_subscription ON subscription_invoices (subscription_id, created_at);
+"""
+
+DEEDS = """
+-- What is asked of Stripe because of what a subscription has become, once for each id (`void:in_1`, `pay:in_1:pm_2`):
+-- written with the change that wants it, done afterwards. `object_id` is Stripe's subscription or invoice. `due_at`,
+-- which is also a lease, and `done_at` are real time; `outcome` is `done` or what Stripe refused it by.
+CREATE TABLE subscription_deeds (
+    id               text COLLATE "C" PRIMARY KEY,
+    subscription_id  text COLLATE "C" NOT NULL REFERENCES subscriptions,
+    kind             text NOT NULL CHECK (kind IN ('cancel', 'void', 'refund', 'collect', 'pay')),
+    object_id        text COLLATE "C" NOT NULL,
+    card_id          text COLLATE "C",
+    created_at       timestamptz NOT NULL,
+    attempts         integer NOT NULL DEFAULT 0,
+    due_at           timestamptz NOT NULL DEFAULT now(),
+    done_at          timestamptz,
+    outcome          text,
+    CONSTRAINT deed_that_is_done_has_an_outcome CHECK ((done_at IS NULL) = (outcome IS NULL)),
+    CONSTRAINT deed_names_the_card_that_pays CHECK ((card_id IS NOT NULL) = (kind = 'pay'))
+);
+CREATE INDEX subscription_deeds_to_do ON subscription_deeds (due_at) WHERE done_at IS NULL;
+CREATE INDEX subscription_deeds_of_subscription ON subscription_deeds (subscription_id, created_at);
+"""
+
+MONITORING = """
+-- One row: whether subscriptions are looked at though nothing was heard, and who said so last.
+CREATE TABLE subscription_monitoring (
+    only        boolean PRIMARY KEY DEFAULT true CHECK (only),
+    running     boolean NOT NULL,
+    changed_at  timestamptz,
+    changed_by  text COLLATE "C",
+    looked_at   timestamptz
+);
+INSERT INTO subscription_monitoring (running) VALUES (true);
 """
