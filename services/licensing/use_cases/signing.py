@@ -43,6 +43,12 @@ async def active_key(licensing: Licensing) -> SigningKey:
     return kept.keys[listed.kid][1]
 
 
+async def fresh_key(licensing: Licensing) -> SigningKey:
+    """The same, asked of the database: a rotation in another process is known at once."""
+    _kept.pop(licensing.database, None)
+    return await active_key(licensing)
+
+
 async def list_keys(licensing: Licensing) -> list[ListedKey]:
     """Every public key there is and was, the newest first; one that is retired stays listed for what it signed."""
     await active_key(licensing)
@@ -56,7 +62,7 @@ async def rotate(licensing: Licensing, *, overlap: timedelta) -> ListedKey:
     Raises `rotation_in_progress`. Locks the newest key's row."""
     assert timedelta(0) <= overlap <= LONGEST_OVERLAP
     await active_key(licensing)
-    now = licensing.clock.now()
+    now = _whole_second(licensing.clock.now())
     async with licensing.database.transaction() as connection:
         newest = await signing_keys.lock_newest(connection)
         assert newest is not None
@@ -90,7 +96,7 @@ async def _read(licensing: Licensing) -> _Kept:
     async with licensing.database.transaction() as connection:
         found = await signing_keys.keys_ending_after(connection, licensing.clock.now())
         if not found:
-            key, sealed = _new_key(licensing, not_before=licensing.clock.now())
+            key, sealed = _new_key(licensing, not_before=_whole_second(licensing.clock.now()))
             await signing_keys.add_if_none(connection, key, sealed, at=licensing.clock.now())
             found = await signing_keys.keys_ending_after(connection, licensing.clock.now())
     opened = {each.listed.kid: (each.listed, _opened(licensing, each)) for each in found}
@@ -111,6 +117,11 @@ def _opened(licensing: Licensing, key: SealedKey) -> SigningKey:
     opened = signing_key_of(Ed25519PrivateKey.from_private_bytes(seed))
     assert opened.kid == key.listed.kid
     return opened
+
+
+def _whole_second(instant: datetime) -> datetime:
+    """Rounded down, as the instants that files are issued at: none is issued before its key."""
+    return instant.replace(microsecond=0)
 
 
 def _context(kid: str) -> str:
