@@ -1,6 +1,6 @@
 """Calls between services: one pool a sibling, a deadline for each call, retries within a budget.
 
-Only calls that may be sent twice are retried: GETs, and POSTs whose caller says that they are idempotent.
+Only calls that may be sent twice are retried: GETs, PUTs, and POSTs whose caller says that they are idempotent.
 """
 
 import asyncio
@@ -47,6 +47,10 @@ class ServiceClient:
         """POST JSON as this service; answers under 500 come back as they are. Raises SiblingUnavailable."""
         content = orjson.dumps(body)
         return await self._call("POST", path, content, idempotent=idempotent, deadline_seconds=deadline_seconds)
+
+    async def put(self, path: str, body: Any, *, deadline_seconds: float | None = None) -> httpx.Response:
+        """PUT JSON as this service, which may be sent twice. Raises SiblingUnavailable."""
+        return await self._call("PUT", path, orjson.dumps(body), idempotent=True, deadline_seconds=deadline_seconds)
 
     async def _call(
         self,

@@ -22,7 +22,7 @@ Template = Literal[
     "top_up_needs_you",
 ]
 
-VALUES: Mapping[Template, frozenset[str]] = {
+VALUES: Mapping[str, frozenset[str]] = {
     # `servers`: on how many it may be active ("1 server"); `license_key` is secret.
     "license_welcome": frozenset({"plan", "license_id", "servers", "license_key"}),
     # `until`: the end of what is paid ("3 March 2027").
@@ -44,7 +44,7 @@ VALUES: Mapping[Template, frozenset[str]] = {
 }
 """What each template says, all of it needed."""
 
-SECRET: Mapping[Template, frozenset[str]] = {"license_welcome": frozenset({"license_key"})}
+SECRET: Mapping[str, frozenset[str]] = {"license_welcome": frozenset({"license_key"})}
 """Of these, what is not kept with the sender's row: it is added when the mail is handed over."""
 
 assert set(VALUES) == set(get_args(Template))

@@ -1,4 +1,5 @@
-"""Mails as text and simple HTML, from the templates in `mail_templates/`. Values are escaped; links bear PUBLIC_URL."""
+"""Mails as text and simple HTML, from the templates in `mail_templates/`. Values are escaped; links bear PUBLIC_URL.
+Nothing is loaded from anywhere, and nobody is told that a mail was read."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,17 +10,40 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from shared.contracts import mails
+
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent.parent / "mail_templates"),
     autoescape=select_autoescape(["html"]),
     undefined=StrictUndefined,
     trim_blocks=True,
+    lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-_LETTERS = {
-    "verify_email": ("Confirm your email address", "/verify-email"),
-    "reset_password": ("Set a new password", "/password-reset"),
+_TOKEN_PATHS = {"verify_email": "/verify-email", "reset_password": "/password-reset"}
+"""Where the links lead that bear a token."""
+
+SUBJECTS: Mapping[str, str] = {
+    "verify_email": "Confirm your email address",
+    "reset_password": "Set a new password",
+    "license_welcome": "Your license key for {plan}",
+    "subscription_renewed": "{plan} is renewed until {until}",
+    "renewal_upcoming": "{plan} renews on {renews_on}",
+    "payment_failed": "Your payment for {plan} failed ({failure} of 3)",
+    "subscription_suspended": "{plan} is suspended",
+    "subscription_restored": "{plan} works again",
+    "subscription_canceled": "{plan} is canceled",
+    "trial_ending": "Your trial of {plan} ends on {ends_on}",
+    "top_up_stopped": "Your automatic top-up has stopped",
+    "top_up_needs_you": "Your bank asks you to confirm a top-up",
 }
+"""What each template's mail is headed, with its values."""
+
+
+def needed_values(template: str) -> frozenset[str]:
+    """What a template says: the account's name, and either a link's token or what siblings declare."""
+    declared = frozenset({"token"}) if template in _TOKEN_PATHS else mails.VALUES[template]
+    return declared | {"name"}
 
 
 def letter(
@@ -33,16 +57,22 @@ def letter(
     at: datetime,
 ) -> EmailMessage:
     """The mail of a template. Its Message-ID is the same however often it is sent."""
-    subject, path = _LETTERS[template]
-    link = f"{public_url}{path}?{urlencode({'token': values['token']})}"
-    said = {"name": values["name"], "link": link}
+    assert values.keys() == needed_values(template), f"{template} needs {sorted(needed_values(template))}"
+    said = {**values, "public_url": public_url, "subject": _subject(template, values)}
+    if template in _TOKEN_PATHS:
+        said["link"] = f"{public_url}{_TOKEN_PATHS[template]}?{urlencode({'token': values['token']})}"
     message = EmailMessage()
     message["From"] = sender
     message["To"] = recipient
-    message["Subject"] = subject
+    message["Subject"] = said["subject"]
     message["Date"] = format_datetime(at)
     message["Message-ID"] = f"<{mail_id}@{parseaddr(sender)[1].rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(_TEMPLATES.get_template(f"{template}.txt").render(said))
     message.add_alternative(_TEMPLATES.get_template(f"{template}.html").render(said), subtype="html")
     return message
+
+
+def _subject(template: str, values: Mapping[str, str]) -> str:
+    """On one line, whatever the values hold."""
+    return " ".join(SUBJECTS[template].format_map(values).split())

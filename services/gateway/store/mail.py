@@ -10,13 +10,16 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.store.vault import Vault
+from shared.contracts import mails
 from shared.db import Database
 from shared.ids import new_id
 
-Template = Literal["verify_email", "reset_password", "reset_requested"]
-"""`reset_requested` is no mail yet: somebody gave an address, and whose it is has not been asked."""
+Template = Literal["verify_email", "reset_password", "reset_requested"] | mails.Template
+"""The gateway's own, and those that siblings ask for. `reset_requested` is no mail yet: somebody gave an address, and
+whose it is has not been asked."""
 
-MOST_ATTEMPTS = 12
+MOST_ATTEMPTS = 60
+"""Two days of them, the mail server being away."""
 LEASE = timedelta(seconds=60)
 
 
@@ -40,9 +43,10 @@ async def enqueue(
     recipient: str,
     values: Mapping[str, str],
     at: datetime,
+    mail_id: str | None = None,
 ) -> None:
-    """Write one mail in the transaction of what it tells of."""
-    mail_id = new_id("mail", at=at)
+    """Write one mail in the transaction of what it tells of. `mail_id` is a new one unless it is given."""
+    mail_id = mail_id or new_id("mail", at=at)
     await connection.execute(
         text(
             "INSERT INTO mail_outbox (id, account_id, template, recipient_sealed, content_sealed, created_at,"

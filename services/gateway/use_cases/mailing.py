@@ -2,16 +2,20 @@
 
 from datetime import timedelta
 
+from prometheus_client import Counter
+
 from services.gateway.clients.letters import letter
 from services.gateway.clients.smtp import MailRefused, MailServer
 from services.gateway.service import Gateway
 from services.gateway.store import mail
 from services.gateway.use_cases.mailed_links import mail_reset
-from shared.telemetry import logger
+from shared.telemetry import REGISTRY, logger
 
 PAGE = 20
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
+
+SENT = Counter("tollgate_letters_total", "Mails sent by this process, or not.", ["outcome"], registry=REGISTRY)
 
 
 async def send_due(gateway: Gateway, server: MailServer) -> bool:
@@ -32,6 +36,7 @@ async def _send(gateway: Gateway, server: MailServer, one: mail.Mail) -> None:
         await _postpone(gateway, one, str(error))
     else:
         await mail.delete(gateway.database, one.id)
+        SENT.labels("sent").inc()
 
 
 async def _hand_over(gateway: Gateway, server: MailServer, one: mail.Mail) -> None:
@@ -51,8 +56,10 @@ async def _postpone(gateway: Gateway, one: mail.Mail, error: str) -> None:
     """Later again, at growing pauses; given up after `MOST_ATTEMPTS`."""
     if one.attempts >= mail.MOST_ATTEMPTS:
         logger.error("mail_given_up", mail=one.id, template=one.template, error=error)
+        SENT.labels("given_up").inc()
         await mail.delete(gateway.database, one.id)
         return
-    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (one.attempts - 1))
+    SENT.labels("postponed").inc()
+    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(one.attempts - 1, 10))
     logger.warning("mail_postponed", mail=one.id, template=one.template, error=error)
     await mail.postpone(gateway.database, one.id, until=gateway.clock.real_now() + pause, error=error)
