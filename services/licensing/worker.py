@@ -3,7 +3,7 @@
 from functools import partial
 
 from services.licensing.service import Licensing
-from shared import idempotency, outbox
+from shared import idempotency, mails, outbox
 from shared.loops import Loop
 
 FORGET_SECONDS = 600.0
@@ -18,5 +18,6 @@ def loops(licensing: Licensing) -> list[Loop]:
     return [
         outbox.dispatcher("licensing", licensing.database, licensing.redis),
         Loop("forget-news", 3600.0, partial(outbox.forget_old, licensing.database, licensing.clock)),
+        mails.loop("mails", licensing.database, licensing.gateway, licensing.clock),
         Loop("licensing-forgets-answers", FORGET_SECONDS, forget),
     ]

@@ -23,6 +23,11 @@ class Gateway:
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
 
+    @property
+    def client(self) -> ServiceClient:
+        """The gateway as mails are handed to it."""
+        return self._client
+
     async def has_account(self, account_id: str) -> bool:
         """Whether the account exists. Raises SiblingUnavailable."""
         response = await self._client.get(f"/internal/v1/accounts/{account_id}")
