@@ -3,7 +3,8 @@
 `tollgate SERVICE settings` lists what that service reads from the environment, with defaults and meanings;
 `tollgate ledger verify` proves the ledger, `tollgate books` reports it, `tollgate webhooks` shows and replays Stripe's
 events, `tollgate reconcile` compares with Stripe and repairs, `tollgate explain payment` tells a
-payment's story. Help of all of them needs no settings and no stack.
+payment's story, `tollgate plans sync` makes the plans' products and prices at Stripe. Help of all of them needs no
+settings and no stack.
 """
 
 import importlib
@@ -24,6 +25,7 @@ USAGE = f"""usage: tollgate SERVICE COMMAND [OPTIONS]
        tollgate webhooks replay EVENT_ID | --all-parked [--data-dir .tollgate] [--json]
        tollgate reconcile [--days 30] [--data-dir .tollgate] [--json]
        tollgate explain payment ID [--data-dir .tollgate] [--json]
+       tollgate plans sync [--data-dir .tollgate] [--json]
 
 services: {", ".join(SERVICES)}
 commands of each: serve, worker, migrate, settings

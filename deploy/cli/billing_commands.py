@@ -1,5 +1,5 @@
-"""`tollgate ledger | books | webhooks | reconcile | explain`: billing's commands, on a running stack or on what the
-environment names. Their exit codes are billing's own.
+"""`tollgate ledger | books | webhooks | reconcile | explain | plans`: billing's commands, on a running stack or on what
+the environment names. Their exit codes are billing's own.
 
 With `--data-dir`, or without DATABASE_URL, the settings are those of the stack that `make run` keeps in the folder.
 """
@@ -18,7 +18,7 @@ from deploy.local.runner.programs import SERVICES, Addresses, Plan
 from services.billing.__main__ import main as billing
 from shared.service_main import CommandLine
 
-COMMANDS = ("books", "webhooks", "reconcile", "explain")
+COMMANDS = ("books", "webhooks", "reconcile", "explain", "plans")
 LEDGER = "ledger"
 EXIT_UNAVAILABLE = 69
 """EX_UNAVAILABLE of sysexits.h."""

@@ -21,6 +21,7 @@ from services.billing.api import (
     payment_methods,
     payments,
     payments_admin,
+    plans,
     reconciliations,
     refunds,
     reports_admin,
@@ -90,6 +91,7 @@ ROUTERS = (
     auto_top_up.router,
     disputes_admin.router,
     audit.router,
+    plans.router,
 )
 
 

@@ -9,6 +9,7 @@ for _code, _status, _title in (
     ("id_refused", 409, "Id refused"),
     ("invalid_payload", 400, "Invalid payload"),
     ("invalid_signature", 400, "Invalid signature"),
+    ("name_taken", 409, "Name taken"),
     ("no_payment_method", 409, "No payment method"),
     ("not_cancelable", 409, "Not cancelable"),
     ("not_refundable", 409, "Not refundable"),

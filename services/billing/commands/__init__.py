@@ -3,6 +3,7 @@ person, or with `--json` as the API answers."""
 
 from services.billing.commands.books import BOOKS
 from services.billing.commands.explain import EXPLAIN
+from services.billing.commands.plans import PLANS
 from services.billing.commands.reconcile import RECONCILE
 from services.billing.commands.verify import VERIFY
 from services.billing.commands.webhooks import WEBHOOKS
@@ -13,4 +14,5 @@ COMMANDS = {
     "webhooks": WEBHOOKS,
     "reconcile": RECONCILE,
     "explain": EXPLAIN,
+    "plans": PLANS,
 }

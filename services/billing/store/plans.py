@@ -72,6 +72,23 @@ async def of_price(connection: AsyncConnection, stripe_price_id: str) -> Plan | 
     return None if row is None else _plan(row)
 
 
+async def locked(connection: AsyncConnection, plan_id: str) -> Plan | None:
+    """The plan, its row locked."""
+    found = await connection.execute(
+        text(f"SELECT {_COLUMNS} FROM plans WHERE id = :id FOR UPDATE"),  # noqa: S608
+        {"id": plan_id},
+    )
+    row = found.first()
+    return None if row is None else _plan(row)
+
+
+async def retire(connection: AsyncConnection, plan_id: PlanId, *, at: datetime) -> None:
+    """Sell it no more."""
+    await connection.execute(
+        text("UPDATE plans SET live = false, updated_at = :at WHERE id = :id"), {"id": plan_id, "at": at}
+    )
+
+
 async def all_plans(connection: AsyncConnection) -> list[Plan]:
     """Retired ones too, by price and id."""
     found = await connection.execute(text(f"SELECT {_COLUMNS} FROM plans ORDER BY price_minor, id"))  # noqa: S608

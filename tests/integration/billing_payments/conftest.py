@@ -166,7 +166,8 @@ OpenShop = Callable[..., AbstractAsyncContextManager[Shop]]
 
 @pytest.fixture
 def open_shop(settings_for: Callable[..., Any], tmp_path: Path) -> OpenShop:
-    """`async with open_shop(run_workers=False, fraud_away=True)`: settings of billing's, beside a few switches."""
+    """`async with open_shop(run_workers=False, fraud_away=True)`: settings of billing's, beside a few switches. No
+    plan is made unless a test names it."""
 
     @contextlib.asynccontextmanager
     async def opened(*, fraud_away: bool = False, **overrides: Any) -> AsyncIterator[Shop]:
@@ -194,6 +195,7 @@ def open_shop(settings_for: Callable[..., Any], tmp_path: Path) -> OpenShop:
                     "stripe_webhook_secret": WEBHOOK_SECRET,
                     "stripe_api_base": sandbox_url,
                     "fraud_url": fraud_url,
+                    "license_plan_id": "",
                     **overrides,
                 },
             )
