@@ -31,7 +31,8 @@ def _bytes32(value: object) -> object:
     return decoded
 
 
-def _object(value: object) -> object:
+def object_of(value: object) -> object:
+    """A JSON object's text as that object; what is no text as it is."""
     if not isinstance(value, str):
         return value
     try:
@@ -51,8 +52,8 @@ def _url(value: object) -> object:
 
 Key32 = Annotated[bytes, BeforeValidator(_bytes32)]
 Url = Annotated[str, BeforeValidator(_url)]
-KeysByVersion = Annotated[dict[int, Key32], NoDecode, BeforeValidator(_object)]
-KeysByIssuer = Annotated[dict[str, Key32], NoDecode, BeforeValidator(_object)]
+KeysByVersion = Annotated[dict[int, Key32], NoDecode, BeforeValidator(object_of)]
+KeysByIssuer = Annotated[dict[str, Key32], NoDecode, BeforeValidator(object_of)]
 
 
 class ServiceSettings(BaseSettings):

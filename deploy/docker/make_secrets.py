@@ -57,6 +57,7 @@ def make_secrets(folder: Path) -> int:
         vault.keep(f"{service}/BLIND_INDEX_KEY", blind_index_key)
         vault.keep(f"{service}/IDEMPOTENCY_PEPPER", _key())
     vault.keep("billing/SEAL_SIGNING_KEY", _key())
+    vault.keep("licensing/LICENSE_MASTER_SECRET", secrets.token_urlsafe(2 * KEY_BYTES))
     vault.keep("gateway/METRICS_TOKEN", secrets.token_urlsafe(KEY_BYTES))
     return vault.made
 

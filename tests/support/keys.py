@@ -13,6 +13,7 @@ SEAL_KEY = os.urandom(32)
 BLIND_INDEX_KEY = os.urandom(32)
 IDEMPOTENCY_PEPPER = os.urandom(32)
 SEAL_SIGNING_KEY = os.urandom(32)
+LICENSE_MASTER_SECRET = os.urandom(32).hex()
 
 
 def b64(value: bytes) -> str:
@@ -28,6 +29,7 @@ def environment(service: str) -> dict[str, Any]:
         "blind_index_key": b64(BLIND_INDEX_KEY),
         "idempotency_pepper": b64(IDEMPOTENCY_PEPPER),
         **({"seal_signing_key": b64(SEAL_SIGNING_KEY)} if service == "billing" else {}),
+        **({"license_master_secret": LICENSE_MASTER_SECRET} if service == "licensing" else {}),
     }
 
 

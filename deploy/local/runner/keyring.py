@@ -50,6 +50,7 @@ def _shared_secrets() -> dict[str, str]:
     return {
         "blind_index_key": _key(),
         "seal_signing_key": _key(),
+        "license_master_secret": secrets.token_urlsafe(2 * KEY_BYTES),
         "metrics_token": secrets.token_urlsafe(KEY_BYTES),
         "operator_email": "operator@tollgate.local",
         "operator_password": secrets.token_urlsafe(18),

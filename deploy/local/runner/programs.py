@@ -141,6 +141,8 @@ class Plan:
         own = self._common_settings(service)
         if service == "billing":
             own |= self._stripe_settings() | {"SEAL_SIGNING_KEY": self.keyring.shared("seal_signing_key")}
+        if service == "licensing" and not self.given.get("LICENSE_MASTER_SECRET"):
+            own["LICENSE_MASTER_SECRET"] = self.keyring.shared("license_master_secret")
         if service == "gateway":
             own |= self._mail_settings()
         return self._of_the_system() | self._given_to(service) | own
