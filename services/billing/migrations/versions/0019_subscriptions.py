@@ -148,7 +148,7 @@ CREATE INDEX subscription_deeds_of_subscription ON subscription_deeds (subscript
 MONITORING = """
 -- One row: whether subscriptions are looked at though nothing was heard, and who said so last.
 CREATE TABLE subscription_monitoring (
-    only        boolean PRIMARY KEY DEFAULT true CHECK (only),
+    singleton   boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     running     boolean NOT NULL,
     changed_at  timestamptz,
     changed_by  text COLLATE "C",
