@@ -16,13 +16,14 @@ from services.billing.use_cases.grant_expiry import (
 )
 from services.billing.use_cases.hold_sweep import SWEEP_EVERY_SECONDS, sweep
 from services.billing.use_cases.ledger_months import MONTHS_EVERY_SECONDS, make_months_ahead
+from services.billing.use_cases.plans import PLANS_EVERY_SECONDS, make_missing
 from services.billing.use_cases.reconciliation import LOOK_EVERY_SECONDS, reconcile_if_due
 from services.billing.use_cases.refund_making import ASK_EVERY_SECONDS, ask_again
 from services.billing.use_cases.sealing import SEAL_EVERY_SECONDS, Sealer, checkpoint_if_due, checkpoint_look_seconds
 from services.billing.use_cases.usage_rollup import USAGE_EVERY_SECONDS, drop_old, roll_up
 from services.billing.use_cases.webhook_forgetting import forget_events
 from services.billing.use_cases.webhook_worker import work_on_events
-from shared import idempotency, outbox
+from shared import idempotency, mails, outbox
 from shared.loops import Loop
 
 
@@ -44,8 +45,10 @@ def loops(billing: Billing) -> Sequence[Loop]:
         Loop("payments-under-way", 5.0, partial(look_after_payments, billing)),
         Loop("refunds-asked-for", ASK_EVERY_SECONDS, partial(ask_again, billing)),
         Loop("stripe-reconciliation", LOOK_EVERY_SECONDS, partial(reconcile_if_due, billing), rests_first=True),
+        Loop("plans-at-stripe", PLANS_EVERY_SECONDS, partial(make_missing, billing)),
         Loop("debts-paid", DEBTS_EVERY_SECONDS, partial(recover_debts, billing)),
         Loop("auto-top-up", TOP_UPS_EVERY_SECONDS, partial(buy_due, billing)),
         Loop("business-figures", FIGURES_EVERY_SECONDS, partial(show_figures, billing), rests_first=True),
+        mails.loop("mails", billing.database, billing.gateway.client, billing.clock),
         Loop("forget-answers", 300.0, partial(idempotency.forget_old, billing.database, billing.clock)),
     ]
