@@ -46,7 +46,7 @@ class PaymentView(TypedDict):
     credits: what one thousand of them cost."""
 
     id: str
-    type: Annotated[str, one_of(("credits", "sale"))]
+    type: Annotated[str, one_of(("credits", "sale", "subscription"))]
     status: Annotated[str, one_of(Status)]
     amount: MoneyView
     score: int | None

@@ -76,12 +76,14 @@ ACCOUNTS = {
     "receivables": Nature.ASSET,
     "allowance_for_debts": Nature.ASSET,
     WALLET: Nature.LIABILITY,
+    "deferred_subscriptions": Nature.LIABILITY,
     "payments": Nature.CLEARING,
     "refunds": Nature.CLEARING,
     "disputes": Nature.CLEARING,
     "suspense": Nature.CLEARING,
     "currency_exchange": Nature.CLEARING,
     "revenue": Nature.INCOME,
+    "subscription_revenue": Nature.INCOME,
     "breakage": Nature.INCOME,
     "adjustments": Nature.INCOME,
     "rounding": Nature.INCOME,
@@ -89,7 +91,8 @@ ACCOUNTS = {
     "stripe_fees": Nature.EXPENSE,
     "dispute_losses": Nature.EXPENSE,
 }
-"""Every ledger account of both sub-books. `receivables` is what Stripe owes us until its balance shows it; the
+"""Every ledger account of both sub-books. `deferred_subscriptions` is what was paid for periods that are still to come;
+it becomes `subscription_revenue` day by day. `receivables` is what Stripe owes us until its balance shows it; the
 allowance lessens what customers owe us; the wallets are credits sold or given and not spent."""
 
 

@@ -24,7 +24,10 @@ from shared.money import Money
 
 PaymentId = NewType("PaymentId", str)
 PREFIX = "pay"
-Origin = Literal["checkout", "auto_top_up"]
+CREDITS = "credits"
+SUBSCRIPTION = "subscription"
+"""Types of payments."""
+Origin = Literal["checkout", "auto_top_up", "subscription"]
 
 
 class Status(StrEnum):
@@ -99,7 +102,8 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One purchase of credits, or (later) one sale of the operator's."""
+    """One purchase of credits, or one paid invoice of a subscription, which adds none; or (later) one sale of the
+    operator's."""
 
     id: PaymentId
     account_id: str

@@ -139,7 +139,7 @@ async def used_minor(connection: AsyncConnection, account_id: str, *, since: dat
         text(
             "SELECT coalesce(sum(usd_minor), 0)::bigint FROM payments WHERE account_id = :account_id"
             " AND created_at > :since AND status NOT IN ('failed', 'canceled', 'expired', 'blocked')"
-            " AND status = ANY(:reserving)"
+            " AND status = ANY(:reserving) AND type <> 'subscription'"
         ),
         {"account_id": account_id, "since": since, "reserving": _words(RESERVING)},
     )

@@ -30,6 +30,8 @@ class MoneyKind(StrEnum):
     """A lost dispute was won by an appeal."""
     DEBT_RECOVERED = "debt_recovered"
     """What a lost dispute had written off was paid after all. The reference is the recovery's id."""
+    SUBSCRIPTION_EARNED = "subscription_earned"
+    """A part of a paid period has gone by. The reference is the payment's id and the instant."""
     STRIPE = "stripe"
     """One transaction of Stripe's balance."""
     SUSPENSE_CLEARED = "suspense_cleared"

@@ -4,11 +4,14 @@ The credits' side of a payment, refund or dispute is a transfer of the wallet's 
 `disputes`; here is its money's side against the same account, with what Stripe owes us for it in `receivables`; and
 `on_balance`, once Stripe's balance shows it, takes that back. So these four are at zero when everything has come.
 
+What is paid for a subscription stands against `deferred_subscriptions`, in its own currency, until its period goes by.
+
 In US dollars what credits are worth and what was paid differ by less than a cent, which is `rounding`. In another
 currency both sides go through `currency_exchange`, in each currency's own lines.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Literal
 
 from services.billing.domain.books.posting import (
@@ -20,12 +23,13 @@ from services.billing.domain.books.posting import (
     reversed_as,
 )
 from services.billing.domain.dispute import DisputeState
-from services.billing.domain.payment import Payment
+from services.billing.domain.payment import CREDITS, Payment
 from services.billing.domain.refund import RefundState
 from services.billing.domain.stripe_balance import BalanceTransaction
 from shared.money import Money
 
 USD = "usd"
+DEFERRED = "deferred_subscriptions"
 _CENT = 10_000
 
 Side = tuple[str, str, int]
@@ -33,16 +37,30 @@ Side = tuple[str, str, int]
 
 
 def payment_received(payment: Payment) -> MoneyPosting:
-    """Money came for credits: Stripe owes it to us."""
-    assert payment.millicredits > 0
-    sides = _owed("payments", payment.amount, payment.millicredits)
+    """Money came for credits, or for a subscription's period: Stripe owes it to us."""
+    assert (payment.millicredits > 0) == (payment.type == CREDITS)
+    sides = _owed_for(payment, "payments", payment.amount, payment.millicredits)
     return posting_of(MoneyKind.PAYMENT_RECEIVED, payment.id, sides)
+
+
+def subscription_earned(payment: Payment, *, earned_minor: int, at: datetime) -> MoneyPosting:
+    """So much of what was paid for a period is ours for good, since that part of it has gone by; under zero, so much of
+    what was earned went back."""
+    micros = micros_of_minor(earned_minor, payment.amount.currency)
+    return posting_of(
+        MoneyKind.SUBSCRIPTION_EARNED,
+        f"{payment.id}@{int(at.timestamp())}",
+        [
+            (DEFERRED, payment.amount.currency, micros),
+            ("subscription_revenue", payment.amount.currency, -micros),
+        ],
+    )
 
 
 def refund_made(refund: RefundState, payment: Payment, *, millicredits: int) -> MoneyPosting:
     """Money goes back for `millicredits` that were taken back."""
     assert refund.amount.currency == payment.amount.currency
-    sides = _owed("refunds", refund.amount, millicredits, sign=-1)
+    sides = _owed_for(payment, "refunds", refund.amount, millicredits, sign=-1)
     return posting_of(MoneyKind.REFUND_MADE, refund.id, sides)
 
 
@@ -54,6 +72,9 @@ def refund_undone(refund: RefundState, payment: Payment, *, millicredits: int) -
 def dispute_opened(dispute: DisputeState, payment: Payment, *, millicredits: int) -> MoneyPosting:
     """The bank took the money back, and `millicredits` were taken from the customer for it. A dispute of more than
     there were credits for, as of a charge that was partly refunded, loses the rest at once."""
+    if payment.type != CREDITS:
+        sides = _owed_for(payment, "disputes", dispute.amount, millicredits, sign=-1)
+        return posting_of(MoneyKind.DISPUTE_OPENED, dispute.id, sides)
     return posting_of(MoneyKind.DISPUTE_OPENED, dispute.id, _disputed(dispute.amount, millicredits))
 
 
@@ -123,6 +144,15 @@ def suspense_cleared(tx: BalanceTransaction, *, receivable: Money | None = None)
         tx.id,
         [("suspense", tx.currency, micros_of(amount)), *_arrived("receivables", amount, receivable)],
     )
+
+
+def _owed_for(payment: Payment, clearing: str, money: Money, millicredits: int, *, sign: int = 1) -> Iterator[Side]:
+    """As `_owed`; of a subscription, no credits stand against it, but a period."""
+    if payment.type == CREDITS:
+        yield from _owed(clearing, money, millicredits, sign=sign)
+        return
+    yield "receivables", money.currency, sign * micros_of(money)
+    yield DEFERRED, money.currency, -sign * micros_of(money)
 
 
 def _disputed(amount: Money, millicredits: int) -> Iterator[Side]:
