@@ -7,9 +7,38 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
+    execute(ACTIVATIONS)
+    grant("activations", f"SELECT, INSERT, UPDATE ({CHANGING})")
     execute(SIGNING_KEYS)
     grant("signing_keys", "SELECT, INSERT, UPDATE (private_sealed, not_before, retired_at)")
 
+
+CHANGING = "fingerprint, metadata, lease_until, last_heartbeat_at, deactivated_at, ending"
+
+ACTIVATIONS = """
+-- Who holds a license's seats, and who held them: rows are added, and end once. What is active at an instant has not
+-- ended, and its lease, if it has one, runs; so the number of seats taken is counted, under the license's lock. `seq` is
+-- the order in which a license's were made.
+CREATE TABLE activations (
+    id                 text COLLATE "C" PRIMARY KEY,
+    license_id         text COLLATE "C" NOT NULL REFERENCES licenses,
+    server_id          text COLLATE "C" NOT NULL CHECK (server_id <> ''),
+    activated_at       timestamptz NOT NULL,
+    fingerprint        text COLLATE "C" CHECK (fingerprint <> ''),
+    metadata           jsonb NOT NULL,
+    lease_until        timestamptz,
+    last_heartbeat_at  timestamptz,
+    deactivated_at     timestamptz,
+    ending             text CHECK (ending IN ('deactivated', 'removed', 'lease_over', 'replaced', 'transferred')),
+    follows            text COLLATE "C" REFERENCES activations,
+    seq                bigint GENERATED ALWAYS AS IDENTITY,
+    CONSTRAINT activation_ends_for_a_reason CHECK ((deactivated_at IS NULL) = (ending IS NULL)),
+    CONSTRAINT activation_ends_after_it_began CHECK (deactivated_at >= activated_at)
+);
+CREATE UNIQUE INDEX activations_one_of_server ON activations (license_id, server_id) WHERE deactivated_at IS NULL;
+CREATE INDEX activations_of_license ON activations (license_id, seq);
+CREATE INDEX activations_of_server ON activations (license_id, server_id, seq);
+"""
 
 SIGNING_KEYS = """
 -- Ed25519. `private_sealed` is the 32-byte seed, sealed with the service's key, and erased after the key's last day.
