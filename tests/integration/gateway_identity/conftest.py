@@ -1,14 +1,18 @@
 """The gateway over real HTTP, PostgreSQL and Redis; billing is a small application that answers the wallet contract."""
 
 import asyncio
+import email
+import email.policy
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from email.message import EmailMessage
 from typing import Any
 
 import httpx
 import pytest
+from aiosmtpd.smtp import SMTP
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -154,6 +158,45 @@ async def make_world(settings_for: Callable[..., Any]) -> AsyncIterator[Callable
 @pytest.fixture
 async def world(make_world: Callable[..., Any]) -> World:
     made: World = await make_world()
+    return made
+
+
+@dataclass
+class Catcher:
+    """What an SMTP server took; `refuses` makes it refuse so many mails first."""
+
+    mails: list[EmailMessage] = field(default_factory=list)
+    refuses: int = 0
+    port: int = 0
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+        if self.refuses:
+            self.refuses -= 1
+            return "451 later"
+        message = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        assert isinstance(message, EmailMessage)
+        self.mails.append(message)
+        return "250 OK"
+
+    def to(self, address: str, subject: str) -> list[EmailMessage]:
+        return [mail for mail in self.mails if mail["To"] == address and mail["Subject"] == subject]
+
+
+@pytest.fixture
+async def catcher() -> AsyncIterator[Catcher]:
+    caught = Catcher()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: SMTP(caught, hostname="catcher.example", enable_SMTPUTF8=True), "127.0.0.1", 0
+    )
+    caught.port = server.sockets[0].getsockname()[1]
+    yield caught
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.fixture
+async def mailing(make_world: Callable[..., Any], catcher: Catcher) -> World:
+    made: World = await make_world(smtp_host="127.0.0.1", smtp_port=catcher.port, public_url="https://tollgate.example")
     return made
 
 

@@ -1,64 +1,17 @@
 """Mail over real SMTP, and what its links do."""
 
-import asyncio
-import email
-import email.policy
 import re
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
 from email.message import EmailMessage
-from typing import Any
 
-import pytest
-from aiosmtpd.smtp import SMTP
 from sqlalchemy import text
 
 from services.gateway.domain.session import token_hash
 from services.gateway.store import sessions
-from tests.integration.gateway_identity.conftest import PASSWORD, World, code_of
+from tests.integration.gateway_identity.conftest import PASSWORD, Catcher, World, code_of
 from tests.support.http import eventually
 
 NEW_PASSWORD = "a new and longer password"
-
-
-@dataclass
-class Catcher:
-    """What an SMTP server took; `refuses` makes it refuse so many mails first."""
-
-    mails: list[EmailMessage] = field(default_factory=list)
-    refuses: int = 0
-    port: int = 0
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
-        if self.refuses:
-            self.refuses -= 1
-            return "451 later"
-        message = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        assert isinstance(message, EmailMessage)
-        self.mails.append(message)
-        return "250 OK"
-
-    def to(self, address: str, subject: str) -> list[EmailMessage]:
-        return [mail for mail in self.mails if mail["To"] == address and mail["Subject"] == subject]
-
-
-@pytest.fixture
-async def catcher() -> AsyncIterator[Catcher]:
-    caught = Catcher()
-    server = await asyncio.get_running_loop().create_server(
-        lambda: SMTP(caught, hostname="catcher.example", enable_SMTPUTF8=True), "127.0.0.1", 0
-    )
-    caught.port = server.sockets[0].getsockname()[1]
-    yield caught
-    server.close()
-    await server.wait_closed()
-
-
-@pytest.fixture
-async def mailing(make_world: Callable[..., Any], catcher: Catcher) -> World:
-    made: World = await make_world(smtp_host="127.0.0.1", smtp_port=catcher.port, public_url="https://tollgate.example")
-    return made
 
 
 async def token_mailed(catcher: Catcher, address: str, subject: str) -> str:
