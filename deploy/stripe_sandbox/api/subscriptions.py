@@ -70,7 +70,7 @@ _UPDATE = Shape(
     {
         **_FIELDS,
         **PRORATION,
-        "billing_cycle_anchor": choice("now", "unchanged"),
+        "billing_cycle_anchor": shape(required=("type",), type=choice("now", "unchanged")),
         "cancellation_details": CANCELLATION,
         "items": Many(CHANGED_ITEM, most=_MOST_ITEMS),
         "pause_collection": PAUSE,

@@ -57,7 +57,13 @@ def begins_anew(before: Json, after: Json, given: Json) -> bool:
     new = subscriptions.recurring_of(subscriptions.items_of(after))
     is_other = (old["interval"], old["interval_count"]) != (new["interval"], new["interval_count"])
     trial_ended = before["status"] == subscriptions.TRIALING
-    return is_other or trial_ended or given.get("billing_cycle_anchor") == "now"
+    return is_other or trial_ended or _anchor(given) == "now"
+
+
+def _anchor(given: Json) -> str | None:
+    """A change says it by a group, a preview by a word."""
+    said = given.get("billing_cycle_anchor")
+    return said["type"] if isinstance(said, dict) else said
 
 
 def changed_lines(before: Json, after: Json, given: Json, *, anew: bool, at: int) -> list[proration.Proration]:
