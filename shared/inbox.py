@@ -78,4 +78,11 @@ class FeedReader:
 
     def loop(self, bell: asyncio.Event, *, every_seconds: float = 1.0) -> Loop:
         """The reader as a loop; `bell` hears `events:<producer>`."""
-        return Loop(f"{self.reader}-reads-{self.producer}", every_seconds, self.run_once, bell)
+        return Loop(f"{self.reader}-reads-{self.producer}", every_seconds, self.run_once, bell, by_clock=True)
+
+
+async def positions_read(database: Database) -> dict[str, int]:
+    """How far each sibling's events have been read, by all readers of it."""
+    pool = await database.asyncpg_pool()
+    rows = await pool.fetch("SELECT producer, min(position) AS position FROM feed_cursors GROUP BY producer")
+    return {row["producer"]: row["position"] for row in rows}

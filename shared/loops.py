@@ -17,13 +17,17 @@ CANCEL_AGAIN_AFTER_SECONDS = 0.5
 @dataclass(frozen=True)
 class Loop:
     """`run_once` says whether there may be more to do at once; otherwise the loop rests `every_seconds`,
-    or until `bell` is set. One that `rests_first` does not begin with the process."""
+    or until `bell` is set. One that `rests_first` does not begin with the process. One that goes `by_clock` has work
+    that falls due by business time, or that news brings: the test clock runs it to its end at each stop. In one process
+    it never runs twice at once: who runs it holds its `turn`."""
 
     name: str
     every_seconds: float
     run_once: Callable[[], Awaitable[bool]]
     bell: asyncio.Event | None = field(default=None, compare=False)
     rests_first: bool = False
+    by_clock: bool = False
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock, compare=False, repr=False)
 
 
 async def run_forever(loop: Loop) -> None:
@@ -33,7 +37,8 @@ async def run_forever(loop: Loop) -> None:
         await _rest(loop)
     while True:
         try:
-            more = await loop.run_once()
+            async with loop.turn:
+                more = await loop.run_once()
             failures = 0
         except Exception as error:  # noqa: BLE001 - a loop outlives whatever its work runs into
             failures += 1

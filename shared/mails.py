@@ -82,7 +82,7 @@ async def enqueue(
 
 def loop(name: str, database: Database, client: ServiceClient, clock: Clock, resolve: Resolve | None = None) -> Loop:
     """Hands waiting mails to the gateway, which `client` asks. Any number may run at once."""
-    return Loop(name, EVERY_SECONDS, partial(hand_over_due, database, client, clock, resolve))
+    return Loop(name, EVERY_SECONDS, partial(hand_over_due, database, client, clock, resolve), by_clock=True)
 
 
 async def hand_over_due(

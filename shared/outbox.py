@@ -5,6 +5,7 @@ position is given only once it is committed, so no reader can pass one that comm
 """
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -76,6 +77,24 @@ async def number_committed(database: Database) -> int:
         return result.rowcount
 
 
+@dataclass(frozen=True, slots=True)
+class NewsPosition:
+    """`head` is the last position that was given (0: none), `unnumbered` how many committed events have none yet."""
+
+    head: int
+    unnumbered: int
+
+
+async def position(database: Database) -> NewsPosition:
+    """How far the schema's news has come."""
+    pool = await database.asyncpg_pool()
+    row = await pool.fetchrow(
+        "SELECT (SELECT coalesce(max(position), 0) FROM outbox) AS head,"
+        " (SELECT count(*) FROM outbox WHERE position IS NULL) AS unnumbered"
+    )
+    return NewsPosition(row["head"], row["unnumbered"])
+
+
 async def forget_old(database: Database, clock: Clock) -> bool:
     """Delete up to 1,000 events past `KEPT_FOR`; whether there may be more. A reader that was away for longer starts
     anew from the producer's tables."""
@@ -102,7 +121,7 @@ def dispatcher(
             await bus.ring(redis, f"events:{service}")
         return numbered == PAGE
 
-    return Loop(f"{service}-dispatcher", every_seconds, run_once, bell)
+    return Loop(f"{service}-dispatcher", every_seconds, run_once, bell, by_clock=True)
 
 
 async def page_after(connection: AsyncConnection, position: int, limit: int) -> list[dict[str, object]]:

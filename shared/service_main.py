@@ -179,13 +179,15 @@ async def _work(settings: ServiceSettings, open_service: Opener, loops: Loops) -
 def lifespan(
     settings: ServiceSettings, open_service: Opener, loops: Loops
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """An application's lifespan: the service opened into `app.state.service`, its loops beside it."""
+    """An application's lifespan: the service opened into `app.state.service`, its loops into `app.state.loops`, running
+    beside it unless the settings say otherwise."""
 
     @contextlib.asynccontextmanager
     async def live(app: FastAPI) -> AsyncIterator[None]:
         async with open_service(settings) as service:
             app.state.service = service
-            async with running(loops(service) if settings.run_workers else ()):
+            app.state.loops = loops(service)
+            async with running(app.state.loops if settings.run_workers else ()):
                 yield
 
     return live

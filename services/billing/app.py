@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 from fastapi import FastAPI
+from redis.asyncio import Redis
 
 import services.billing.api.refusals  # noqa: F401  makes billing's codes known
 from services.billing.api import (
@@ -35,13 +36,16 @@ from services.billing.clients.gateway import Gateway
 from services.billing.clients.stripe import StripeGate
 from services.billing.service import WEBHOOKS_BELL, Billing
 from services.billing.settings import Settings
+from services.billing.use_cases.due import look_for_due
 from services.billing.use_cases.posting.poster import Poster
 from services.billing.worker import loops
 from shared import bus, doors, service_main
-from shared.clock import Clock, SystemClock
+from shared.clock import Clock
+from shared.clockwork import clock_router
 from shared.db import Database
 from shared.health import Check, operations_router
 from shared.http_client import ServiceClient
+from shared.kept_clock import kept_clock
 from shared.loops import stop
 from shared.outbox import feed_router
 from shared.service_auth import Minter, Verifier
@@ -50,8 +54,8 @@ NAME = "billing"
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
-    """The application. `clock` is the system's unless a test gives another."""
-    opened = partial(open_service, clock=clock or SystemClock())
+    """The application. `clock` is the one that is kept unless a test gives another."""
+    opened = partial(open_service, clock=clock)
     app = LedgerDoor(
         title="Tollgate billing",
         docs_url=None,
@@ -63,6 +67,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     doors.install(app, trusts_request_id=True)
     for router in ROUTERS:
         app.include_router(router)
+    if settings.environment != "production":
+        app.include_router(clock_router(NAME, look_for_due))
     return app
 
 
@@ -98,25 +104,28 @@ ROUTERS = (
 @contextlib.asynccontextmanager
 async def open_service(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Billing]:
     """Billing with its connections open, and its bell heard."""
-    billing = _build(settings, clock or SystemClock())
-    ears = asyncio.create_task(bus.listen(billing.redis, {WEBHOOKS_BELL: billing.webhook_bell}))
-    try:
+    async with contextlib.AsyncExitStack() as stack:
+        database = Database(settings.database_url, pool_size=settings.database_pool_size, application=NAME)
+        stack.push_async_callback(database.close)
+        redis = bus.connect(settings.redis_url)
+        stack.push_async_callback(redis.aclose)
+        kept = kept_clock(NAME, database, redis, environment=settings.environment, given=clock)
+        billing = _build(settings, database, redis, await stack.enter_async_context(kept))
+        stack.push_async_callback(_close, billing)
+        ears = asyncio.create_task(bus.listen(redis, {WEBHOOKS_BELL: billing.webhook_bell}))
+        stack.push_async_callback(stop, [ears])
         yield billing
-    finally:
-        await stop([ears])
-        await _close(billing)
 
 
-def _build(settings: Settings, clock: Clock) -> Billing:
+def _build(settings: Settings, database: Database, redis: Redis, clock: Clock) -> Billing:
     minter = Minter(NAME, settings.service_signing_key)
     fraud = ServiceClient(
         settings.fraud_url, audience="fraud", minter=minter, deadline_seconds=settings.fraud_timeout_seconds
     )
-    database = Database(settings.database_url, pool_size=settings.database_pool_size, application=NAME)
     return Billing(
         database=database,
         poster=Poster(database, clock),
-        redis=bus.connect(settings.redis_url),
+        redis=redis,
         clock=clock,
         settings=settings,
         stripe=StripeGate(
@@ -131,6 +140,5 @@ def _build(settings: Settings, clock: Clock) -> Billing:
 
 
 async def _close(billing: Billing) -> None:
-    for part in (billing.poster, billing.stripe, billing.fraud, billing.gateway, billing.database):
+    for part in (billing.poster, billing.stripe, billing.fraud, billing.gateway):
         await part.close()
-    await billing.redis.aclose()

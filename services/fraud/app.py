@@ -5,8 +5,10 @@ from fastapi import FastAPI
 from services.fraud.api import assessments, blacklist
 from services.fraud.service import open_service
 from services.fraud.settings import Settings
+from services.fraud.use_cases.due import look_for_due
 from services.fraud.worker import loops
 from shared import doors
+from shared.clockwork import clock_router
 from shared.health import operations_router
 from shared.outbox import feed_router
 from shared.service_auth import Verifier
@@ -27,4 +29,6 @@ def create_app(settings: Settings) -> FastAPI:
     doors.install(app, trusts_request_id=True)
     for router in (operations_router("fraud"), assessments.router, blacklist.router, feed_router("fraud")):
         app.include_router(router)
+    if settings.environment != "production":
+        app.include_router(clock_router("fraud", look_for_due))
     return app

@@ -8,8 +8,9 @@ from redis.asyncio import Redis
 
 from services.fraud.settings import Settings
 from shared import bus
-from shared.clock import Clock, SystemClock
+from shared.clock import Clock
 from shared.db import Database
+from shared.kept_clock import kept_clock
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Fraud]:
     database = Database(settings.database_url, pool_size=settings.database_pool_size, application="fraud")
     redis = bus.connect(settings.redis_url)
     try:
-        yield Fraud(database, redis, SystemClock(), settings)
+        async with kept_clock("fraud", database, redis, environment=settings.environment) as clock:
+            yield Fraud(database, redis, clock, settings)
     finally:
         await redis.aclose()
         await database.close()

@@ -23,6 +23,6 @@ def loops(fraud: Fraud) -> list[Loop]:
     return [
         outbox.dispatcher("fraud", fraud.database, fraud.redis),
         Loop("forget-news", 3600.0, partial(outbox.forget_old, fraud.database, fraud.clock)),
-        Loop("fraud-tends-blacklist", TEND_SECONDS, tend),
+        Loop("fraud-tends-blacklist", TEND_SECONDS, tend, by_clock=True),
         Loop("fraud-forgets-answers", FORGET_SECONDS, forget),
     ]

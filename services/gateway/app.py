@@ -23,7 +23,9 @@ from services.gateway.api.front import Front
 from services.gateway.pages import buying, documentation, mailed, plain
 from services.gateway.service import open_service
 from services.gateway.settings import Settings
+from services.gateway.use_cases.due import look_for_due
 from services.gateway.worker import loops
+from shared.clockwork import clock_router
 from shared.doors import install
 from shared.outbox import feed_router
 from shared.service_auth import Verifier
@@ -69,4 +71,6 @@ def create_app(settings: Settings) -> FastAPI:
     install(app, trusts_request_id=False)
     for router in ROUTERS:
         app.include_router(router)
+    if settings.environment != "production":
+        app.include_router(clock_router("gateway", look_for_due))
     return app

@@ -22,9 +22,10 @@ from services.gateway.store.vault import Vault
 from services.gateway.use_cases.paid_call.paid_api import PaidApi
 from shared import bus
 from shared.change_feed import ChangeFeed, following, hasten
-from shared.clock import Clock, SystemClock
+from shared.clock import Clock
 from shared.db import Database
 from shared.http_client import ServiceClient
+from shared.kept_clock import kept_clock
 from shared.loops import running
 from shared.service_auth import Minter
 
@@ -71,7 +72,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Gateway]:
         redis = bus.connect(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         feed = await stack.enter_async_context(following(NAME, settings.database_url, redis))
-        gateway = _built(stack, settings, database=database, redis=redis, feed=feed)
+        kept = kept_clock(NAME, database, redis, environment=settings.environment)
+        clock = await stack.enter_async_context(kept)
+        gateway = _built(stack, settings, database=database, redis=redis, feed=feed, clock=clock)
         await stack.enter_async_context(gateway.paid.running())
         await stack.enter_async_context(running([trimming()]))
         yield gateway
@@ -86,9 +89,14 @@ def _news(feed: ChangeFeed) -> asyncio.Event:
 
 
 def _built(
-    stack: contextlib.AsyncExitStack, settings: Settings, *, database: Database, redis: Redis, feed: ChangeFeed
+    stack: contextlib.AsyncExitStack,
+    settings: Settings,
+    *,
+    database: Database,
+    redis: Redis,
+    feed: ChangeFeed,
+    clock: Clock,
 ) -> Gateway:
-    clock = SystemClock()
     minter = Minter("gateway", settings.service_signing_key)
     passwords = Passwords(
         memory_kib=settings.password_memory_kib,

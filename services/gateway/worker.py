@@ -34,7 +34,7 @@ def _mail_loops(service: Gateway) -> list[Loop]:
     """None without a mail server: what is queued then waits for one."""
     if not service.settings.smtp_host:
         return []
-    return [Loop("mail", 1.0, partial(send_due, service, _mail_server(service.settings)))]
+    return [Loop("mail", 1.0, partial(send_due, service, _mail_server(service.settings)), by_clock=True)]
 
 
 def _mail_server(settings: Settings) -> MailServer:

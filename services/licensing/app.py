@@ -4,8 +4,10 @@ from fastapi import FastAPI
 
 from services.licensing.service import open_service
 from services.licensing.settings import Settings
+from services.licensing.use_cases.due import look_for_due
 from services.licensing.worker import loops
 from shared import doors
+from shared.clockwork import clock_router
 from shared.health import operations_router
 from shared.outbox import feed_router
 from shared.service_auth import Verifier
@@ -26,4 +28,6 @@ def create_app(settings: Settings) -> FastAPI:
     doors.install(app, trusts_request_id=True)
     for router in (operations_router("licensing"), feed_router("licensing")):
         app.include_router(router)
+    if settings.environment != "production":
+        app.include_router(clock_router("licensing", look_for_due))
     return app

@@ -1,7 +1,10 @@
-"""The business clock, where it may be moved."""
+"""How far business time is ahead of real time, where it may be moved."""
+
+from shared.migrations.clock import create_clock
 
 revision = "0005"
 down_revision = "0004"
 
 
-def upgrade() -> None: ...
+def upgrade() -> None:
+    create_clock()
