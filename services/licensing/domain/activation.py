@@ -124,14 +124,16 @@ def activated(seats: Seats, server: Server, new_id: ActivationId, *, now: dateti
 
 
 def beaten(seats: Seats, server: Server, new_id: ActivationId, *, now: datetime) -> Decision | Refusal:
-    """A heartbeat. One that comes too late competes for a seat like any other server, under the new id."""
+    """A heartbeat. One that comes too late competes for a seat like any other server, under the new id, with what was
+    known of it."""
     own = seats.own
     if own is None or not (own.is_active(now) or own.lost_its_lease(now)):
         return Refusal.NOT_ACTIVATED
     if own.is_active(now):
         return _renewed(seats.license, own, server, now=now)
-    returning = replace(server, metadata=own.metadata if server.metadata is None else server.metadata)
-    return activated(seats, returning, new_id, now=now)
+    if _differs(own, server):
+        return Refusal.FINGERPRINT_MISMATCH
+    return activated(seats, _said_again(own, server), new_id, now=now)
 
 
 def deactivated(seats: Seats, server: Server, *, now: datetime) -> Decision | Refusal:
@@ -210,6 +212,12 @@ def _renewed(license: License, own: Activation, server: Server, *, now: datetime
             last_heartbeat_at=now,
         )
     )
+
+
+def _said_again(own: Activation, server: Server) -> Server:
+    fingerprint = own.fingerprint if server.fingerprint is None else server.fingerprint
+    metadata = own.metadata if server.metadata is None else server.metadata
+    return Server(server.server_id, fingerprint, metadata)
 
 
 def _differs(own: Activation, server: Server) -> bool:
