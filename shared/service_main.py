@@ -77,7 +77,9 @@ def run(
         return
     line.prepare(given)
     loaded = load(settings)
-    configure_logging(name, loaded.log_level)
+    configure_logging(
+        name, loaded.log_level, folder=loaded.log_folder, file_bytes=loaded.log_file_megabytes * 1_048_576
+    )
     if given.command == "migrate":
         from shared import migrations  # noqa: PLC0415 - Alembic weighs 20 MB that `serve` does not need
 

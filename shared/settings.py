@@ -7,6 +7,7 @@ the field's name in upper case.
 import base64
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -66,6 +67,14 @@ class ServiceSettings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least severe log line that is written."
+    )
+    log_folder: Path | None = Field(
+        None,
+        description="A folder for stripe-payment.log, license-manager.log and subscription-manager.log, written beside"
+        " stderr (L13). Unset: no files.",
+    )
+    log_file_megabytes: int = Field(
+        20, ge=1, le=10_000, description="Where such a file is renamed and begun anew; nine older ones are kept."
     )
     database_url: Url = Field(
         description="PostgreSQL, as this service's own role: postgresql://role:password@host:port/database."
