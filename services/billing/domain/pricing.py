@@ -48,6 +48,17 @@ def price_of(credits: int, currency: str, rates: Rates) -> Price:
     )
 
 
+def usd_minor_of(money: Money, rates: Rates) -> int:
+    """Money in US cents at the stated rate, rounded down; 0 where none is stated."""
+    if money.currency == "usd":
+        return money.amount_minor
+    rate_micros = rates.get(money.currency)
+    if rate_micros is None:
+        return 0
+    minor_per_unit: int = 10 ** MINOR_UNIT_DIGITS[money.currency]
+    return money.amount_minor * 100 * MICROS // (rate_micros * minor_per_unit)
+
+
 def _minor(millicredits: int, currency: str, rate_micros: int) -> int:
     """A millicredit is a millionth of a dollar; rounded up to what can be charged."""
     step = step_minor(currency)

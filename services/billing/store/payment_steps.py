@@ -11,7 +11,7 @@ from services.billing.domain.payment import Payment, Status
 from services.billing.domain.payment_step import Cause, CauseKind, PaymentStep
 
 
-async def begin(connection: AsyncConnection, payment: Payment, cause: Cause, limit: CreditLimit) -> None:
+async def begin(connection: AsyncConnection, payment: Payment, cause: Cause, limit: CreditLimit | None) -> None:
     """The first step of a payment that was just inserted."""
     await connection.execute(
         text(
@@ -23,8 +23,8 @@ async def begin(connection: AsyncConnection, payment: Payment, cause: Cause, lim
             "id": payment.id,
             "at": payment.created_at,
             "status": payment.status.value,
-            "limit_minor": limit.limit_minor,
-            "used_minor": limit.used_minor,
+            "limit_minor": None if limit is None else limit.limit_minor,
+            "used_minor": None if limit is None else limit.used_minor,
         },
     )
 

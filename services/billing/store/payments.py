@@ -62,6 +62,13 @@ async def save(connection: AsyncConnection, payment: Payment, *, at: datetime) -
     )
 
 
+async def keep_charge(connection: AsyncConnection, payment_id: str, charge_id: str) -> None:
+    """Remember the charge of a payment whose row is locked."""
+    await connection.execute(
+        text("UPDATE payments SET charge_id = :charge_id WHERE id = :id"), {"charge_id": charge_id, "id": payment_id}
+    )
+
+
 async def locked(connection: AsyncConnection, payment_id: str) -> Payment | None:
     """The payment, its row locked until the transaction ends."""
     found = await connection.execute(

@@ -36,6 +36,7 @@ from services.billing.use_cases.dispute_shares import put_shares_right
 from services.billing.use_cases.news import tell_dispute
 from services.billing.use_cases.payment_steps import save
 from services.billing.use_cases.post_credit import lock_wallet, post_dispute, post_dispute_won
+from services.billing.use_cases.subscription_money import look_at_subscription
 from shared.db import Connection
 from shared.errors import DomainError, NotFound
 from shared.ids import decode, new_id, new_uuid
@@ -112,6 +113,8 @@ async def _settle(billing: Billing, connection: Connection, state: DisputeState,
     await _settle_payment(case, dispute)
     await _book_money(case, dispute)
     await put_shares_right(billing, connection, payment)
+    if left:
+        await look_at_subscription(billing, connection, payment)
     for step in left:
         await tell_dispute(billing, connection, dispute, step, card_fingerprint=state.card_fingerprint)
         logger.info("dispute_settled", dispute_id=dispute.id, payment_id=payment.id, step=step.value)

@@ -33,6 +33,12 @@ async def begin(connection: Connection, payment: Payment, limit: CreditLimit) ->
     await payment_steps.begin(connection, payment, present_cause(), limit)
 
 
+async def begin_paid(connection: Connection, payment: Payment) -> None:
+    """Insert a payment that was heard of once it was paid, with its first step. No limit counts it."""
+    await payments.insert(connection, payment)
+    await payment_steps.begin(connection, payment, present_cause(), None)
+
+
 async def save(billing: Billing, connection: Connection, payment: Payment) -> None:
     """Save a payment whose row is locked; where its status or page changes, the step with its cause. Tells nobody."""
     now = billing.clock.now()

@@ -21,6 +21,7 @@ from services.billing.use_cases.dispute_shares import put_shares_right
 from services.billing.use_cases.news import tell_refund
 from services.billing.use_cases.payment_steps import save
 from services.billing.use_cases.post_credit import post_refund, post_refund_undone
+from services.billing.use_cases.subscription_money import look_at_subscription
 from shared.db import Connection
 from shared.errors import DomainError
 from shared.ids import new_id, new_uuid
@@ -61,6 +62,8 @@ async def settle_refund_of(billing: Billing, connection: Connection, payment: Pa
         await tell_refund(billing, connection, payment, change.payment)
     await _book(billing, connection, change, state, was_live=before is not None and before.live)
     await put_shares_right(billing, connection, change.payment)
+    if change.payment.refunded_minor != payment.refunded_minor:
+        await look_at_subscription(billing, connection, change.payment)
     return after
 
 

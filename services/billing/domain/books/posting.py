@@ -31,7 +31,7 @@ class MoneyKind(StrEnum):
     DEBT_RECOVERED = "debt_recovered"
     """What a lost dispute had written off was paid after all. The reference is the recovery's id."""
     SUBSCRIPTION_EARNED = "subscription_earned"
-    """A part of a paid period has gone by. The reference is the payment's id and the instant."""
+    """A part of a paid period has gone by. The reference is the payment's id and a number."""
     STRIPE = "stripe"
     """One transaction of Stripe's balance."""
     SUSPENSE_CLEARED = "suspense_cleared"

@@ -11,7 +11,6 @@ currency both sides go through `currency_exchange`, in each currency's own lines
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Literal
 
 from services.billing.domain.books.posting import (
@@ -43,13 +42,13 @@ def payment_received(payment: Payment) -> MoneyPosting:
     return posting_of(MoneyKind.PAYMENT_RECEIVED, payment.id, sides)
 
 
-def subscription_earned(payment: Payment, *, earned_minor: int, at: datetime) -> MoneyPosting:
+def subscription_earned(payment: Payment, *, earned_minor: int, times: int) -> MoneyPosting:
     """So much of what was paid for a period is ours for good, since that part of it has gone by; under zero, so much of
-    what was earned went back."""
+    what was earned went back. `times` numbers a payment's postings of this kind."""
     micros = micros_of_minor(earned_minor, payment.amount.currency)
     return posting_of(
         MoneyKind.SUBSCRIPTION_EARNED,
-        f"{payment.id}@{int(at.timestamp())}",
+        f"{payment.id}:{times}",
         [
             (DEFERRED, payment.amount.currency, micros),
             ("subscription_revenue", payment.amount.currency, -micros),

@@ -1,6 +1,6 @@
 """Payments of subscriptions, and how much of each is earned."""
 
-from shared.migrations import execute, grant
+from shared.migrations import execute
 
 revision = "0022"
 down_revision = "0021"
@@ -35,8 +35,11 @@ SET CONSTRAINTS ALL DEFERRED;
 """
 
 INVOICES = """
--- How much of a paid invoice is booked as earned, in its minor unit; `earning_until` is when there is nothing more to
--- earn, null where nothing was paid. Business time.
-ALTER TABLE subscription_invoices ADD COLUMN earned_minor bigint NOT NULL DEFAULT 0 CHECK (earned_minor >= 0);
-CREATE INDEX subscription_invoices_earning ON subscription_invoices (period_start_at) WHERE payment_id IS NOT NULL;
+-- How much of a paid invoice is booked as earned, in its minor unit, by so many postings, and when there is more to look
+-- at (business time): null where nothing was paid, and once all is earned.
+ALTER TABLE subscription_invoices ADD COLUMN earned_minor bigint NOT NULL DEFAULT 0 CHECK (earned_minor >= 0),
+    ADD COLUMN earned_times integer NOT NULL DEFAULT 0,
+    ADD COLUMN earn_at timestamptz;
+CREATE INDEX subscription_invoices_to_earn ON subscription_invoices (earn_at) WHERE earn_at IS NOT NULL;
+CREATE INDEX payments_without_charge ON payments (leased_until) WHERE type = 'subscription' AND charge_id IS NULL;
 """
