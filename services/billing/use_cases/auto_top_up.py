@@ -46,7 +46,9 @@ from shared.db import Connection
 from shared.errors import DomainError
 from shared.ids import new_id
 from shared.money import MILLICREDITS_PER_CREDIT
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("stripe")
 
 TOP_UPS_EVERY_SECONDS = 2.0
 AT_ONCE = 8

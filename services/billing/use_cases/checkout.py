@@ -47,7 +47,9 @@ from shared.db import Connection
 from shared.errors import DomainError, Invalid
 from shared.ids import new_id
 from shared.money import MILLICREDITS_PER_CREDIT
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("stripe")
 
 STRIPE_MARGIN = timedelta(minutes=2)
 """Stripe keeps a page at least 30 minutes from when it hears of it, so its end lies a little after ours."""

@@ -14,7 +14,9 @@ from services.billing.use_cases.disputes import read_dispute, settle_dispute
 from shared import audit
 from shared.db import Connection
 from shared.errors import DomainError
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("stripe")
 
 Answer = TypeVar("Answer")
 Keep = Callable[[Connection, Dispute], Awaitable[Answer]]

@@ -10,7 +10,9 @@ from services.billing.use_cases.bookkeeping import book
 from services.billing.use_cases.post_credit import post_dispute, post_dispute_won
 from shared.db import Connection
 from shared.ids import new_uuid
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("stripe")
 
 
 async def put_shares_right(billing: Billing, connection: Connection, payment: Payment) -> None:

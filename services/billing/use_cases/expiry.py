@@ -18,7 +18,9 @@ from services.billing.use_cases.auto_top_up import pursue
 from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.payment_steps import step
 from services.billing.use_cases.settlement import settle_session
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("stripe")
 
 ABANDONED_AFTER = timedelta(minutes=2)
 """A checkout that has no page by then has died with its process."""

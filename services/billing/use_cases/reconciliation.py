@@ -42,7 +42,9 @@ from shared import audit
 from shared.db import Connection
 from shared.errors import DomainError
 from shared.ids import decode, new_id
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("stripe")
 
 LOOK_EVERY_SECONDS = 60.0
 _FOR_A_PERSON: frozenset[Kind] = frozenset({"payment_unknown", "charged_twice"})

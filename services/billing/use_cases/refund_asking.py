@@ -29,7 +29,9 @@ from shared.errors import DomainError, NotFound
 from shared.idempotency import KEPT_FOR
 from shared.ids import decode, new_id
 from shared.money import Money
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("stripe")
 
 T = TypeVar("T")
 

@@ -16,7 +16,9 @@ from services.billing.store import payments, refunds
 from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.refunds import settle_refund_of
 from shared.db import Connection
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("stripe")
 
 ASK_EVERY_SECONDS = 5.0
 _BATCH = 16

@@ -22,7 +22,9 @@ from services.billing.use_cases.post_credit import post_purchase
 from shared.db import Connection
 from shared.ids import decode, new_uuid
 from shared.money import Credits
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("stripe")
 
 
 async def settle_session(billing: Billing, connection: Connection, session: SessionState) -> Ignored | None:

@@ -4,7 +4,9 @@ from datetime import date, timedelta
 
 from services.billing.service import Billing
 from services.billing.store import webhook_bodies, webhook_events
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("stripe")
 
 _AT_ONCE = 1_000
 _SEALED_ANEW_AT_ONCE = 100

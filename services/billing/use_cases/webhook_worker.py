@@ -17,7 +17,9 @@ from services.billing.store.webhook_events import LeasedEvent
 from services.billing.use_cases import stripe_news
 from services.billing.use_cases.causes import caused_by
 from shared.errors import DomainError
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("stripe")
 
 AT_ONCE = 4
 _LONGEST_PAUSE_SECONDS = 3_600.0
@@ -65,6 +67,7 @@ async def _apply(billing: Billing, event: LeasedEvent) -> None:
         status: webhook_events.Closed = "handled" if ignored is None else "ignored"
         if not await webhook_events.close(connection, event, status, reason=reason, at=billing.clock.now()):
             raise LeaseLost
+    logger.info("webhook_worked_on", event_id=event.id, status=status, reason=reason)
 
 
 async def _failed(billing: Billing, event: LeasedEvent, error: Exception) -> None:

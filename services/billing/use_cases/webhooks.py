@@ -14,7 +14,9 @@ from shared import audit, bus
 from shared.db import Connection, Database
 from shared.errors import DomainError, NotFound
 from shared.ids import decode, new_id
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("stripe")
 
 MAX_BODY_BYTES = 1024 * 1024
 EVENT_PREFIX = "evt"

@@ -5,7 +5,9 @@ from typing import Any
 
 from services.billing.clients.stripe.gate import StripeGate, StripeRefused, StripeUnavailable
 from services.billing.domain.saved_card import CustomerState, SavedCard, with_default
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("stripe")
 
 _MOST_CARDS = 100
 _MOST_DELETED = 10

@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 import httpx
 import stripe
 
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("stripe")
 
 API_VERSION = "2026-10-28.endive"
 _NETWORK_RETRIES = 2
@@ -89,19 +91,31 @@ class StripeGate:
         return self._client.v1
 
     async def ask(self, call: Awaitable[T]) -> T:
-        """What a call answers. Raises StripeRefused, StripeUnavailable."""
+        """What a call answers, told in the log. Raises StripeRefused, StripeUnavailable."""
+        began = time.monotonic()
+        answered = await self._asked(call)
+        latency_ms = round((time.monotonic() - began) * 1_000)
+        object_id = getattr(answered, "id", None)
+        logger.info("stripe_answered", operation=_name_of(call), object_id=object_id, latency_ms=latency_ms)
+        return answered
+
+    async def _asked(self, call: Awaitable[T]) -> T:
+        operation = _name_of(call)
         try:
             async with asyncio.timeout(self._total_seconds):
                 return await call
         except TimeoutError as error:
+            logger.warning("stripe_unavailable", operation=operation, error="no answer in time")
             raise StripeUnavailable("no answer in time") from error
         except (stripe.InvalidRequestError, stripe.CardError) as error:
             if error.http_status is not None and error.http_status >= 500:
                 raise StripeUnavailable(f"status {error.http_status}") from error
-            logger.warning("stripe_refused", code=error.code, param=error.param, status=error.http_status)
+            told = {"code": error.code, "param": error.param, "status": error.http_status}
+            logger.warning("stripe_refused", operation=operation, **told)
             raise _refusal(error) from error
         except stripe.StripeError as error:
-            logger.warning("stripe_unavailable", error=type(error).__name__, status=error.http_status)
+            told = {"error": type(error).__name__, "status": error.http_status}
+            logger.warning("stripe_unavailable", operation=operation, **told)
             raise StripeUnavailable(type(error).__name__) from error
 
     async def find(self, call: Awaitable[T]) -> T | None:
@@ -120,7 +134,7 @@ class StripeGate:
             return known
         try:
             async with asyncio.timeout(_HEALTH_TIMEOUT_SECONDS):
-                await self.ask(self.v1.checkout.sessions.list_async({"limit": 1}))
+                await self._asked(self.v1.checkout.sessions.list_async({"limit": 1}))
             reachable = True
         except StripeRefused:
             reachable = True
@@ -131,6 +145,11 @@ class StripeGate:
 
     async def close(self) -> None:
         await self._transport.close_pool()
+
+
+def _name_of(call: object) -> str:
+    """The SDK's name of a call: `SessionService.create_async`."""
+    return str(getattr(call, "__qualname__", type(call).__name__))
 
 
 def _refusal(error: stripe.InvalidRequestError | stripe.CardError) -> StripeRefused:

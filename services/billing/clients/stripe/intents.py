@@ -8,7 +8,9 @@ from services.billing.clients.stripe.balance import read_transaction
 from services.billing.clients.stripe.gate import StripeGate, StripeRefused
 from services.billing.domain.paying_intent import PayingIntent
 from services.billing.domain.payment import Payment
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("stripe")
 
 _EXPANDED = ["latest_charge.balance_transaction"]
 _CLOCKS_APART_SECONDS = 3_600
