@@ -33,7 +33,7 @@ def main() -> None:
         _remove_data(data)
     for cache in [ROOT / name for name in CACHES] + sorted(ROOT.glob("*.egg-info")):
         _remove(cache)
-    for room in ("services", "shared", "deploy", "tests", "benchmarks"):
+    for room in ("services", "shared", "deploy", "clients", "tests", "benchmarks"):
         for cache in sorted((ROOT / room).rglob("__pycache__")):
             shutil.rmtree(cache, ignore_errors=True)
     if in_use:

@@ -13,7 +13,7 @@ MODULES = {
     "profile": "benchmarks.profile",
     "mutate": "tests.mutations",
 }
-CHECKED = ("services", "shared", "deploy", "tests", "benchmarks")
+CHECKED = ("services", "shared", "deploy", "clients", "tests", "benchmarks")
 NOTHING_COLLECTED = 5
 WORKERS = 4
 

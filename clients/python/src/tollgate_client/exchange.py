@@ -1,0 +1,178 @@
+"""How a call is sent, refused, sent again and given up: the rules, without a socket and without a clock.
+
+`exchange` is a generator. It yields what is to be done next, an `Outgoing` request or a `Pause`, and is sent the answer
+(or has the transport's error thrown into it); what it returns is the call's result. `drive` and `drive_async` do what
+it asks for, one with httpx.Client, the other with httpx.AsyncClient: all else is common to both kinds of client.
+
+A request is sent again only where that does nothing twice: it changes nothing, or bears an Idempotency-Key that stays
+the same, or it certainly wasn't carried out. A paid call costs each time, whatever its method: it is sent again only
+with an Idempotency-Key. Retry-After is honoured where it fits the budget; a longer one is told to the caller at once,
+since sending earlier would only be refused again.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import httpx
+
+from tollgate_client.errors import Unreachable
+
+T = TypeVar("T")
+
+_PASSING = frozenset({429, 500, 502, 503, 504})
+_UNDER_WAY = "idempotency_in_progress"
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How often, and for how long in all, a call is tried again. `Retries(attempts=1)`: never."""
+
+    attempts: int = 4
+    budget_seconds: float = 30.0
+    first_pause_seconds: float = 0.25
+    longest_pause_seconds: float = 8.0
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A request, its body already bytes: every attempt sends the same. `may_repeat`: carrying it out twice is the same
+    as once. `streamed`: the answer's body is left unread."""
+
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    content: bytes | None = field(default=None, repr=False)
+    may_repeat: bool = False
+    streamed: bool = False
+
+    def at(self, prefix: str, headers: Mapping[str, str]) -> "Outgoing":
+        """The same, to one platform and as one caller."""
+        return replace(self, path=prefix + self.path, headers={**self.headers, **headers})
+
+
+@dataclass(frozen=True)
+class Pause:
+    seconds: float
+
+
+Step = Outgoing | Pause
+Flow = Generator[Step, httpx.Response | None, T]
+
+
+def exchange(outgoing: Outgoing, retries: Retries) -> Flow[httpx.Response]:
+    """The answer, whatever its status. `Unreachable` where none came."""
+    left_seconds = retries.budget_seconds
+    for attempt in range(1, retries.attempts + 1):
+        answer: httpx.Response | None = None
+        try:
+            answer = yield outgoing
+        except httpx.TransportError as error:
+            if attempt == retries.attempts or not _may_be_sent_again_after(error, outgoing):
+                raise Unreachable(f"{outgoing.method} {outgoing.path}: {type(error).__name__}") from error
+        if answer is not None and (attempt == retries.attempts or not _is_passing(answer, outgoing)):
+            return answer
+        seconds = _pause_seconds(answer, attempt, retries)
+        left_seconds -= seconds
+        if left_seconds < 0:
+            if answer is not None:
+                return answer
+            raise Unreachable(f"{outgoing.method} {outgoing.path}: no answer within the budget")
+        yield Pause(seconds)
+    raise ValueError("Retries.attempts is at least 1")
+
+
+def retry_after_seconds(answer: httpx.Response) -> float | None:
+    """The header's seconds or date, as seconds from now; None where there is none that can be read."""
+    value = answer.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit() and len(value) < 10:
+        return float(value)
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    aware = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, (aware - datetime.now(UTC)).total_seconds())
+
+
+def _may_be_sent_again_after(error: httpx.TransportError, outgoing: Outgoing) -> bool:
+    never_left = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return never_left or outgoing.may_repeat
+
+
+def _is_passing(answer: httpx.Response, outgoing: Outgoing) -> bool:
+    """Whether the same request may be answered otherwise soon, and may be sent again."""
+    if answer.headers.get("x-should-retry") == "false":
+        return False
+    if answer.status_code == 429:
+        return True  # it was not carried out
+    if answer.status_code == 409:
+        return not outgoing.streamed and f'"{_UNDER_WAY}"'.encode() in answer.content
+    return answer.status_code in _PASSING and outgoing.may_repeat
+
+
+def _pause_seconds(answer: httpx.Response | None, attempt: int, retries: Retries) -> float:
+    """What Retry-After asks for, else twice as long each time, with half of it by chance."""
+    asked_for = retry_after_seconds(answer) if answer is not None else None
+    grown = min(retries.longest_pause_seconds, retries.first_pause_seconds * 2.0 ** (attempt - 1))
+    spread = grown * random.uniform(0.5, 1.0)  # noqa: S311 - so that many clients don't come back together
+    return spread if asked_for is None else asked_for + spread * 0.1
+
+
+def drive(flow: Flow[T], http: httpx.Client, sleep: Callable[[float], None] = time.sleep) -> T:
+    """Do what the flow asks for, and return its result."""
+    result: httpx.Response | httpx.TransportError | None = None
+    while True:
+        try:
+            step = _next(flow, result)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        if isinstance(step, Pause):
+            if isinstance(result, httpx.Response):
+                result.close()
+            sleep(step.seconds)
+            result = None
+            continue
+        try:
+            result = http.send(_request(http, step), stream=step.streamed)
+        except httpx.TransportError as error:
+            result = error
+
+
+async def drive_async(
+    flow: Flow[T], http: httpx.AsyncClient, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> T:
+    """The same, without holding up the event loop."""
+    result: httpx.Response | httpx.TransportError | None = None
+    while True:
+        try:
+            step = _next(flow, result)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        if isinstance(step, Pause):
+            if isinstance(result, httpx.Response):
+                await result.aclose()
+            await sleep(step.seconds)
+            result = None
+            continue
+        try:
+            result = await http.send(_request(http, step), stream=step.streamed)
+        except httpx.TransportError as error:
+            result = error
+
+
+def _next(flow: Flow[T], result: httpx.Response | httpx.TransportError | None) -> Step:
+    if isinstance(result, httpx.TransportError):
+        return flow.throw(result)
+    return flow.send(result)
+
+
+def _request(http: httpx.Client | httpx.AsyncClient, step: Outgoing) -> httpx.Request:
+    params: Any = step.params or None
+    return http.build_request(step.method, step.path, params=params, headers=dict(step.headers), content=step.content)

@@ -1,0 +1,140 @@
+"""Whether an answer is the platform's own word, given now and to us: HTTP Message Signatures (RFC 9421) with Ed25519.
+
+Covered are the status, the body by its digest (Content-Digest, RFC 9530, SHA-256) and, as the signature's `nonce`, what
+we drew for this one question: so an answer can't be made up, changed, or given a second time. TLS alone doesn't say
+that much: whoever runs the machine can have it trust an authority of their own.
+
+    "@status": 200
+    "content-digest": sha-256=:...:
+    "@signature-params": ("@status" "content-digest");created=...;keyid="...";alg="ed25519";nonce="..."
+
+Where the platform also covers the question itself (`"content-digest";req`), that is checked, too.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tollgate_client.errors import UntrustedAnswer
+from tollgate_client.public_keys import PublicKeys
+
+NEEDED = frozenset({'"@status"', '"content-digest"'})
+
+_NAME = r"[a-z*][a-z0-9_.*-]*"
+_STRING = r'"[^"\\]*"'
+_PARAMETER = rf";({_NAME})(?:=({_STRING}|-?[0-9]+|:[A-Za-z0-9+/=]*:))?"
+_ITEM = rf"{_STRING}(?:;req)?"
+_MEMBER = re.compile(rf"({_NAME})=(\(((?:{_ITEM}(?: {_ITEM})*)?)\)((?:{_PARAMETER})*))")
+_BYTES = re.compile(rf"({_NAME})=:([A-Za-z0-9+/=]*):")
+_COMMA = re.compile(r"[ \t]*,[ \t]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An answer as it came: the header's values by names in lower case, the body's bytes as they were signed."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    components: tuple[str, ...]
+    parameters: Mapping[str, str]
+    written: str
+    signature: bytes
+
+
+def draw_nonce() -> str:
+    """192 random bits, in characters that need no quoting."""
+    return secrets.token_urlsafe(24)
+
+
+def digest_of(body: bytes) -> str:
+    """A body's `Content-Digest`."""
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+
+def signed_at(heard: Heard, *, public_keys: PublicKeys, nonce: str, question: bytes) -> datetime:
+    """When the platform signed the answer, by its clock; `UntrustedAnswer` where none of the pinned keys signed it for
+    this nonce. `question` is the body that was sent."""
+    if not _has_digest(heard):
+        raise UntrustedAnswer("the answer's body is not what its Content-Digest says")
+    for signature in _signatures(heard.headers):
+        if _is_for(signature, nonce) and _holds(signature, heard, public_keys, question):
+            return datetime.fromtimestamp(int(signature.parameters["created"]), UTC)
+    raise UntrustedAnswer("no pinned key signed the answer for this question")
+
+
+def _has_digest(heard: Heard) -> bool:
+    told = dict(_members(_BYTES, heard.headers.get("content-digest", "")))
+    return told.get("sha-256") == digest_of(heard.body).removeprefix("sha-256=").strip(":")
+
+
+def _is_for(signature: _Signature, nonce: str) -> bool:
+    told = signature.parameters
+    is_ours = told.get("nonce") == f'"{nonce}"' and told.get("alg", '"ed25519"') == '"ed25519"'
+    return (
+        is_ours
+        and set(signature.components) >= NEEDED
+        and re.fullmatch(r"[0-9]{1,11}", told.get("created", "")) is not None
+    )
+
+
+def _holds(signature: _Signature, heard: Heard, public_keys: PublicKeys, question: bytes) -> bool:
+    key = public_keys.get(signature.parameters.get("keyid", "").strip('"'))
+    at = datetime.fromtimestamp(int(signature.parameters["created"]), UTC)
+    base = _base(signature, heard, question)
+    return key is not None and base is not None and key.was_in_use(at) and key.holds(signature.signature, base)
+
+
+def _base(signature: _Signature, heard: Heard, question: bytes) -> bytes | None:
+    """What was signed; None where it covers what this client doesn't know, or one thing twice."""
+    known = {
+        '"@status"': str(heard.status),
+        '"content-digest"': heard.headers["content-digest"].strip(),
+        '"content-digest";req': digest_of(question),
+    }
+    if len(set(signature.components)) != len(signature.components) or not set(signature.components) <= known.keys():
+        return None
+    lines = [f"{component}: {known[component]}" for component in signature.components]
+    return "\n".join([*lines, f'"@signature-params": {signature.written}']).encode()
+
+
+def _signatures(headers: Mapping[str, str]) -> Iterator[_Signature]:
+    """Those that are whole, of both headers by their labels."""
+    written = dict(_members(_BYTES, headers.get("signature", "")))
+    position, text = 0, headers.get("signature-input", "").strip()
+    while (member := _MEMBER.match(text, position)) is not None:
+        label, whole, components, parameters = member.group(1, 2, 3, 4)
+        if label in written:
+            told = dict(re.findall(_PARAMETER, parameters))
+            yield _Signature(tuple(re.findall(_ITEM, components)), told, whole, _decoded(written[label]))
+        comma = _COMMA.match(text, member.end())
+        if comma is None:
+            return
+        position = comma.end()
+
+
+def _members(pattern: re.Pattern[str], text: str) -> Iterator[tuple[str, str]]:
+    """Names and values of a header that is a dictionary of bytes; nothing after what can't be read."""
+    position, text = 0, text.strip()
+    while (member := pattern.match(text, position)) is not None:
+        yield member.group(1), member.group(2)
+        comma = _COMMA.match(text, member.end())
+        if comma is None:
+            return
+        position = comma.end()
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return b""

@@ -1,0 +1,221 @@
+"""What the API answers, as it stands on the wire: times are RFC 3339 text (`datetime.fromisoformat` reads them),
+credits whole or decimal numbers with at most three decimals, never floats, and money in a currency's minor unit. An
+answer may have members that a newer platform added."""
+
+from decimal import Decimal
+from typing import Any, Literal, NotRequired, TypedDict
+
+Credits = int | Decimal
+
+
+class Money(TypedDict):
+    amount: int
+    currency: str
+
+
+class Account(TypedDict):
+    id: str
+    email: str
+    name: str | None
+    country: str | None
+    role: str
+    tier: str
+    status: str
+    email_verified: bool
+    created_at: str
+
+
+class SignedIn(TypedDict):
+    account: Account
+    token: str
+    expires_at: str
+
+
+class Limits(TypedDict):
+    per_minute: int | None
+    per_day: int | None
+
+
+class ApiKey(TypedDict):
+    id: str
+    name: str
+    prefix: str
+    last4: str
+    scopes: list[str]
+    allowed_ips: list[str]
+    limits: Limits
+    created_at: str
+    expires_at: str | None
+
+
+class CreatedApiKey(ApiKey):
+    """The only time that the key itself is shown."""
+
+    key: str
+
+
+class ExpiringCredits(TypedDict):
+    credits: Credits
+    expires_at: str
+
+
+class CreditsBalance(TypedDict):
+    credits: Credits
+    held: Credits
+    available: Credits
+    currency_value: Money
+    first_key_minimum: Credits
+    expiring: NotRequired[list[ExpiringCredits] | None]
+
+
+class Transaction(TypedDict):
+    id: str
+    type: str
+    credits: Credits
+    balance_after: Credits
+    description: str
+    created_at: str
+    reference: str | None
+
+
+class Proof(TypedDict):
+    """`docs/proofs.md` of the platform says how it is checked."""
+
+    entry: dict[str, Any]
+    path: list[dict[str, str]]
+    root: str
+    sealed_at: str
+    checkpoint: dict[str, str] | None
+
+
+class Checkout(TypedDict):
+    """Where to pay; while the payment is in review there is `status` and no page yet."""
+
+    payment_id: str
+    checkout_url: NotRequired[str | None]
+    expires_at: NotRequired[str | None]
+    status: NotRequired[str]
+
+
+class Reason(TypedDict):
+    code: str
+    detail: str
+
+
+class Payment(TypedDict):
+    id: str
+    type: Literal["credits", "sale", "subscription"]
+    status: str
+    amount: Money
+    score: int | None
+    reasons: list[Reason]
+    refunded: Money
+    created_at: str
+    failure: NotRequired[dict[str, str]]
+    credits: NotRequired[Credits]
+    rate: NotRequired[str]
+    checkout_url: NotRequired[str | None]
+    next_action_url: NotRequired[str | None]
+
+
+class PaymentMethod(TypedDict):
+    id: str
+    type: Literal["card"]
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+    is_default: bool
+
+
+class Setup(TypedDict):
+    setup_url: str
+
+
+class AutoTopUp(TypedDict):
+    enabled: bool
+    threshold: Credits
+    credits: Credits
+    monthly_cap: Credits
+    status: str
+    stopped_reason: str | None
+    waits_for: str | None
+    declines: int
+    bought_this_month: Credits
+    next_attempt_at: str | None
+
+
+class UsageSum(TypedDict):
+    bucket: str
+    calls: int
+    tokens: int
+    credits: Credits
+
+
+class Usage(TypedDict):
+    data: list[UsageSum]
+
+
+class UsageOfCall(TypedDict):
+    request_id: str
+    route: str
+    key_id: str
+    units: dict[str, int]
+    price_version: int
+    held: Credits
+    credits: Credits
+    outcome: str
+    created_at: str
+
+
+class Plan(TypedDict):
+    id: str
+    name: str
+    price: Money
+    interval: str
+
+
+class Plans(TypedDict):
+    data: list[Plan]
+
+
+class SubscriptionCheckout(TypedDict):
+    id: str
+    checkout_url: str
+
+
+class Subscription(TypedDict):
+    id: str
+    status: str
+    stripe_status: NotRequired[str | None]
+    plan: Any
+    current_period_end: str | None
+    cancel_at_period_end: bool
+    payment_failures: int
+    license_id: str | None
+
+
+class License(TypedDict):
+    """A license as its owner sees it; newer members may stand beside these."""
+
+    id: str
+    status: NotRequired[str]
+    expires_at: NotRequired[str | None]
+    entitlements: NotRequired[list[str]]
+
+
+class LicenseFileAnswer(TypedDict):
+    file: str
+    expires_at: str
+
+
+class PublicKeyView(TypedDict):
+    kid: str
+    alg: str
+    public_key: str
+    not_before: NotRequired[str | None]
+    retired_at: NotRequired[str | None]
+
+
+class PublicKeys(TypedDict):
+    data: list[PublicKeyView]
