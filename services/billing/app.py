@@ -27,6 +27,7 @@ from services.billing.api import (
     refunds,
     reports_admin,
     stripe_webhook,
+    subscriptions_internal,
     usage,
     webhook_events_admin,
 )
@@ -98,6 +99,7 @@ ROUTERS = (
     disputes_admin.router,
     audit.router,
     plans.router,
+    subscriptions_internal.router,
 )
 
 

@@ -35,7 +35,7 @@ class Billing:
     """`app.state.service`: the schema, Redis, the clock, the settings and the systems that billing asks.
 
     `webhook_bell` wakes this process's worker at once; the channel `WEBHOOKS_BELL` wakes the others'. `news_bell` wakes
-    the dispatcher of events.
+    the dispatcher of events, and `deeds_bell` whoever asks of Stripe what a subscription's change wants.
     """
 
     database: Database
@@ -48,3 +48,4 @@ class Billing:
     gateway: Gateway
     webhook_bell: asyncio.Event = field(default_factory=asyncio.Event)
     news_bell: asyncio.Event = field(default_factory=asyncio.Event)
+    deeds_bell: asyncio.Event = field(default_factory=asyncio.Event)

@@ -26,7 +26,8 @@ class IntentState:
 
 @dataclass(frozen=True, slots=True)
 class SessionState:
-    """The session, with its payment intent where the customer has begun to pay."""
+    """The session, with its payment intent where the customer has begun to pay; of mode `subscription`, with what
+    Stripe calls the subscription that it began."""
 
     id: str
     url: str | None
@@ -37,6 +38,8 @@ class SessionState:
     livemode: bool
     metadata: Mapping[str, str]
     intent: IntentState | None
+    mode: str = "payment"
+    subscription_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,10 @@ class CauseKind(StrEnum):
     """A comparison with Stripe, by its report."""
     TOP_UP = "top_up"
     """The loop of automatic top-ups."""
+    SUBSCRIPTION_CHECK = "subscription_check"
+    """The loop that compares subscriptions with Stripe."""
+    SUBSCRIPTION_DEED = "subscription_deed"
+    """The loop that asks of Stripe what a subscription's change wants."""
     UNKNOWN = "unknown"
 
 

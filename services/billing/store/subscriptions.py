@@ -88,6 +88,23 @@ async def locked_of_stripe(connection: AsyncConnection, stripe_subscription_id: 
     return await _one(connection, "stripe_subscription_id = :value FOR UPDATE", stripe_subscription_id)
 
 
+async def locked_of_session(connection: AsyncConnection, session_id: str) -> Subscription | None:
+    """The one that a Checkout Session is to begin, its row locked."""
+    return await _one(connection, "session_id = :value FOR UPDATE", session_id)
+
+
+async def failing_of_customer(connection: AsyncConnection, stripe_customer_id: str) -> list[str]:
+    """What Stripe calls those of a customer's that have an unpaid invoice. Served by `subscriptions_failing`."""
+    found = await connection.execute(
+        text(
+            "SELECT stripe_subscription_id FROM subscriptions WHERE stripe_customer_id = :customer"
+            " AND failing_invoice_id IS NOT NULL ORDER BY id"
+        ),
+        {"customer": stripe_customer_id},
+    )
+    return [row.stripe_subscription_id for row in found]
+
+
 async def find(connection: AsyncConnection, subscription_id: str) -> Subscription | None:
     return await _one(connection, "id = :value", subscription_id)
 

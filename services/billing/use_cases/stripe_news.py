@@ -3,7 +3,8 @@
 Fetching is done outside any transaction and applying inside the one that closes the event, so that an event whose
 effect is lost is not closed either. Doing it again, late, doubled or out of order changes nothing further. With a
 refund, a dispute or a charge its payment is fetched too and settled first, so that their events may overtake its own;
-and with a dispute the charge's refunds, since it takes no more than they have left.
+and with a dispute the charge's refunds, since it takes no more than they have left. An invoice's event is read as one
+of its subscription; a customer's, as one of the subscriptions, too, that wait for a card of his.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from services.billing.clients.stripe.customers import find_customer
 from services.billing.clients.stripe.disputes import find_dispute
 from services.billing.clients.stripe.intents import find_intent
 from services.billing.clients.stripe.refunds import find_refund, refunds_of_charge
+from services.billing.clients.stripe.subscriptions import subscription_of_invoice
 from services.billing.domain.checkout_session import Ignored, SessionState
 from services.billing.domain.dispute import DisputeState
 from services.billing.domain.paying_intent import PayingIntent
@@ -35,15 +37,24 @@ from services.billing.domain.stripe_events import (
     Command,
     Ignore,
 )
+from services.billing.domain.stripe_events.fields import path_id
+from services.billing.domain.stripe_events.subscription_shapes import InvoiceFacts, InvoicePaymentFacts
+from services.billing.domain.subscriptions.subscription import SubscriptionState
 from services.billing.service import Billing
+from services.billing.store import subscriptions
 from services.billing.use_cases.bookkeeping import settle_transaction
 from services.billing.use_cases.disputes import settle_dispute
 from services.billing.use_cases.refunds import settle_refund
 from services.billing.use_cases.saved_cards import settle_customer
 from services.billing.use_cases.settlement import settle_intent, settle_session
+from services.billing.use_cases.subscription_settling import (
+    read_subscription,
+    settle_subscription,
+    settle_subscription_session,
+)
 from shared.db import Connection
 
-NO_SUBSCRIPTION = "no subscription of ours"
+NO_SUBSCRIPTION = "an invoice of no subscription"
 
 
 class NotYet(Exception):
@@ -63,6 +74,7 @@ class Found:
     dispute: DisputeState | None = None
     transactions: Sequence[BalanceTransaction] = ()
     charged: bool = False
+    subscriptions: Sequence[SubscriptionState] = ()
 
 
 Fetched = Found | Ignored
@@ -73,11 +85,12 @@ async def fetch(billing: Billing, command: Command) -> Fetched:
     match command:
         case Ignore(reason):
             return Ignored(reason)
-        case ApplyInvoice() | ApplySubscription():
-            return Ignored(NO_SUBSCRIPTION)
+        case ApplySubscription(subscription):
+            return await _subscription(billing, path_id(subscription.id))
+        case ApplyInvoice(invoice):
+            return await _invoice(billing, invoice)
         case ApplyCustomer(customer_id):
-            asked_at = billing.clock.real_now()
-            return Found("customer", customer=await find_customer(billing.stripe, customer_id, asked_at=asked_at))
+            return await _customer(billing, customer_id)
         case _:
             return await _find(billing, command)
 
@@ -90,8 +103,8 @@ async def apply(billing: Billing, connection: Connection, fetched: Fetched) -> I
     """
     if isinstance(fetched, Ignored):
         return fetched
-    if fetched.customer is not None:
-        return await settle_customer(billing, connection, fetched.customer)
+    if fetched.customer is not None or fetched.subscriptions or _begins_subscription(fetched):
+        return await _apply_to_subscriptions(billing, connection, fetched)
     why_not_ours = await _settle_payment(billing, connection, fetched)
     outcomes = [await settle_refund(billing, connection, refund) for refund in fetched.refunds]
     if fetched.dispute is not None:
@@ -109,7 +122,7 @@ async def _find(
 ) -> Found:
     match command:
         case ApplySession(session_id):
-            return Found("Checkout Session", await find_session(billing.stripe, session_id))
+            return await _session(billing, session_id)
         case ApplyIntent(intent_id):
             return await _with_payment(billing, Found("payment intent"), intent_id)
         case ApplyCharge(charge_id):
@@ -120,6 +133,59 @@ async def _find(
             return await _dispute(billing, dispute_id)
         case ApplyPayout(payout_id):
             return Found("payout's transaction", transactions=await transactions_of(billing.stripe, payout_id))
+
+
+async def _session(billing: Billing, session_id: str) -> Found:
+    """With the subscription that it began, where it was to begin one."""
+    session = await find_session(billing.stripe, session_id)
+    if session is None or session.subscription_id is None:
+        return Found("Checkout Session", session)
+    state = await read_subscription(billing, session.subscription_id)
+    return Found("Checkout Session", session, subscriptions=() if state is None else (state,))
+
+
+async def _subscription(billing: Billing, subscription_id: str | None) -> Fetched:
+    if subscription_id is None:
+        return Ignored("the event names no object")
+    state = await read_subscription(billing, subscription_id)
+    return (
+        Ignored("Stripe knows no such subscription") if state is None else Found("subscription", subscriptions=(state,))
+    )
+
+
+async def _invoice(billing: Billing, invoice: InvoiceFacts | InvoicePaymentFacts) -> Fetched:
+    """Its subscription, which its payments do not name."""
+    if isinstance(invoice, InvoiceFacts):
+        named = path_id(invoice.subscription_id)
+    else:
+        invoice_id = path_id(invoice.invoice_id)
+        named = None if invoice_id is None else await subscription_of_invoice(billing.stripe, invoice_id)
+    return Ignored(NO_SUBSCRIPTION) if named is None else await _subscription(billing, named)
+
+
+async def _customer(billing: Billing, customer_id: str) -> Found:
+    """With those of its subscriptions whose payments failed: a new card pays them."""
+    asked_at = billing.clock.real_now()
+    customer = await find_customer(billing.stripe, customer_id, asked_at=asked_at)
+    async with billing.database.transaction() as connection:
+        unpaid = await subscriptions.failing_of_customer(connection, customer_id)
+    states = [await read_subscription(billing, subscription_id) for subscription_id in unpaid]
+    return Found("customer", customer=customer, subscriptions=[state for state in states if state is not None])
+
+
+def _begins_subscription(found: Found) -> bool:
+    return found.session is not None and found.session.mode == "subscription"
+
+
+async def _apply_to_subscriptions(billing: Billing, connection: Connection, found: Found) -> Ignored | None:
+    outcomes = []
+    if found.customer is not None:
+        outcomes.append(await settle_customer(billing, connection, found.customer))
+    if found.session is not None:
+        state = next(iter(found.subscriptions), None)
+        return await settle_subscription_session(billing, connection, found.session, state)
+    outcomes += [await settle_subscription(billing, connection, state) for state in found.subscriptions]
+    return _first_reason(outcomes)
 
 
 async def _charge(billing: Billing, charge_id: str) -> Found:

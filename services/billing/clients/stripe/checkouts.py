@@ -140,7 +140,13 @@ def _session(raw: dict[str, Any]) -> SessionState:
         livemode=raw["livemode"],
         metadata=raw.get("metadata") or {},
         intent=_intent(raw.get("payment_intent")),
+        mode=raw["mode"],
+        subscription_id=_id_of(raw.get("subscription")),
     )
+
+
+def _id_of(raw: dict[str, Any] | str | None) -> str | None:
+    return raw["id"] if isinstance(raw, dict) else raw
 
 
 def _intent(raw: dict[str, Any] | str | None) -> IntentState | None:

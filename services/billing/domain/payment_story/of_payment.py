@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from services.billing.domain.payment import FLAG_LATE_MONEY, FLAG_UNASSESSED, LATE, Payment, Status
+from services.billing.domain.payment import FLAG_LATE_MONEY, FLAG_UNASSESSED, LATE, SUBSCRIPTION, Payment, Status
 from services.billing.domain.payment_step import CauseKind, PaymentStep
 from services.billing.domain.payment_story.amounts import credits_text, minor_text, money_text
 from services.billing.domain.payment_story.facts import Facts, HeardEvent, StoryLine, references
@@ -25,6 +25,9 @@ def lines_of_payment(facts: Facts) -> Iterator[StoryLine]:
 
 def _asked(facts: Facts) -> StoryLine:
     payment = facts.payment
+    if payment.type == SUBSCRIPTION:
+        text = f"An invoice of a subscription was paid: {money_text(payment.amount)}."
+        return StoryLine(payment.created_at, "checkout", text, references(account_id=payment.account_id), rank=0)
     who = "An automatic top-up asked for" if payment.origin == AUTO_TOP_UP else "The customer asked for"
     said = [f"{who} {credits_text(payment.millicredits)} for {_price(payment)}.", *_limit(facts)]
     named = references(account_id=payment.account_id, card_id=payment.card_id)
@@ -108,6 +111,8 @@ _CAUSES = {
     CauseKind.REFUND_LOOP: "a refund was made whose answer had been lost",
     CauseKind.RECONCILIATION: "reconciliation found it so at Stripe",
     CauseKind.TOP_UP: "by the charge of the automatic top-up",
+    CauseKind.SUBSCRIPTION_CHECK: "so Stripe said when its subscription was looked at",
+    CauseKind.SUBSCRIPTION_DEED: "as its subscription wanted of Stripe",
     CauseKind.UNKNOWN: "what caused it was not kept",
 }
 

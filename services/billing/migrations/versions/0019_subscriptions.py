@@ -80,6 +80,7 @@ CREATE TABLE subscriptions (
 );
 CREATE INDEX subscriptions_of_account ON subscriptions (account_id, id);
 CREATE INDEX subscriptions_to_check ON subscriptions (check_at) WHERE check_at IS NOT NULL;
+CREATE INDEX subscriptions_failing ON subscriptions (stripe_customer_id) WHERE failing_invoice_id IS NOT NULL;
 CREATE INDEX subscriptions_by_status ON subscriptions (status, id);
 """
 
