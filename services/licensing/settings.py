@@ -36,6 +36,9 @@ class Settings(ServiceSettings):
     validations_per_minute_key: int = Field(
         30, ge=1, le=1_000_000, description="Validations a minute of one license key."
     )
+    license_audience: str = Field(
+        "", max_length=200, description="Whose software license files are for, as they say it. Empty: PUBLIC_URL."
+    )
     license_cache_entries: int = Field(
         50_000, ge=1, le=10_000_000, description="License keys that one process remembers for validation, 2 kB each."
     )
