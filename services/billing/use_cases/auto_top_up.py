@@ -42,6 +42,7 @@ from services.billing.use_cases.checkout import LEFT_PATH, PAID_PATH, Buyer, ass
 from services.billing.use_cases.payment_steps import begin, rules_of, save, step
 from services.billing.use_cases.post_credit import lock_wallet
 from services.billing.use_cases.settlement import settle_intent
+from services.billing.use_cases.top_up_mails import mail_link, save_setting
 from shared.db import Connection
 from shared.errors import DomainError
 from shared.ids import new_id
@@ -151,7 +152,7 @@ async def _begin(billing: Billing, look: Look, account: AccountFacts) -> tuple[P
         customer_id = await saved_cards.customer_of(connection, account_id)
         card = default_of(await saved_cards.cards_of(connection, account_id))
         if customer_id is None or card is None:
-            await top_ups.save(connection, replace(setting, stopped="no_card"), at=now)
+            await save_setting(connection, setting, replace(setting, stopped="no_card"), at=now)
             return None
         payment = _payment(billing, setting, card, now)
         limit = await _limit(billing, connection, account_id, account)
@@ -218,8 +219,8 @@ async def _charge(billing: Billing, payment: Payment, customer_id: str, intent: 
 
 
 async def _ask_customer(billing: Billing, payment: Payment, customer_id: str, intent: PayingIntent) -> None:
-    """Send the customer to a page for the same payment. The intent is given up first: only one of the two can be
-    paid."""
+    """Send the customer to a page for the same payment, and mail where it is. The intent is given up first: only one of
+    the two can be paid."""
     await give_up_intent(billing.stripe, intent.id)
     session = await create_checkout(billing.stripe, page_of(payment, customer_id=customer_id, saves_card=False))
     async with billing.database.transaction() as connection:
@@ -230,6 +231,7 @@ async def _ask_customer(billing: Billing, payment: Payment, customer_id: str, in
                 current, status=Status.REQUIRES_ACTION, session_id=session.id, checkout_url=session.url, intent_id=None
             )
             await step(billing, connection, sent)
+            await mail_link(connection, sent, at=billing.clock.now())
             return
     await end_session(billing.stripe, session.id)
 

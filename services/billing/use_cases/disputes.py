@@ -37,6 +37,7 @@ from services.billing.use_cases.news import tell_dispute
 from services.billing.use_cases.payment_steps import save
 from services.billing.use_cases.post_credit import lock_wallet, post_dispute, post_dispute_won
 from services.billing.use_cases.subscription_money import look_at_subscription
+from services.billing.use_cases.top_up_mails import save_setting
 from shared.db import Connection
 from shared.errors import DomainError, NotFound
 from shared.ids import decode, new_id, new_uuid
@@ -153,7 +154,7 @@ async def _stop_top_up(connection: Connection, account_id: str, *, at: datetime)
     """Before the wallet is locked, as everybody who locks both does."""
     setting = await top_ups.locked(connection, account_id)
     if setting is not None and (stopped := top_up.disputed(setting)) != setting:
-        await top_ups.save(connection, stopped, at=at)
+        await save_setting(connection, setting, stopped, at=at)
 
 
 async def _lose(case: _Case, dispute: Dispute) -> Dispute:

@@ -10,6 +10,7 @@ from services.billing.service import Billing
 from services.billing.store import payment_steps, payments, top_ups
 from services.billing.use_cases.causes import present_cause
 from services.billing.use_cases.news import tell
+from services.billing.use_cases.top_up_mails import save_setting
 from shared.db import Connection
 from shared.money import MILLICREDITS_PER_CREDIT
 
@@ -23,7 +24,8 @@ async def step(billing: Billing, connection: Connection, payment: Payment) -> No
     if payment.origin == AUTO_TOP_UP:
         setting = await top_ups.locked(connection, payment.account_id)
         if setting is not None:
-            await top_ups.save(connection, after(setting, payment, rules_of(billing), now=now), at=now)
+            become = after(setting, payment, rules_of(billing), now=now)
+            await save_setting(connection, setting, become, at=now)
 
 
 async def begin(connection: Connection, payment: Payment, limit: CreditLimit) -> None:

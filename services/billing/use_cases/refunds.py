@@ -22,6 +22,7 @@ from services.billing.use_cases.news import tell_refund
 from services.billing.use_cases.payment_steps import save
 from services.billing.use_cases.post_credit import post_refund, post_refund_undone
 from services.billing.use_cases.subscription_money import look_at_subscription
+from services.billing.use_cases.top_up_mails import save_setting
 from shared.db import Connection
 from shared.errors import DomainError
 from shared.ids import new_id, new_uuid
@@ -80,7 +81,7 @@ async def _stop_top_up(billing: Billing, connection: Connection, setting: AutoTo
     """Or it would charge the card anew for what has just gone back."""
     stopped = refunded(setting)
     if stopped != setting:
-        await top_ups.save(connection, stopped, at=billing.clock.now())
+        await save_setting(connection, setting, stopped, at=billing.clock.now())
 
 
 def _stranger(payment: Payment, refund: RefundState) -> str | None:

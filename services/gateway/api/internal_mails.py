@@ -14,7 +14,7 @@ from shared.doors import StrictRoute, Wire, answer, guarded
 from shared.errors import Invalid
 from shared.service_auth import service_required
 
-LONGEST_VALUE = 2_000
+LONGEST_VALUE = 4_000
 MOST_VALUES = 20
 
 router = APIRouter(route_class=StrictRoute, include_in_schema=False)

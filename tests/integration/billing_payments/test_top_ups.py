@@ -97,6 +97,12 @@ async def payments_of(shop: Shop, buyer: Caller) -> list[dict[str, Any]]:
     return found
 
 
+async def mailed(shop: Shop, buyer: Caller) -> list[tuple[str, dict[str, str]]]:
+    """The templates and values of the mails that were asked for."""
+    found = await shop.rows("SELECT template, content FROM mails WHERE account_id = $1", buyer.account_id)
+    return [(row.template, row.content) for row in found]
+
+
 async def test_low_credits_buy_more_once_and_no_more_than_the_months_cap(shop: Shop) -> None:
     buyer = a_customer()
     assert (await switch_on(shop, buyer)).json()["code"] == "no_payment_method"
@@ -149,6 +155,8 @@ async def test_declines_in_a_row_stop_it_and_say_so(shop: Shop) -> None:
     await eventually(stopped, within_seconds=20)
     told = await setting_of(shop, buyer)
     assert (told["stopped_reason"], told["declines"]) == ("declined", 3)
+    because = {"amount": "5,000 credits", "reason": "your card was declined too often in a row"}
+    assert await mailed(shop, buyer) == [("top_up_stopped", because)]
     failed = await payments_of(shop, buyer)
     assert {(payment["status"], payment["failure"]["code"]) for payment in failed} == {("failed", "generic_decline")}
     assert (await switch_on(shop, buyer, enabled=False)).json()["status"] == "off"
@@ -164,6 +172,7 @@ async def test_a_bank_that_asks_its_customer_gets_him_by_a_link(shop: Shop) -> N
 
     page = await eventually(link, within_seconds=10)
     assert [payment["status"] for payment in await payments_of(shop, buyer)] == ["requires_action"]
+    assert await mailed(shop, buyer) == [("top_up_needs_you", {"amount": "5,000 credits", "link": page})]
     assert (await shop.pay(page)).status_code == 303
     await shop.wallet_becomes(buyer.account_id, 5_000_000, within_seconds=10)
     assert [payment["status"] for payment in await payments_of(shop, buyer)] == ["succeeded"]
@@ -333,6 +342,7 @@ async def test_refund_stops_it_until_the_customer_says_otherwise_also_where_the_
     assert (await refund(shop, payment_id)).status_code == 201
     told = await setting_of(shop, buyer)
     assert (told["status"], told["stopped_reason"]) == ("stopped", "refunded")
+    assert [template for template, _ in await mailed(shop, buyer)] == ["top_up_stopped"]
 
     await shop.wallet_becomes(buyer.account_id, 5_000_000, within_seconds=10)
     shop.clock.ahead += timedelta(minutes=20)
@@ -357,4 +367,5 @@ async def test_dispute_stops_it_until_the_customer_says_otherwise_also_where_it_
     await shop.sandbox_control(f"/test/disputes/{dispute.id}/close", {"status": "won"})
     await shop.wallet_becomes(buyer.account_id, 5_000_000)
     assert (await setting_of(shop, buyer))["stopped_reason"] == "disputed"
+    assert [template for template, _ in await mailed(shop, buyer)] == ["top_up_stopped"]
     assert (await switch_on(shop, buyer)).json()["status"] == "active"

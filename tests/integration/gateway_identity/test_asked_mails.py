@@ -242,7 +242,7 @@ async def test_gateway_takes_mails_from_its_siblings_only_and_only_those_it_know
         {**body, "template": "verify_email"},
         {**body, "template": "license_welcome"},
         {**body, "values": {**RENEWED, "more": "x"}},
-        {**body, "values": {**RENEWED, "plan": "x" * 2_001}},
+        {**body, "values": {**RENEWED, "plan": "x" * 4_001}},
     ):
         refused = await client.put(path_of(MESSAGE_ID), wrong)
         assert (refused.status_code, code_of(refused)) == (422, "validation_failed")
