@@ -41,7 +41,9 @@ from services.billing.use_cases.top_up_mails import save_setting
 from shared.db import Connection
 from shared.errors import DomainError, NotFound
 from shared.ids import decode, new_id, new_uuid
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("stripe")
 
 
 async def settle_dispute(billing: Billing, connection: Connection, state: DisputeState) -> Ignored | None:

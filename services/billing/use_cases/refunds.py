@@ -27,7 +27,9 @@ from shared.db import Connection
 from shared.errors import DomainError
 from shared.ids import new_id, new_uuid
 from shared.money import Credits
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("stripe")
 
 
 async def settle_refund(billing: Billing, connection: Connection, refund: RefundState) -> Ignored | None:

@@ -18,7 +18,9 @@ from services.billing.use_cases.news import tell
 from services.billing.use_cases.payment_steps import begin_paid
 from shared.db import Connection
 from shared.ids import new_id
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("subscriptions")
 
 EARN_EVERY_SECONDS = 30.0
 CHARGES_EVERY_SECONDS = 2.0

@@ -10,7 +10,9 @@ from services.billing.clients.stripe.balance import read_transaction
 from services.billing.clients.stripe.gate import StripeGate, StripeRefused
 from services.billing.domain.checkout_session import IntentState, SessionState
 from shared.money import Money
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("stripe")
 
 _EXPANDED = ["payment_intent.latest_charge.balance_transaction"]
 """Four levels, with a list's own, are as deep as Stripe goes."""
