@@ -64,16 +64,18 @@ def validating(who: Licensee, prefix: str, entitlements: Collection[str], clock:
     """The verdict, of the platform or of the file."""
     wanted: dict[str, object] = {"entitlements": sorted(entitlements)} if entitlements else {}
     try:
-        told, at = yield from _asked(who, f"{prefix}/api/v1/licenses/validate", wanted)
+        told, at = yield from _asked(who, f"{prefix}/api/v1/licenses/validate", wanted, clock)
     except TollgateError as error:
         return _without_the_platform(who, entitlements, error, clock)
     return _told(who, told, at)
 
 
-def activating(who: Licensee, prefix: str, verb: str, more: Mapping[str, object]) -> Flow[Mapping[str, Any]]:
+def activating(
+    who: Licensee, prefix: str, verb: str, more: Mapping[str, object], clock: Clock
+) -> Flow[Mapping[str, Any]]:
     """The activation after `activate`, `deactivate` or `heartbeat`, by the platform's signed word. Each may be asked
     again: it does the same once."""
-    told, _ = yield from _asked(who, f"{prefix}/api/v1/licenses/{verb}", more)
+    told, _ = yield from _asked(who, f"{prefix}/api/v1/licenses/{verb}", more, clock)
     if not isinstance(told.get("activation"), dict):
         raise UnexpectedAnswer("no activation in the answer")
     activation: Mapping[str, Any] = told["activation"]
@@ -102,7 +104,7 @@ def renewing_file(
     return verdict
 
 
-def _asked(who: Licensee, url: str, more: Mapping[str, object]) -> Flow[tuple[dict[str, Any], datetime]]:
+def _asked(who: Licensee, url: str, more: Mapping[str, object], clock: Clock) -> Flow[tuple[dict[str, Any], datetime]]:
     """What the platform says, and when, by its signature. A refusal needs none: `Problem`."""
     nonce = draw_nonce()
     body = {"license_key": who.license_key, "server_id": who.server_id, **more, "nonce": nonce}
@@ -114,7 +116,8 @@ def _asked(who: Licensee, url: str, more: Mapping[str, object]) -> Flow[tuple[di
     if not answer.is_success:
         raise problem_of(answer)
     heard = Heard(answer.status_code, answer.headers, answer.content)
-    at = signed_at(heard, public_keys=who.public_keys, nonce=nonce, question=outgoing.content or b"")
+    sent = outgoing.content or b""
+    at = signed_at(heard, public_keys=who.public_keys, nonce=nonce, question=sent, now=clock())
     told = json_of(answer)
     if not isinstance(told, dict):
         raise UnexpectedAnswer("no JSON object in the answer")
@@ -208,7 +211,7 @@ class LicenseClient:
         return drive(flow, self._http, self._sleep)
 
     def _do(self, verb: str, more: Mapping[str, object]) -> Mapping[str, Any]:
-        return drive(activating(self._who, self._prefix, verb, more), self._http, self._sleep)
+        return drive(activating(self._who, self._prefix, verb, more, self._clock), self._http, self._sleep)
 
     def close(self) -> None:
         """Close the connections, unless the HTTP client is your own."""
@@ -265,7 +268,7 @@ class AsyncLicenseClient:
         return await drive_async(flow, self._http, self._sleep)
 
     async def _do(self, verb: str, more: Mapping[str, object]) -> Mapping[str, Any]:
-        return await drive_async(activating(self._who, self._prefix, verb, more), self._http, self._sleep)
+        return await drive_async(activating(self._who, self._prefix, verb, more, self._clock), self._http, self._sleep)
 
     async def close(self) -> None:
         """Close the connections, unless the HTTP client is your own."""

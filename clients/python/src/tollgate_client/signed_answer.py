@@ -61,13 +61,14 @@ def digest_of(body: bytes) -> str:
     return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
 
 
-def signed_at(heard: Heard, *, public_keys: PublicKeys, nonce: str, question: bytes) -> datetime:
-    """When the platform signed the answer, by its clock; `UntrustedAnswer` where none of the pinned keys signed it for
-    this nonce. `question` is the body that was sent."""
+def signed_at(heard: Heard, *, public_keys: PublicKeys, nonce: str, question: bytes, now: datetime) -> datetime:
+    """When the platform signed the answer, by its clock; `UntrustedAnswer` where no pinned key that is in use signed it
+    for this nonce. `question` is the body that was sent."""
+    in_use = {kid: key for kid, key in public_keys.items() if key.retired_at is None or now <= key.retired_at}
     if not _has_digest(heard):
         raise UntrustedAnswer("the answer's body is not what its Content-Digest says")
     for signature in _signatures(heard.headers):
-        if _is_for(signature, nonce) and _holds(signature, heard, public_keys, question):
+        if _is_for(signature, nonce) and _holds(signature, heard, in_use, question):
             return datetime.fromtimestamp(int(signature.parameters["created"]), UTC)
     raise UntrustedAnswer("no pinned key signed the answer for this question")
 
@@ -89,9 +90,8 @@ def _is_for(signature: _Signature, nonce: str) -> bool:
 
 def _holds(signature: _Signature, heard: Heard, public_keys: PublicKeys, question: bytes) -> bool:
     key = public_keys.get(signature.parameters.get("keyid", "").strip('"'))
-    at = datetime.fromtimestamp(int(signature.parameters["created"]), UTC)
     base = _base(signature, heard, question)
-    return key is not None and base is not None and key.was_in_use(at) and key.holds(signature.signature, base)
+    return key is not None and base is not None and key.holds(signature.signature, base)
 
 
 def _base(signature: _Signature, heard: Heard, question: bytes) -> bytes | None:

@@ -1,0 +1,225 @@
+"""Online, only the platform's signed word counts; offline the file's, and what was told before is not forgotten."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from services.licensing.domain.answer_signature import signed_headers
+from tests.unit.client_python.signing import AUDIENCE, CLAIMS, FINGERPRINT, KEY, NOW, OTHER_KEY, pinned, signed
+from tollgate_client import (
+    AsyncLicenseClient,
+    Code,
+    HighWaterFile,
+    LicenseClient,
+    Licensee,
+    Offline,
+    Problem,
+    Retries,
+    UntrustedAnswer,
+)
+
+LICENSE = {"id": CLAIMS.license_id}
+Answering = Callable[[httpx.Request], httpx.Response]
+
+
+def word(body: object, nonce: str | None, *, key: Any = KEY, status: int = 200, at: Any = NOW) -> httpx.Response:
+    """An answer as the platform signs it."""
+    data = json.dumps(body).encode()
+    headers = signed_headers(key.sign, kid=key.kid, status=status, body=data, nonce=nonce, at=at)
+    return httpx.Response(status, content=data, headers=headers)
+
+
+def verdict_of(code: str) -> dict[str, Any]:
+    return {"valid": code in ("VALID", "GRACE"), "code": code, "detail": "So it is.", "license": LICENSE}
+
+
+def answering(code: str = "VALID", **how: Any) -> Answering:
+    return lambda request: word(verdict_of(code), json.loads(request.content)["nonce"], **how)
+
+
+def away(_request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("no route")
+
+
+@pytest.fixture
+def offline(tmp_path: Path) -> Offline:
+    file = tmp_path / "license.txt"
+    file.write_text(signed())
+    store = HighWaterFile(tmp_path / "mark", seal_key=b"0123456789abcdef")
+    return Offline(license_file=file, audience=AUDIENCE, store=store)
+
+
+def client(handler: Answering, offline: Offline | None = None, now: Any = NOW, keys: Any = None) -> LicenseClient:
+    who = Licensee(
+        license_key="ab" * 128,
+        server_id="web-1",
+        public_keys=keys or pinned(),
+        fingerprint=FINGERPRINT,
+        offline=offline,
+        retries=Retries(attempts=2, first_pause_seconds=0),
+    )
+    http = httpx.Client(transport=httpx.MockTransport(handler))
+    return LicenseClient("https://t.example", who, http=http, clock=lambda: now, sleep=lambda _: None)
+
+
+def test_the_platforms_signed_yes_is_a_yes() -> None:
+    verdict = client(answering()).validate(["export"])
+    assert (verdict.code, verdict.valid, verdict.source, verdict.license) == ("VALID", True, "server", LICENSE)
+
+
+def test_the_question_names_server_machine_entitlements_and_a_new_nonce() -> None:
+    asked: list[dict[str, Any]] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content))
+        return answering()(request)
+
+    one = client(handler)
+    one.validate(["export"])
+    one.validate()
+    assert asked[0]["nonce"] != asked[1]["nonce"] and len(asked[0]["nonce"]) == 32
+    assert {name: asked[0][name] for name in ("server_id", "fingerprint", "entitlements")} == {
+        "server_id": "web-1",
+        "fingerprint": FINGERPRINT,
+        "entitlements": ["export"],
+    }
+
+
+def unsigned(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, json=verdict_of("VALID"))
+
+
+def of_another_body(request: httpx.Request) -> httpx.Response:
+    """The signature of a no, and the body of a yes."""
+    headers = answering("REVOKED")(request).headers
+    return httpx.Response(200, json=verdict_of("VALID"), headers=headers)
+
+
+def with_its_own_digest(request: httpx.Request) -> httpx.Response:
+    no, yes = answering("REVOKED")(request), answering("VALID", key=OTHER_KEY)(request)
+    changed = {"content-digest": yes.headers["content-digest"]}
+    return httpx.Response(200, content=yes.content, headers={**no.headers, **changed})
+
+
+def stolen_status(request: httpx.Request) -> httpx.Response:
+    refused = answering(status=403)(request)
+    return httpx.Response(200, content=refused.content, headers=refused.headers)
+
+
+def without_covering(component: str) -> Answering:
+    def handler(request: httpx.Request) -> httpx.Response:
+        answer = answering()(request)
+        answer.headers["signature-input"] = answer.headers["signature-input"].replace(component, "")
+        return answer
+
+    return handler
+
+
+def in_bad_shape(request: httpx.Request) -> httpx.Response:
+    answer = answering()(request)
+    answer.headers["signature-input"] = "license=(" * 1000
+    return answer
+
+
+FALSE = {
+    "unsigned": unsigned,
+    "signed by a key of its own": answering(key=OTHER_KEY),
+    "signed for another question": lambda _: word(verdict_of("VALID"), "an older nonce"),
+    "signed for no question": lambda _: word(verdict_of("VALID"), None),
+    "another body": of_another_body,
+    "another body and digest": with_its_own_digest,
+    "another status": stolen_status,
+    "status not covered": without_covering('"@status" '),
+    "body not covered": without_covering(' "content-digest"'),
+    "nonsense": in_bad_shape,
+    "an error page": lambda _: httpx.Response(502, content=b"<html>"),
+    "nobody": away,
+}
+
+
+@pytest.mark.parametrize("handler", FALSE.values(), ids=FALSE.keys())
+def test_a_false_server_can_neither_grant_nor_deny(handler: Answering, offline: Offline) -> None:
+    alone = client(handler).validate()
+    assert (alone.code, alone.valid, alone.source) == (Code.UNREACHABLE, False, "nobody")
+    by_file = client(handler, offline).validate()
+    assert (by_file.code, by_file.valid, by_file.source) == (Code.VALID, True, "file")
+    offline.license_file.write_text(signed(server_id="web-2"))
+    assert client(handler, offline).validate().code == Code.WRONG_SERVER
+
+
+def test_a_retired_key_signs_no_answers() -> None:
+    keys = pinned(retired_at=NOW - timedelta(seconds=1))
+    assert client(answering(at=NOW - timedelta(days=9)), keys=keys).validate().code == Code.UNREACHABLE
+
+
+def test_a_denial_is_not_undone_by_cutting_the_line(offline: Offline) -> None:
+    assert client(away, offline).validate().valid
+    assert client(answering("REVOKED"), offline).validate().code == "REVOKED"
+    assert client(away, offline).validate().code == "REVOKED"
+    assert client(answering("VALID"), offline).validate().valid
+    assert client(away, offline).validate().valid
+
+
+def test_a_question_that_was_denied_denies_no_other(offline: Offline) -> None:
+    assert not client(answering("ENTITLEMENTS_MISSING"), offline).validate(["import"]).valid
+    assert client(away, offline).validate(["export"]).valid
+
+
+def test_the_platforms_time_shows_a_clock_set_back(offline: Offline) -> None:
+    client(answering(at=NOW), offline).validate()
+    assert client(away, offline, now=NOW - timedelta(days=1)).validate().code == Code.ROLLED_BACK
+
+
+def test_without_a_file_nobody_can_say(offline: Offline) -> None:
+    offline.license_file.unlink()
+    assert client(away, offline).validate().code == Code.UNREACHABLE
+
+
+@pytest.mark.parametrize("verb", ["activate", "deactivate", "heartbeat"])
+def test_an_activation_is_believed_by_its_signature(verb: str) -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == f"/api/v1/licenses/{verb}"
+        return word({"activation": {"id": "act_1"}}, json.loads(request.content)["nonce"])
+
+    assert getattr(client(handler), verb)() == {"id": "act_1"}
+    with pytest.raises(UntrustedAnswer):
+        getattr(client(lambda _: httpx.Response(200, json={"activation": {"id": "act_1"}})), verb)()
+
+
+def test_a_refused_activation_is_raised_with_its_code() -> None:
+    document = {"code": "too_many_activations", "status": 409, "detail": "One of one is in use."}
+    kind = {"content-type": "application/problem+json"}
+    with pytest.raises(Problem) as raised:
+        client(lambda _: httpx.Response(409, json=document, headers=kind)).activate({"host": "a"})
+    assert raised.value.code == "too_many_activations"
+
+
+def test_a_new_file_replaces_the_old_one_only_if_it_is_good(offline: Offline) -> None:
+    def handing_out(text: str) -> Answering:
+        return lambda _: httpx.Response(201, json={"file": text, "expires_at": "2027-02-28T12:00:00Z"})
+
+    newer, foreign = signed(sequence=3), signed(server_id="web-2")
+    assert client(handing_out(foreign), offline).renew_file("lic_1").code == Code.WRONG_SERVER
+    assert offline.license_file.read_text() == signed()
+    assert client(handing_out(newer), offline).renew_file("lic_1").valid
+    assert offline.license_file.read_text() == newer
+
+
+async def test_the_other_client_does_the_same(offline: Offline) -> None:
+    async def handler(request: httpx.Request) -> httpx.Response:
+        return answering("GRACE")(request)
+
+    who = Licensee(license_key="ab" * 128, server_id="web-1", public_keys=pinned(), offline=offline)
+    http = httpx.AsyncClient(transport=httpx.MockTransport(handler))
+    async with AsyncLicenseClient("https://t.example", who, http=http, clock=lambda: NOW) as one:
+        assert (await one.validate()).code == "GRACE"
+
+
+def test_no_repr_holds_the_key() -> None:
+    who = Licensee(license_key="ab" * 128, server_id="web-1", public_keys=pinned())
+    assert "abab" not in repr(who) + str(who)
