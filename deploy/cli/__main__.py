@@ -25,6 +25,7 @@ USAGE = f"""usage: tollgate SERVICE COMMAND [OPTIONS]
        tollgate webhooks replay EVENT_ID | --all-parked [--data-dir .tollgate] [--json]
        tollgate reconcile [--days 30] [--data-dir .tollgate] [--json]
        tollgate explain payment ID [--data-dir .tollgate] [--json]
+       tollgate clock [advance 31d|2h|90s] [--data-dir .tollgate]
        tollgate plans sync [--data-dir .tollgate] [--json]
 
 services: {", ".join(SERVICES)}
@@ -45,6 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given[:1] and given[0] in SERVICES and len(given) > 1:
         service, *rest = given
         importlib.import_module(f"services.{service}.__main__").main(CommandLine(f"tollgate {service}", rest))
+        return
+    if given[:1] == ["clock"]:
+        from deploy.cli import clock_command  # noqa: PLC0415 - other commands ask no gateway
+
+        clock_command.run(given[1:])
         return
     from deploy.cli import billing_commands  # noqa: PLC0415 - other services' commands need nothing of billing
 

@@ -12,7 +12,11 @@ class Clock:
 
     def now(self) -> int:
         """Business time: creation, expiry, availability."""
-        return int(time.time()) + self.ahead_seconds
+        return self.now_if_ahead(self.ahead_seconds)
+
+    def now_if_ahead(self, ahead_seconds: int) -> int:
+        """What business time would be, so far ahead."""
+        return int(time.time()) + ahead_seconds
 
     def advance(self, seconds: int) -> None:
         assert seconds >= 0, "business time never goes back"

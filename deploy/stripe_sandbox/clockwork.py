@@ -44,17 +44,19 @@ def tick(sandbox: Sandbox) -> None:
 
 
 def advance(sandbox: Sandbox, seconds: int) -> int:
-    """Moves business time on and answers what it is then. Stops wherever something is due on the way, does it
-    at its own instant, and goes on; nothing else runs meanwhile. Kept through a restart."""
-    until = sandbox.clock.now() + seconds
-    while (due := _next_due(sandbox.store)) is not None and due <= until:
+    """Moves business time exactly so much further ahead of real time, and answers what it is then. Stops wherever
+    something is due on the way, does it at its own instant, and goes on; nothing else runs meanwhile. Kept through a
+    restart."""
+    ahead = sandbox.clock.ahead_seconds + seconds
+    while (due := next_due(sandbox.store)) is not None and due <= sandbox.clock.now_if_ahead(ahead):
         sandbox.move_clock_to(due)
         tick(sandbox)
-    sandbox.move_clock_to(until)
+    sandbox.move_ahead(ahead)
     tick(sandbox)
     return sandbox.clock.now()
 
 
-def _next_due(store: Store) -> int | None:
+def next_due(store: Store) -> int | None:
+    """When something happens by itself next."""
     instants = (store.objects.next_session_end(), store.timers.next_at())
     return min((at for at in instants if at is not None), default=None)

@@ -29,10 +29,14 @@ class Sandbox:
 
     def move_clock_to(self, instant: int) -> None:
         """Business time becomes `instant`, if that is not past already; a restart finds it so."""
-        ahead = max(instant - self.clock.now(), 0)
+        self.move_ahead(self.clock.ahead_seconds + instant - self.clock.now())
+
+    def move_ahead(self, seconds: int) -> None:
+        """Business time becomes so far ahead of real time, if it is not further already; a restart finds it so."""
+        further = max(seconds - self.clock.ahead_seconds, 0)
         with self.store.transaction():
-            self.store.set_note(CLOCK_NOTE, str(self.clock.ahead_seconds + ahead))
-        self.clock.advance(ahead)
+            self.store.set_note(CLOCK_NOTE, str(self.clock.ahead_seconds + further))
+        self.clock.advance(further)
 
     def turn(self, cause: Cause | None = None) -> Turn:
         """For use inside `store.transaction()`."""

@@ -17,6 +17,7 @@ from services.gateway.api import (
     operations,
     problems,
     stripe_webhook,
+    test_clock,
 )
 from services.gateway.api.edge import Edge, EdgeProtocol
 from services.gateway.api.front import Front
@@ -72,5 +73,6 @@ def create_app(settings: Settings) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     if settings.environment != "production":
+        app.include_router(test_clock.router)
         app.include_router(clock_router("gateway", look_for_due))
     return app

@@ -150,6 +150,9 @@ class Settings(ServiceSettings):
     crash_at: str = Field(
         "", description="Tests only: the named place of a paid call at which the process dies (`crash_points.py`)."
     )
+    stripe_sandbox_url: str = Field(
+        "", description="Where the stand-in for Stripe answers, whose time the test clock moves too; empty: none does."
+    )
     demo_upstream_url: str = Field("", description="`seed`: where the demo upstream answers; empty: no demo routes.")
 
     allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = Field(

@@ -145,6 +145,8 @@ class Plan:
             own["LICENSE_MASTER_SECRET"] = self.keyring.shared("license_master_secret")
         if service == "gateway":
             own |= self._mail_settings()
+            if self.has_own_stripe:
+                own |= {"STRIPE_SANDBOX_URL": self.addresses.url("stripe_sandbox")}
         return self._of_the_system() | self._given_to(service) | own
 
     def _of_the_system(self) -> dict[str, str]:
@@ -169,6 +171,7 @@ class Plan:
             "METRICS_TOKEN": self.given.get("METRICS_TOKEN") or keyring.shared("metrics_token"),
             "PUBLIC_URL": self.public_url,
             "RUN_WORKERS": "true",
+            "LOG_FOLDER": self.given.get("LOG_FOLDER") or str(self.data / "logs" / "streams"),
         }
 
     def _role_url(self, service: str) -> str:

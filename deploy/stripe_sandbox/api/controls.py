@@ -18,6 +18,7 @@ from deploy.stripe_sandbox.domain.values import API_VERSION
 from deploy.stripe_sandbox.sandbox import Sandbox
 from deploy.stripe_sandbox.use_cases.turn import DELIVERY_MODES, MODE_NOTE, NORMAL, VERSION_NOTE
 
+TRIED_AGAIN_SOON_SECONDS = 2.0
 _MAX_TIMES = 1_000_000
 _MAX_SECONDS = 10 * 366 * 24 * 3600
 
@@ -45,7 +46,7 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
                 clockwork.advance(sandbox, _seconds(await read_json(request)))
             except StripeError as refusal:
                 return refused(refusal)
-        return JSONResponse({"now": sandbox.clock.now()})
+        return JSONResponse(_clock_state(sandbox))
 
     return [
         Route("/test/clock", clock, methods=["GET"]),
@@ -88,6 +89,18 @@ def _delivery_state(sandbox: Sandbox) -> dict[str, Any]:
         "api_version": sandbox.store.note(VERSION_NOTE) or API_VERSION,
         "webhook_url": sandbox.settings.webhook_url,
         "deliveries": sandbox.store.deliveries.counts(),
+    }
+
+
+def _clock_state(sandbox: Sandbox) -> dict[str, Any]:
+    """`next_due` is when something happens by itself next (business time); `undelivered` counts the events that are on
+    their way or tried again within moments."""
+    soon = sandbox.clock.real_now() + TRIED_AGAIN_SOON_SECONDS
+    return {
+        "now": sandbox.clock.now(),
+        "ahead_seconds": sandbox.clock.ahead_seconds,
+        "next_due": clockwork.next_due(sandbox.store),
+        "undelivered": sandbox.store.deliveries.due_count(now=soon),
     }
 
 

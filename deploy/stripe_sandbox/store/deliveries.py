@@ -33,6 +33,13 @@ class Deliveries:
         )
         return [Delivery(*row) for row in rows if row[0] not in but][:limit]
 
+    def due_count(self, *, now: float) -> int:
+        """How many are pending and due by then, those under way among them."""
+        row = self._connection.execute(
+            "SELECT count(*) FROM deliveries WHERE state = 'pending' AND next_at <= ?", (now,)
+        ).fetchone()
+        return int(row[0])
+
     def next_at(self, *, but: set[int]) -> float | None:
         rows = self._connection.execute(
             "SELECT seq, next_at FROM deliveries WHERE state = 'pending' ORDER BY next_at LIMIT ?",

@@ -39,11 +39,13 @@ SELECT least(
     (SELECT min(next_at) FROM auto_top_ups
      WHERE enabled AND stopped IS NULL AND waits_for IS NULL AND looks = 0 AND next_at > $1),
     (SELECT min(its.term) FROM subscriptions,
-     LATERAL (VALUES (expires_at), (expires_at - $3), (expires_at - $4), (expires_at + $5)) AS its (term)
+     LATERAL (VALUES (expires_at), (expires_at - $3::interval), (expires_at - $4::interval),
+                     (expires_at + $5::interval)) AS its (term)
      WHERE check_at IS NOT NULL AND its.term > $1))
 """
 
 _UNSETTLED = """
-SELECT (SELECT count(*) FROM webhook_events WHERE status IN ('received', 'failed') AND next_attempt_at <= now() + $1)
+SELECT (SELECT count(*) FROM webhook_events
+        WHERE status IN ('received', 'failed') AND next_attempt_at <= now() + $1::interval)
      + (SELECT count(*) FROM mails WHERE state = 'waiting' AND last_error IS NULL)
 """

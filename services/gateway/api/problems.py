@@ -11,8 +11,10 @@ _KINDS = (
     ("email_taken", 409, "Email taken"),
     ("name_taken", 409, "Name taken"),
     ("too_many_keys", 409, "Too many keys"),
+    ("clock_busy", 409, "Clock busy"),
     ("expectation_failed", 417, "Expectation failed"),
     ("upstream_error", 502, "Upstream failed"),
+    ("clock_not_settled", 503, "Clock not settled"),
     ("upstream_timeout", 504, "Upstream too slow"),
 )
 
