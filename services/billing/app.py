@@ -27,6 +27,8 @@ from services.billing.api import (
     refunds,
     reports_admin,
     stripe_webhook,
+    subscriptions,
+    subscriptions_admin,
     subscriptions_internal,
     usage,
     webhook_events_admin,
@@ -34,6 +36,7 @@ from services.billing.api import (
 from services.billing.api.ledger_door import LedgerDoor
 from services.billing.clients.fraud import Fraud
 from services.billing.clients.gateway import Gateway
+from services.billing.clients.licensing import Licensing
 from services.billing.clients.stripe import StripeGate
 from services.billing.service import WEBHOOKS_BELL, Billing
 from services.billing.settings import Settings
@@ -99,6 +102,8 @@ ROUTERS = (
     disputes_admin.router,
     audit.router,
     plans.router,
+    subscriptions.router,
+    subscriptions_admin.router,
     subscriptions_internal.router,
 )
 
@@ -138,9 +143,10 @@ def _build(settings: Settings, database: Database, redis: Redis, clock: Clock) -
         ),
         fraud=Fraud(fraud, timeout_seconds=settings.fraud_timeout_seconds),
         gateway=Gateway(ServiceClient(settings.gateway_url, audience="gateway", minter=minter)),
+        licensing=Licensing(ServiceClient(settings.licensing_url, audience="licensing", minter=minter)),
     )
 
 
 async def _close(billing: Billing) -> None:
-    for part in (billing.poster, billing.stripe, billing.fraud, billing.gateway):
+    for part in (billing.poster, billing.stripe, billing.fraud, billing.gateway, billing.licensing):
         await part.close()

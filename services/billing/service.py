@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from services.billing.clients.fraud import Fraud
 from services.billing.clients.gateway import Gateway
+from services.billing.clients.licensing import Licensing
 from services.billing.clients.stripe import StripeGate
 from services.billing.domain.ledger.items import Item, Result
 from services.billing.domain.ledger.usage import Ending
@@ -46,6 +47,7 @@ class Billing:
     stripe: StripeGate
     fraud: Fraud
     gateway: Gateway
+    licensing: Licensing
     webhook_bell: asyncio.Event = field(default_factory=asyncio.Event)
     news_bell: asyncio.Event = field(default_factory=asyncio.Event)
     deeds_bell: asyncio.Event = field(default_factory=asyncio.Event)

@@ -6,13 +6,11 @@ those that charge at once take a key, so that two who ask at the same moment are
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
 
 from stripe.params import SubscriptionUpdateParams
 from stripe.params.checkout import SessionCreateParams
 
 from services.billing.clients.stripe.gate import StripeGate, StripeRefused
-from shared.telemetry import logger
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,38 +28,21 @@ class NewPage:
 
 
 @dataclass(frozen=True, slots=True)
-class PageState:
-    """A page as it is now; `stripe_subscription_id` is what it has begun."""
+class Page:
+    """Stripe's id of a page, and where it is."""
 
     id: str
     url: str | None
-    status: Literal["open", "complete", "expired"]
-    stripe_subscription_id: str | None
 
 
-async def create_page(gate: StripeGate, wanted: NewPage) -> PageState:
+async def create_page(gate: StripeGate, wanted: NewPage) -> Page:
     """Make the page; once for each subscription of ours, however often it is asked."""
     created = await gate.ask(
         gate.v1.checkout.sessions.create_async(
             _page_params(wanted), {"idempotency_key": f"subscribe-{wanted.subscription_id}"}
         )
     )
-    return _page(created.to_dict())
-
-
-async def find_page(gate: StripeGate, session_id: str) -> PageState | None:
-    """The page as it is now, or None where Stripe knows none of that id."""
-    found = await gate.find(gate.v1.checkout.sessions.retrieve_async(session_id))
-    return None if found is None else _page(found.to_dict())
-
-
-async def end_page(gate: StripeGate, session_id: str) -> PageState | None:
-    """Expire an open page; one that is over already is answered as it is."""
-    try:
-        await gate.ask(gate.v1.checkout.sessions.expire_async(session_id))
-    except StripeRefused as refusal:
-        logger.info("page_was_over", session_id=session_id, code=refusal.code)
-    return await find_page(gate, session_id)
+    return Page(created.id, created.url)
 
 
 async def cancel_now(gate: StripeGate, stripe_subscription_id: str) -> None:
@@ -146,13 +127,3 @@ def _page_params(wanted: NewPage) -> SessionCreateParams:
     if wanted.trial_days:
         params["subscription_data"] = {"metadata": labels, "trial_period_days": wanted.trial_days}
     return params
-
-
-def _page(raw: dict[str, Any]) -> PageState:
-    begun = raw.get("subscription")
-    return PageState(
-        id=raw["id"],
-        url=raw.get("url"),
-        status=raw["status"],
-        stripe_subscription_id=begun["id"] if isinstance(begun, dict) else begun,
-    )

@@ -1,0 +1,214 @@
+"""What a customer does with a subscription: cancel, resume, pause, change the plan.
+
+Each asks Stripe, which decides, and then settles what Stripe has: asked again, it changes nothing more. Our own pause
+is kept on the row, under its lock, once Stripe charges no more. Who charges at once does it whole or not at all, under
+a key that holds until the subscription is next read, so that two requests at the same moment charge once.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime
+
+from services.billing.clients.stripe import StripeRefused, StripeUnavailable
+from services.billing.clients.stripe import subscribing as stripe
+from services.billing.clients.stripe.checkouts import end_session
+from services.billing.domain.payment_step import CauseKind
+from services.billing.domain.subscriptions.plan import Plan
+from services.billing.domain.subscriptions.subscription import FINAL, Status, Subscription, SubscriptionState
+from services.billing.service import Billing
+from services.billing.store import subscriptions
+from services.billing.use_cases.causes import caused_by
+from services.billing.use_cases.saved_cards import stripe_is_away
+from services.billing.use_cases.subscribing import find_subscription, plan_on_sale, price_of
+from services.billing.use_cases.subscription_settling import (
+    read_subscription,
+    settle_anew,
+    settle_subscription_session,
+)
+from shared.errors import DomainError, Invalid
+
+RUNNING = frozenset({Status.ACTIVE, Status.TRIALING})
+_OF_A_CARD = frozenset(
+    {
+        "authentication_required",
+        "card_declined",
+        "expired_card",
+        "incorrect_cvc",
+        "incorrect_number",
+        "processing_error",
+        "resource_missing",
+        "subscription_payment_intent_requires_action",
+    }
+)
+"""Stripe's codes for a card that does not pay now, or is not there."""
+
+
+async def cancel(billing: Billing, account_id: str, subscription_id: str, *, at_period_end: bool) -> Subscription:
+    """End it: now, with its license, or with the period that is paid. One that was never paid ends now, and its page
+    with it. Raises NotFound, `subscription_ended`, `subscription_began`, `service_unavailable`."""
+    known = await _living(billing, account_id, subscription_id)
+    async with _asking_stripe(billing, known):
+        if known.stripe_subscription_id is None:
+            return await _leave_page(billing, known)
+        if at_period_end and known.status is not Status.INCOMPLETE:
+            await stripe.cancel_at_period_end(billing.stripe, known.stripe_subscription_id, ends=True)
+        else:
+            await stripe.cancel_now(billing.stripe, known.stripe_subscription_id)
+        return await settle_anew(billing, known.stripe_subscription_id)
+
+
+async def pause(billing: Billing, account_id: str, subscription_id: str) -> Subscription:
+    """Charge no more: what is paid is used up, then its license is suspended until it is resumed. Pausing it again
+    changes nothing. Raises NotFound, `subscription_ended`, `not_pausable`, `service_unavailable`."""
+    known = await _living(billing, account_id, subscription_id)
+    if known.paused_at is not None:
+        return known
+    if known.status not in RUNNING or known.cancel_at_period_end or known.stripe_subscription_id is None:
+        raise DomainError("not_pausable", "Only a subscription that runs, is paid and goes on can be paused.")
+    async with _asking_stripe(billing, known):
+        await stripe.pause_collection(billing.stripe, known.stripe_subscription_id)
+        await _keep_pause(billing, known, paused_at=billing.clock.now())
+        return await settle_anew(billing, known.stripe_subscription_id)
+
+
+async def resume(billing: Billing, account_id: str, subscription_id: str) -> Subscription:
+    """Undo a cancel at the period's end, or a pause. Where what was paid is used up meanwhile, a new period begins and
+    is paid at once. Raises NotFound, `subscription_ended`, `not_paused`, `card_declined`, `service_unavailable`."""
+    known = await _living(billing, account_id, subscription_id)
+    paused = known.paused_at is not None or known.status is Status.PAUSED
+    if known.stripe_subscription_id is None or not (paused or known.cancel_at_period_end):
+        raise DomainError("not_paused", "The subscription is neither paused nor about to end.")
+    async with _asking_stripe(billing, known):
+        state = await _state(billing, known.stripe_subscription_id)
+        if state.cancel_at_period_end:
+            await stripe.cancel_at_period_end(billing.stripe, state.id, ends=False)
+        if paused:
+            await _go_on(billing, known, state)
+            await _keep_pause(billing, known, paused_at=None)
+        return await settle_anew(billing, state.id)
+
+
+async def change_plan(billing: Billing, account_id: str, subscription_id: str, plan_id: str) -> Subscription:
+    """Move it to another plan now; the difference for the rest of the period is charged or credited. A card that is
+    refused leaves everything as it was. A plan with fewer activations than are in use is taken all the same.
+    Raises NotFound, Invalid, `subscription_ended`, `not_changeable`, `card_declined`, `service_unavailable`."""
+    known = await find_subscription(billing, account_id, subscription_id)
+    plan = await plan_on_sale(billing, plan_id)
+    _require_living(known)
+    if plan.id == known.plan_id:
+        return known
+    if plan.price.currency != known.price.currency:
+        raise Invalid("/plan", f"is not sold in {known.price.currency}, in which this subscription is paid")
+    if known.status not in RUNNING or known.stripe_subscription_id is None:
+        raise DomainError("not_changeable", "Only a subscription that runs and is paid can change its plan.")
+    async with _asking_stripe(billing, known):
+        await _move(billing, known, plan)
+        return await settle_anew(billing, known.stripe_subscription_id)
+
+
+async def _living(billing: Billing, account_id: str, subscription_id: str) -> Subscription:
+    known = await find_subscription(billing, account_id, subscription_id)
+    _require_living(known)
+    return known
+
+
+def _require_living(known: Subscription) -> None:
+    if known.standing in FINAL:
+        raise DomainError("subscription_ended", "The subscription has ended. Subscribe anew: it brings a new license.")
+
+
+async def _leave_page(billing: Billing, known: Subscription) -> Subscription:
+    """Stripe's page is ended first, since only Stripe knows whether it was paid in this very moment."""
+    if known.session_id is None:
+        raise stripe_is_away()
+    session = await end_session(billing.stripe, known.session_id)
+    if session is None:
+        raise stripe_is_away()
+    if session.subscription_id is not None:
+        await settle_anew(billing, session.subscription_id)
+        raise DomainError("subscription_began", "It was paid in this moment, and runs. Cancel it again to end it.")
+    async with billing.database.transaction() as connection:
+        await settle_subscription_session(billing, connection, session, None)
+        left = await subscriptions.find(connection, known.id)
+    assert left is not None
+    return left
+
+
+async def _go_on(billing: Billing, known: Subscription, state: SubscriptionState) -> None:
+    """Charge again; nothing where Stripe does already."""
+    used_up = known.expires_at is None or billing.clock.now() >= known.expires_at
+    async with _card_charged(billing, state.id):
+        if state.status == "paused":
+            await stripe.resume_after_trial(billing.stripe, state.id, key=_key("resume", known))
+        elif state.collection_paused and known.paused_at is not None and used_up:
+            await stripe.resume_in_new_period(billing.stripe, state.id, key=_key("resume", known))
+        elif state.collection_paused and known.paused_at is not None:
+            await stripe.resume_collection(billing.stripe, state.id)
+
+
+async def _move(billing: Billing, known: Subscription, plan: Plan) -> None:
+    assert known.stripe_subscription_id is not None
+    price_id = await price_of(billing, plan)
+    state = await _state(billing, known.stripe_subscription_id)
+    if state.item_id is None:
+        raise stripe_is_away()
+    key = _key(f"change-{plan.id}", known)
+    async with _card_charged(billing, state.id):
+        await stripe.change_price(billing.stripe, state.id, item_id=state.item_id, price_id=price_id, key=key)
+
+
+async def _state(billing: Billing, stripe_subscription_id: str) -> SubscriptionState:
+    state = await read_subscription(billing, stripe_subscription_id)
+    if state is None:
+        raise stripe_is_away()
+    return state
+
+
+async def _keep_pause(billing: Billing, known: Subscription, *, paused_at: datetime | None) -> None:
+    async with billing.database.transaction() as connection:
+        current = await subscriptions.locked(connection, known.id)
+        assert current is not None
+        await subscriptions.save(connection, replace(current, paused_at=paused_at), at=billing.clock.now())
+
+
+def _key(deed: str, known: Subscription) -> str:
+    """Stripe's idempotency key. A refused card is asked again under a new one: a refusal is settled like all else."""
+    asked_at = known.asked_at.timestamp() if known.asked_at is not None else 0
+    return f"{deed}-{known.id}-{asked_at:.6f}"
+
+
+@contextlib.asynccontextmanager
+async def _asking_stripe(billing: Billing, known: Subscription) -> AsyncIterator[None]:
+    """The customer's doing. What Stripe refuses may have ended meanwhile: then that is what is said."""
+    with caused_by(CauseKind.CUSTOMER):
+        try:
+            yield
+        except StripeUnavailable as error:
+            raise stripe_is_away() from error
+        except StripeRefused as refusal:
+            await _settle_if_there(billing, known)
+            raise stripe_is_away() from refusal
+
+
+async def _settle_if_there(billing: Billing, known: Subscription) -> None:
+    """Raises `subscription_ended` where it has."""
+    if known.stripe_subscription_id is not None:
+        with contextlib.suppress(StripeUnavailable, StripeRefused):
+            _require_living(await settle_anew(billing, known.stripe_subscription_id))
+
+
+@contextlib.asynccontextmanager
+async def _card_charged(billing: Billing, stripe_subscription_id: str) -> AsyncIterator[None]:
+    """Raises `card_declined` where that is why Stripe refused."""
+    try:
+        yield
+    except StripeRefused as refusal:
+        if refusal.code not in _OF_A_CARD and refusal.decline_code is None:
+            raise
+        await settle_anew(billing, stripe_subscription_id)
+        raise DomainError(
+            "card_declined",
+            "The card was refused and nothing was changed. Save another (POST /api/v1/payment-methods) and try again.",
+            extra={"decline_code": refusal.decline_code or refusal.code},
+        ) from refusal
