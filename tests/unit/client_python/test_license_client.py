@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.licensing.domain.answer_signature import signed_headers
+from services.licensing.domain.answer_signature import content_digest, signed_headers
 from tests.unit.client_python.signing import AUDIENCE, CLAIMS, FINGERPRINT, KEY, NOW, OTHER_KEY, pinned, signed
 from tollgate_client import (
     AsyncLicenseClient,
@@ -20,7 +20,7 @@ from tollgate_client import (
     Offline,
     Problem,
     Retries,
-    UntrustedAnswer,
+    UnexpectedAnswer,
 )
 
 LICENSE = {"id": CLAIMS.license_id}
@@ -38,8 +38,12 @@ def verdict_of(code: str) -> dict[str, Any]:
     return {"valid": code in ("VALID", "GRACE"), "code": code, "detail": "So it is.", "license": LICENSE}
 
 
+def reply_to(request: httpx.Request, code: str = "VALID") -> dict[str, Any]:
+    return {**verdict_of(code), "request_digest": content_digest(request.content)}
+
+
 def answering(code: str = "VALID", **how: Any) -> Answering:
-    return lambda request: word(verdict_of(code), json.loads(request.content)["nonce"], **how)
+    return lambda request: word(reply_to(request, code), json.loads(request.content)["nonce"], **how)
 
 
 def away(_request: httpx.Request) -> httpx.Response:
@@ -91,13 +95,13 @@ def test_the_question_names_server_machine_entitlements_and_a_new_nonce() -> Non
 
 
 def unsigned(request: httpx.Request) -> httpx.Response:
-    return httpx.Response(200, json=verdict_of("VALID"))
+    return httpx.Response(200, json=reply_to(request))
 
 
 def of_another_body(request: httpx.Request) -> httpx.Response:
     """The signature of a no, and the body of a yes."""
     headers = answering("REVOKED")(request).headers
-    return httpx.Response(200, json=verdict_of("VALID"), headers=headers)
+    return httpx.Response(200, json=reply_to(request), headers=headers)
 
 
 def with_its_own_digest(request: httpx.Request) -> httpx.Response:
@@ -126,11 +130,18 @@ def in_bad_shape(request: httpx.Request) -> httpx.Response:
     return answer
 
 
+def asking_something_else(request: httpx.Request) -> httpx.Response:
+    """Somebody in between has the platform answer, with our nonce, about a license and a machine of theirs."""
+    theirs = {**json.loads(request.content), "license_key": "cd" * 128, "fingerprint": "theirs"}
+    return answering()(httpx.Request("POST", request.url, json=theirs))
+
+
 FALSE = {
+    "an answer to another question": asking_something_else,
     "unsigned": unsigned,
     "signed by a key of its own": answering(key=OTHER_KEY),
-    "signed for another question": lambda _: word(verdict_of("VALID"), "an older nonce"),
-    "signed for no question": lambda _: word(verdict_of("VALID"), None),
+    "signed for another question": lambda request: word(reply_to(request), "an older nonce"),
+    "signed for no question": lambda request: word(reply_to(request), None),
     "another body": of_another_body,
     "another body and digest": with_its_own_digest,
     "another status": stolen_status,
@@ -181,14 +192,25 @@ def test_without_a_file_nobody_can_say(offline: Offline) -> None:
 
 
 @pytest.mark.parametrize("verb", ["activate", "deactivate", "heartbeat"])
-def test_an_activation_is_believed_by_its_signature(verb: str) -> None:
+def test_a_seat_is_taken_kept_and_given_back(verb: str) -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         assert request.url.path == f"/api/v1/licenses/{verb}"
-        return word({"activation": {"id": "act_1"}}, json.loads(request.content)["nonce"])
+        body = json.loads(request.content)
+        assert body == {"license_key": "ab" * 128, "server_id": "web-1", "fingerprint": FINGERPRINT}
+        return httpx.Response(200, json={"activation": {"id": "act_1"}})
 
     assert getattr(client(handler), verb)() == {"id": "act_1"}
-    with pytest.raises(UntrustedAnswer):
-        getattr(client(lambda _: httpx.Response(200, json={"activation": {"id": "act_1"}})), verb)()
+    with pytest.raises(UnexpectedAnswer):
+        getattr(client(lambda _: httpx.Response(200, json=[])), verb)()
+
+
+def test_an_activation_may_replace_another_servers() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        return httpx.Response(200, json={"activation": {"metadata": body["metadata"], "follows": body["replaces"]}})
+
+    made = client(handler).activate({"rack": 7}, replaces="web-0")
+    assert made == {"metadata": {"rack": 7}, "follows": "web-0"}
 
 
 def test_a_refused_activation_is_raised_with_its_code() -> None:

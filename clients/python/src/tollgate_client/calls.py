@@ -276,8 +276,33 @@ def licenses(*, page_size: int = 100) -> Listing[views.License]:
     return Listing("/api/v1/licenses", page_size)
 
 
-def license(license_id: str) -> Call[views.License]:
+def license(license_id: str) -> Call[views.LicenseKey]:
+    """With its key."""
     return _get(f"/api/v1/licenses/{path_part(license_id)}")
+
+
+def explain_license(license_id: str, *, server_id: str | None = None) -> Call[views.Explanation]:
+    """Why it is valid or isn't, step by step, and what became of it."""
+    return _get(f"/api/v1/licenses/{path_part(license_id)}/explain", server_id=server_id)
+
+
+def rotate_license_key(
+    license_id: str, *, overlap_seconds: int = 0, idempotency_key: str | None = None
+) -> Call[views.LicenseKey]:
+    """A new key, for one that leaked; the old one works until the overlap ends."""
+    path = f"/api/v1/licenses/{path_part(license_id)}/rotate"
+    return _make(path, {"overlap_seconds": overlap_seconds}, idempotency_key)
+
+
+def license_activations(license_id: str, *, page_size: int = 100) -> Listing[views.Activation]:
+    """Who holds its seats, and who did."""
+    return Listing(f"/api/v1/licenses/{path_part(license_id)}/activations", page_size)
+
+
+def end_license_activation(license_id: str, activation_id: str) -> Call[None]:
+    """Free the seat of a server that can't give it back itself."""
+    path = f"/api/v1/licenses/{path_part(license_id)}/activations/{path_part(activation_id)}"
+    return Call(sending("DELETE", path, may_repeat=True), _nothing)
 
 
 def license_file(

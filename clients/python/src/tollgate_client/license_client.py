@@ -19,13 +19,14 @@ from typing import Any, Self
 
 import httpx
 
+from tollgate_client import views
 from tollgate_client.calls import json_of, path_part, problem_of, sending
 from tollgate_client.client import TIMEOUT
-from tollgate_client.errors import TollgateError, UnexpectedAnswer
+from tollgate_client.errors import TollgateError, UnexpectedAnswer, UntrustedAnswer
 from tollgate_client.exchange import Flow, Retries, drive, drive_async, exchange
 from tollgate_client.high_water import HighWater, Store, replace_file
 from tollgate_client.public_keys import PublicKeys
-from tollgate_client.signed_answer import Heard, draw_nonce, signed_at
+from tollgate_client.signed_answer import Heard, digest_of, draw_nonce, signed_at
 from tollgate_client.verdict import GRANTING, Code, Verdict
 from tollgate_client.verification import check, verify
 
@@ -33,6 +34,7 @@ REMEMBERED = frozenset({Code.REVOKED, Code.SUSPENDED, Code.NOT_ACTIVATED, Code.T
 """Denials that stay when the line is cut. The others depend on what was asked, or a file tells them by itself."""
 
 Clock = Callable[[], datetime]
+Metadata = Mapping[str, str | int | bool | None]
 
 
 @dataclass(frozen=True)
@@ -70,15 +72,16 @@ def validating(who: Licensee, prefix: str, entitlements: Collection[str], clock:
     return _told(who, told, at)
 
 
-def activating(
-    who: Licensee, prefix: str, verb: str, more: Mapping[str, object], clock: Clock
-) -> Flow[Mapping[str, Any]]:
-    """The activation after `activate`, `deactivate` or `heartbeat`, by the platform's signed word. Each may be asked
-    again: it does the same once."""
-    told, _ = yield from _asked(who, f"{prefix}/api/v1/licenses/{verb}", more, clock)
-    if not isinstance(told.get("activation"), dict):
+def activating(who: Licensee, prefix: str, verb: str, more: Mapping[str, object]) -> Flow[views.Activation]:
+    """The activation after `activate`, `deactivate` or `heartbeat`. Each may be asked again: it does the same once."""
+    outgoing = sending("POST", f"{prefix}/api/v1/licenses/{verb}", {**_named(who), **more}, may_repeat=True)
+    answer = yield from exchange(outgoing, who.retries)
+    if not answer.is_success:
+        raise problem_of(answer)
+    told = json_of(answer)
+    if not isinstance(told, dict) or not isinstance(told.get("activation"), dict):
         raise UnexpectedAnswer("no activation in the answer")
-    activation: Mapping[str, Any] = told["activation"]
+    activation: views.Activation = told["activation"]
     return activation
 
 
@@ -104,24 +107,28 @@ def renewing_file(
     return verdict
 
 
-def _asked(who: Licensee, url: str, more: Mapping[str, object], clock: Clock) -> Flow[tuple[dict[str, Any], datetime]]:
-    """What the platform says, and when, by its signature. A refusal needs none: `Problem`."""
+def _asked(
+    who: Licensee, url: str, wanted: Mapping[str, object], clock: Clock
+) -> Flow[tuple[dict[str, Any], datetime]]:
+    """What the platform says, and when, by its signature."""
     nonce = draw_nonce()
-    body = {"license_key": who.license_key, "server_id": who.server_id, **more, "nonce": nonce}
-    if who.fingerprint is not None:
-        body["fingerprint"] = who.fingerprint
     # The digest is of the bytes that travel, so they must not be compressed.
-    outgoing = sending("POST", url, body, {"Accept-Encoding": "identity"}, may_repeat=True)
+    plain = {"Accept-Encoding": "identity"}
+    outgoing = sending("POST", url, {**_named(who), **wanted, "nonce": nonce}, plain, may_repeat=True)
     answer = yield from exchange(outgoing, who.retries)
     if not answer.is_success:
         raise problem_of(answer)
     heard = Heard(answer.status_code, answer.headers, answer.content)
-    sent = outgoing.content or b""
-    at = signed_at(heard, public_keys=who.public_keys, nonce=nonce, question=sent, now=clock())
+    at = signed_at(heard, public_keys=who.public_keys, nonce=nonce, now=clock())
     told = json_of(answer)
-    if not isinstance(told, dict):
-        raise UnexpectedAnswer("no JSON object in the answer")
+    if not isinstance(told, dict) or told.get("request_digest") != digest_of(outgoing.content or b""):
+        raise UntrustedAnswer("the answer is to another question")
     return told, at
+
+
+def _named(who: Licensee) -> dict[str, object]:
+    named: dict[str, object] = {"license_key": who.license_key, "server_id": who.server_id}
+    return named if who.fingerprint is None else {**named, "fingerprint": who.fingerprint}
 
 
 def _told(who: Licensee, told: Mapping[str, Any], at: datetime) -> Verdict:
@@ -167,12 +174,18 @@ def _terms(who: Licensee, offline: Offline) -> dict[str, Any]:
     }
 
 
+def _activation(metadata: Metadata | None, replaces: str | None) -> dict[str, object]:
+    said: dict[str, object] = {} if metadata is None else {"metadata": dict(metadata)}
+    return said if replaces is None else {**said, "replaces": replaces}
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
 class LicenseClient:
-    """Asks about one license for one server. `validate` always answers a verdict; the others raise `TollgateError`."""
+    """Asks about one license for one server. `validate` always answers a verdict; the others raise `TollgateError`.
+    What `activate`, `deactivate` and `heartbeat` answer bears no signature: whether it holds, `validate` tells."""
 
     def __init__(
         self,
@@ -190,16 +203,16 @@ class LicenseClient:
         """Whether the license is good for this server, now, and includes these entitlements."""
         return drive(validating(self._who, self._prefix, entitlements, self._clock), self._http, self._sleep)
 
-    def activate(self, metadata: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-        """Take a seat for this server; the same one again where it has one. `Problem` `too_many_activations`,
-        `license_invalid`."""
-        return self._do("activate", {} if metadata is None else {"metadata": dict(metadata)})
+    def activate(self, metadata: Metadata | None = None, *, replaces: str | None = None) -> views.Activation:
+        """Take a seat for this server, the same one again where it has one; `replaces` is a server whose seat is given
+        back for it. `Problem` `too_many_activations`, `license_invalid`."""
+        return self._do("activate", _activation(metadata, replaces))
 
-    def deactivate(self) -> Mapping[str, Any]:
+    def deactivate(self) -> views.Activation:
         """Give the seat back."""
         return self._do("deactivate", {})
 
-    def heartbeat(self) -> Mapping[str, Any]:
+    def heartbeat(self) -> views.Activation:
         """Say that this server lives, so that it keeps its seat."""
         return self._do("heartbeat", {})
 
@@ -210,8 +223,8 @@ class LicenseClient:
         )
         return drive(flow, self._http, self._sleep)
 
-    def _do(self, verb: str, more: Mapping[str, object]) -> Mapping[str, Any]:
-        return drive(activating(self._who, self._prefix, verb, more, self._clock), self._http, self._sleep)
+    def _do(self, verb: str, more: Mapping[str, object]) -> views.Activation:
+        return drive(activating(self._who, self._prefix, verb, more), self._http, self._sleep)
 
     def close(self) -> None:
         """Close the connections, unless the HTTP client is your own."""
@@ -248,15 +261,15 @@ class AsyncLicenseClient:
             validating(self._who, self._prefix, entitlements, self._clock), self._http, self._sleep
         )
 
-    async def activate(self, metadata: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+    async def activate(self, metadata: Metadata | None = None, *, replaces: str | None = None) -> views.Activation:
         """As `LicenseClient.activate`."""
-        return await self._do("activate", {} if metadata is None else {"metadata": dict(metadata)})
+        return await self._do("activate", _activation(metadata, replaces))
 
-    async def deactivate(self) -> Mapping[str, Any]:
+    async def deactivate(self) -> views.Activation:
         """As `LicenseClient.deactivate`."""
         return await self._do("deactivate", {})
 
-    async def heartbeat(self) -> Mapping[str, Any]:
+    async def heartbeat(self) -> views.Activation:
         """As `LicenseClient.heartbeat`."""
         return await self._do("heartbeat", {})
 
@@ -267,8 +280,8 @@ class AsyncLicenseClient:
         )
         return await drive_async(flow, self._http, self._sleep)
 
-    async def _do(self, verb: str, more: Mapping[str, object]) -> Mapping[str, Any]:
-        return await drive_async(activating(self._who, self._prefix, verb, more, self._clock), self._http, self._sleep)
+    async def _do(self, verb: str, more: Mapping[str, object]) -> views.Activation:
+        return await drive_async(activating(self._who, self._prefix, verb, more), self._http, self._sleep)
 
     async def close(self) -> None:
         """Close the connections, unless the HTTP client is your own."""

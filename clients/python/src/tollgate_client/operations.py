@@ -122,6 +122,10 @@ class Operations:
 
     licenses = Collection(calls.licenses)
     license = Operation(calls.license)
+    explain_license = Operation(calls.explain_license)
+    rotate_license_key = Operation(calls.rotate_license_key)
+    license_activations = Collection(calls.license_activations)
+    end_license_activation = Operation(calls.end_license_activation)
     license_file = Operation(calls.license_file)
     license_public_keys = Operation(calls.license_public_keys)
 

@@ -1,14 +1,13 @@
 """Whether an answer is the platform's own word, given now and to us: HTTP Message Signatures (RFC 9421) with Ed25519.
 
 Covered are the status, the body by its digest (Content-Digest, RFC 9530, SHA-256) and, as the signature's `nonce`, what
-we drew for this one question: so an answer can't be made up, changed, or given a second time. TLS alone doesn't say
-that much: whoever runs the machine can have it trust an authority of their own.
+we drew for this one question: so an answer can't be made up, changed, or given a second time. In the body stands the
+digest of the question (`request_digest`): so who stands between can't have another question answered, about a license
+or a machine of theirs. TLS alone says less: whoever runs a machine can have it trust an authority of their own.
 
     "@status": 200
     "content-digest": sha-256=:...:
     "@signature-params": ("@status" "content-digest");created=...;keyid="...";alg="ed25519";nonce="..."
-
-Where the platform also covers the question itself (`"content-digest";req`), that is checked, too.
 """
 
 import base64
@@ -28,7 +27,7 @@ NEEDED = frozenset({'"@status"', '"content-digest"'})
 _NAME = r"[a-z*][a-z0-9_.*-]*"
 _STRING = r'"[^"\\]*"'
 _PARAMETER = rf";({_NAME})(?:=({_STRING}|-?[0-9]+|:[A-Za-z0-9+/=]*:))?"
-_ITEM = rf"{_STRING}(?:;req)?"
+_ITEM = _STRING
 _MEMBER = re.compile(rf"({_NAME})=(\(((?:{_ITEM}(?: {_ITEM})*)?)\)((?:{_PARAMETER})*))")
 _BYTES = re.compile(rf"({_NAME})=:([A-Za-z0-9+/=]*):")
 _COMMA = re.compile(r"[ \t]*,[ \t]*")
@@ -61,14 +60,14 @@ def digest_of(body: bytes) -> str:
     return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
 
 
-def signed_at(heard: Heard, *, public_keys: PublicKeys, nonce: str, question: bytes, now: datetime) -> datetime:
+def signed_at(heard: Heard, *, public_keys: PublicKeys, nonce: str, now: datetime) -> datetime:
     """When the platform signed the answer, by its clock; `UntrustedAnswer` where no pinned key that is in use signed it
-    for this nonce. `question` is the body that was sent."""
+    for this nonce."""
     in_use = {kid: key for kid, key in public_keys.items() if key.retired_at is None or now <= key.retired_at}
     if not _has_digest(heard):
         raise UntrustedAnswer("the answer's body is not what its Content-Digest says")
     for signature in _signatures(heard.headers):
-        if _is_for(signature, nonce) and _holds(signature, heard, in_use, question):
+        if _is_for(signature, nonce) and _holds(signature, heard, in_use):
             return datetime.fromtimestamp(int(signature.parameters["created"]), UTC)
     raise UntrustedAnswer("no pinned key signed the answer for this question")
 
@@ -88,18 +87,17 @@ def _is_for(signature: _Signature, nonce: str) -> bool:
     )
 
 
-def _holds(signature: _Signature, heard: Heard, public_keys: PublicKeys, question: bytes) -> bool:
+def _holds(signature: _Signature, heard: Heard, public_keys: PublicKeys) -> bool:
     key = public_keys.get(signature.parameters.get("keyid", "").strip('"'))
-    base = _base(signature, heard, question)
+    base = _base(signature, heard)
     return key is not None and base is not None and key.holds(signature.signature, base)
 
 
-def _base(signature: _Signature, heard: Heard, question: bytes) -> bytes | None:
+def _base(signature: _Signature, heard: Heard) -> bytes | None:
     """What was signed; None where it covers what this client doesn't know, or one thing twice."""
     known = {
         '"@status"': str(heard.status),
         '"content-digest"': heard.headers["content-digest"].strip(),
-        '"content-digest";req': digest_of(question),
     }
     if len(set(signature.components)) != len(signature.components) or not set(signature.components) <= known.keys():
         return None

@@ -173,6 +173,11 @@ class Plan(TypedDict):
     name: str
     price: Money
     interval: str
+    interval_count: int
+    trial_days: int
+    max_activations: int
+    lease_seconds: int | None
+    entitlements: list[str]
 
 
 class Plans(TypedDict):
@@ -181,27 +186,76 @@ class Plans(TypedDict):
 
 class SubscriptionCheckout(TypedDict):
     id: str
-    checkout_url: str
+    checkout_url: str | None
 
 
 class Subscription(TypedDict):
+    """`expires_at` is the end of what is paid, or of a trial."""
+
     id: str
     status: str
-    stripe_status: NotRequired[str | None]
-    plan: Any
+    stripe_status: str | None
+    reason: str | None
+    plan: str
+    price: Money
+    current_period_start: str | None
     current_period_end: str | None
+    expires_at: str | None
+    trial_end: str | None
     cancel_at_period_end: bool
+    canceled_at: str | None
+    paused_at: str | None
     payment_failures: int
     license_id: str | None
+    created_at: str
+    checkout_url: NotRequired[str]
 
 
 class License(TypedDict):
     """A license as its owner sees it; newer members may stand beside these."""
 
     id: str
-    status: NotRequired[str]
-    expires_at: NotRequired[str | None]
-    entitlements: NotRequired[list[str]]
+    status: str
+    plan: str | None
+    expires_at: str | None
+    grace_ends_at: str | None
+    max_activations: int
+    entitlements: list[str]
+    subscription_id: str | None
+    reason: str | None
+    created_at: str
+
+
+class LicenseKey(License):
+    """With its key, 16 groups of 16 hexadecimal digits."""
+
+    key: str
+
+
+class Activation(TypedDict):
+    """One server's seat; it holds it while `active`."""
+
+    id: str
+    license_id: str
+    server_id: str
+    fingerprint: str | None
+    metadata: dict[str, str | int | bool | None]
+    active: bool
+    activated_at: str
+    lease_until: str | None
+    last_heartbeat_at: str | None
+    deactivated_at: str | None
+
+
+class Explanation(TypedDict):
+    """A verdict step by step, and what became of the license."""
+
+    license: License
+    valid: bool
+    code: str
+    detail: str
+    steps: list[dict[str, Any]]
+    history: list[dict[str, Any]]
 
 
 class LicenseFileAnswer(TypedDict):
