@@ -12,7 +12,7 @@ from functools import partial
 from typing import Literal
 
 import orjson
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -33,6 +33,7 @@ MOST_ATTEMPTS = 600
 HANDED_OVER = Counter(
     "tollgate_mails_total", "Mails that this process handed to the gateway, or did not.", ["outcome"], registry=REGISTRY
 )
+PARKED = Gauge("tollgate_mails_parked", "Mails of this service that were given up.", registry=REGISTRY)
 _ACCEPTED, _NOT_FOUND = 202, 404
 
 
@@ -83,6 +84,26 @@ async def enqueue(
 def loop(name: str, database: Database, client: ServiceClient, clock: Clock, resolve: Resolve | None = None) -> Loop:
     """Hands waiting mails to the gateway, which `client` asks. Any number may run at once."""
     return Loop(name, EVERY_SECONDS, partial(hand_over_due, database, client, clock, resolve), by_clock=True)
+
+
+async def parked(database: Database) -> list[tuple[str, str, str]]:
+    """Up to 1,000 that were given up: message id, template, and what the last attempt met."""
+    async with database.transaction() as connection:
+        rows = await connection.execute(
+            text("SELECT id, template, last_error FROM mails WHERE state = 'parked' ORDER BY id LIMIT 1000")
+        )
+        return [(row.id, row.template, row.last_error or "") for row in rows]
+
+
+async def revive(database: Database) -> int:
+    """Have all that were given up handed over anew; how many."""
+    async with database.transaction() as connection:
+        revived = await connection.execute(
+            text(
+                "UPDATE mails SET state = 'waiting', attempts = 0, next_attempt_at = '-infinity' WHERE state = 'parked'"
+            )
+        )
+    return revived.rowcount
 
 
 async def hand_over_due(
@@ -140,11 +161,16 @@ async def _postpone(database: Database, clock: Clock, mail: Mail, error: str) ->
 async def _claim(database: Database, *, at: datetime) -> list[Mail]:
     """Take up to a page of mails that are due, for a lease; two at once take different ones (SKIP LOCKED).
 
-    Most often there are none: a glance on the raw pool, served by `mails_due`, costs a tenth of a transaction."""
+    Most often there are none: a glance on the raw pool, served by `mails_due`, costs a tenth of a transaction. It
+    counts the parked ones too, of which there are few (`mails_parked`)."""
     pool = await database.asyncpg_pool()
-    if not await pool.fetchval(
-        "SELECT EXISTS (SELECT FROM mails WHERE state = 'waiting' AND next_attempt_at <= $1)", at
-    ):
+    glance = await pool.fetchrow(
+        "SELECT EXISTS (SELECT FROM mails WHERE state = 'waiting' AND next_attempt_at <= $1) AS any_due,"
+        " (SELECT count(*) FROM mails WHERE state = 'parked') AS parked",
+        at,
+    )
+    PARKED.set(glance["parked"])
+    if not glance["any_due"]:
         return []
     async with database.transaction() as connection:
         rows = await connection.execute(

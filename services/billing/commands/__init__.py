@@ -7,6 +7,7 @@ from services.billing.commands.plans import PLANS
 from services.billing.commands.reconcile import RECONCILE
 from services.billing.commands.verify import VERIFY
 from services.billing.commands.webhooks import WEBHOOKS
+from shared.mail_command import MAILS
 
 COMMANDS = {
     "verify": VERIFY,
@@ -15,4 +16,5 @@ COMMANDS = {
     "reconcile": RECONCILE,
     "explain": EXPLAIN,
     "plans": PLANS,
+    "mails": MAILS,
 }

@@ -190,7 +190,11 @@ async def test_after_the_last_attempt_it_is_parked_and_said(
     assert mails.HANDED_OVER.labels("parked")._value.get() == parked + 1
     clock.advance(timedelta(days=30))
     assert await mails.hand_over_due(billing_db, post.asking(), clock) is False
-    assert (await kept(billing_db)).state == "parked"
+    assert mails.PARKED._value.get() == 1
+    assert await mails.parked(billing_db) == [(MESSAGE_ID, "subscription_renewed", "gateway: TimeoutError")]
+    assert await mails.revive(billing_db) == 1
+    await mails.hand_over_due(billing_db, post.asking(), clock)
+    assert (await kept(billing_db)).state == "sent"
 
 
 async def test_mail_to_nobody_is_dropped_and_said_and_the_next_one_goes(
