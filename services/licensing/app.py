@@ -2,7 +2,9 @@
 
 from fastapi import FastAPI
 
-from services.licensing.service import open_service
+import services.licensing.api.refusals  # noqa: F401  makes licensing's codes known
+from services.licensing.api import internal, licenses, licenses_admin, validate
+from services.licensing.service import NAME, open_service
 from services.licensing.settings import Settings
 from services.licensing.use_cases.due import look_for_due
 from services.licensing.worker import loops
@@ -12,6 +14,15 @@ from shared.health import operations_router
 from shared.outbox import feed_router
 from shared.service_auth import Verifier
 from shared.service_main import lifespan
+
+ROUTERS = (
+    operations_router(NAME),
+    feed_router(NAME),
+    validate.router,
+    licenses_admin.router,
+    licenses.router,
+    internal.router,
+)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -24,10 +35,10 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         lifespan=lifespan(settings, open_service, loops),
     )
-    app.state.verifier = Verifier("licensing", settings.service_public_keys)
+    app.state.verifier = Verifier(NAME, settings.service_public_keys)
     doors.install(app, trusts_request_id=True)
-    for router in (operations_router("licensing"), feed_router("licensing")):
+    for router in ROUTERS:
         app.include_router(router)
     if settings.environment != "production":
-        app.include_router(clock_router("licensing", look_for_due))
+        app.include_router(clock_router(NAME, look_for_due))
     return app

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import lru_cache
 
-from services.gateway.domain.token_bucket import (
+from shared.token_bucket import (
     DAY_MS,
     MAX_CAPACITY,
     MINUTE_MS,

@@ -17,7 +17,7 @@ not judged. At `expires_at` a license is in its grace, at the grace's end expire
 the activation and the time, nothing else.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -100,7 +100,7 @@ def judge(
 ) -> Verdict:
     """The verdict from the status on. `activation` is the server's, `active` how many seats of the license are taken
     now; both are looked at only with a `server_id`."""
-    for check in checks(
+    found = checks(
         license,
         now=now,
         activation=activation,
@@ -108,7 +108,13 @@ def judge(
         server_id=server_id,
         fingerprint=fingerprint,
         wanted=wanted,
-    ):
+    )
+    return concluded(license, found, now=now)
+
+
+def concluded(license: License, found: Iterable[Check], *, now: datetime) -> Verdict:
+    """The verdict that follows from the steps' findings."""
+    for check in found:
         if check.denial is not None:
             return Verdict(check.denial, check.detail)
     return VALID if license.expires_at is None or now < license.expires_at else GRACE

@@ -4,6 +4,7 @@ tells the caches to forget the license.
 While a license's plan needs no heartbeat, leases of earlier days are read as if there were none.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -67,6 +68,18 @@ async def all_active(connection: AsyncConnection, license: License, *, now: date
         {"license_id": license.id, "leased": license.lease_seconds is not None, "now": now},
     )
     return [_activation_of(row, license) for row in found]
+
+
+async def open_of(connection: AsyncConnection, licenses: Mapping[str, License]) -> list[Activation]:
+    """Those of these licenses, by id, that nobody has ended. Served by `activations_one_of_server`."""
+    found = await connection.execute(
+        text(
+            f"SELECT {_COLUMNS} FROM activations"  # noqa: S608
+            " WHERE license_id = ANY(:ids) AND deactivated_at IS NULL ORDER BY seq"
+        ),
+        {"ids": list(licenses)},
+    )
+    return [_activation_of(row, licenses[row.license_id]) for row in found]
 
 
 async def page(connection: AsyncConnection, license: License, *, after: str | None, limit: int) -> list[Activation]:

@@ -70,6 +70,10 @@ async def locked_of_subscription(connection: AsyncConnection, subscription_id: s
     return await _one(connection, "subscription_id = :value FOR UPDATE", subscription_id)
 
 
+async def find_of_subscription(connection: AsyncConnection, subscription_id: str) -> License | None:
+    return await _one(connection, "subscription_id = :value", subscription_id)
+
+
 async def find(connection: AsyncConnection, license_id: str) -> License | None:
     return await _one(connection, "id = :value", license_id)
 

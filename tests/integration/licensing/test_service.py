@@ -1,4 +1,4 @@
-"""Licensing starts, migrates and says how it is; nothing of its work is served yet."""
+"""Licensing starts, migrates and says how it is."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -34,18 +34,8 @@ async def test_ping_health_and_metrics_answer(http: httpx.AsyncClient) -> None:
     assert "tollgate_http_requests_total" in (await http.get("/metrics")).text
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "/"),
-        ("POST", "/api/v1/licenses/validate"),
-        ("POST", "/api/v1/licenses/activate"),
-        ("GET", "/api/v1/licenses"),
-        ("GET", "/api/v1/licenses/public-keys"),
-        ("GET", "/api/v1/admin/licenses"),
-    ],
-)
-async def test_unbuilt_paths_answer_404(http: httpx.AsyncClient, method: str, path: str) -> None:
+@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("GET", "/api/v1/admin"), ("POST", "/api/v1/licensing")])
+async def test_what_nothing_serves_answers_404(http: httpx.AsyncClient, method: str, path: str) -> None:
     operator = Caller(new_id("acct", at=datetime.now(UTC)), "operator")
     answer = await http.request(method, path, headers=headers_for(operator, "licensing"))
     assert answer.status_code == 404
@@ -59,11 +49,9 @@ async def test_feed_is_for_services_only(http: httpx.AsyncClient) -> None:
     assert answer.json() == {"events": []}
 
 
-async def test_schema_holds_the_plumbing_and_its_role_sees_no_other(licensing_db: Database) -> None:
+async def test_its_role_sees_its_own_schema_and_no_other(licensing_db: Database) -> None:
     async with licensing_db.transaction() as connection:
         rows = await connection.execute(
-            text("SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema !~ '^(pg_|infor)'")
+            text("SELECT DISTINCT table_schema FROM information_schema.tables WHERE table_schema !~ '^(pg_|infor)'")
         )
-        tables = {(row.table_schema, row.table_name) for row in rows}
-    names = {"outbox", "feed_cursors", "idempotency", "schema_version"}
-    assert tables == {("licensing", name) for name in names}
+        assert [row.table_schema for row in rows] == ["licensing"]

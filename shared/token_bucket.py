@@ -2,7 +2,8 @@
 
 Integers only. A token is as many units as its window has milliseconds, and every millisecond adds as many units as
 the bucket holds tokens; so refilling in one step or in a thousand gives the same level, to the unit. Units stay below
-2^53, for `store/buckets.lua` does the same arithmetic in doubles; a property test pins the two together.
+2^53, for scripts in Redis do the same arithmetic in doubles (the gateway's `store/buckets.lua`, licensing's
+`store/validation_bucket.lua`); property tests pin them to it.
 """
 
 from collections.abc import Sequence

@@ -1,0 +1,36 @@
+"""What siblings ask: the license of a subscription, and the audit trail."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from services.licensing.api.guards import licensing_of
+from services.licensing.use_cases.audit import read_audit
+from services.licensing.use_cases.licenses import of_subscription
+from shared.audit import PREFIX
+from shared.contracts.audit import PATH
+from shared.doors import StrictRoute, answer, guarded
+from shared.doors.lists import LONGEST_PAGE, After, checked_cursor
+from shared.service_auth import service_required
+
+router = APIRouter(route_class=StrictRoute, include_in_schema=False)
+
+Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE + 1)]
+"""A page's, and the one that says whether there is more."""
+
+
+@router.get("/internal/v1/subscriptions/{subscription_id}/license")
+@guarded(service_required)
+async def license_of_subscription(request: Request, subscription_id: str) -> Response:
+    """`{license_id}`, or 404 where the subscription has none yet."""
+    return answer({"license_id": (await of_subscription(licensing_of(request), subscription_id)).id})
+
+
+@router.get(PATH)
+@guarded(service_required)
+async def read_lines(request: Request, limit: Limit = 20, after: After = None) -> Response:
+    """As `shared.contracts.audit` has it."""
+    found, knows_after = await read_audit(licensing_of(request), after=checked_cursor(PREFIX, after), limit=limit)
+    return answer({"data": [asdict(entry) for entry in found], "knows_after": knows_after})
