@@ -33,11 +33,8 @@ class Licensing:
         return {subscription_id: license_id for subscription_id, license_id in found if license_id is not None}
 
     async def _license_of(self, subscription_id: str) -> str | None:
-        response = await self._client.get(f"/internal/v1/licenses?subscription_id={subscription_id}")
-        if response.status_code != _OK:
-            return None
-        found = response.json()["data"]
-        return str(found[0]["id"]) if found else None
+        response = await self._client.get(f"/internal/v1/subscriptions/{subscription_id}/license")
+        return str(response.json()["license_id"]) if response.status_code == _OK else None
 
     async def close(self) -> None:
         await self._client.close()
