@@ -1,4 +1,4 @@
-"""The audit trail, for operators: the gateway's own lines and billing's."""
+"""The audit trail, for operators: the gateway's own lines and its siblings'."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ from shared.doors.lists import After, Limit, Page, checked_cursor, invalid_curso
 
 router = APIRouter(route_class=StrictRoute, prefix="/api/v1/admin", tags=["operators"])
 
-Service = Annotated[Trail | None, Query(description="Only what this service wrote; both unless told.")]
+Service = Annotated[Trail | None, Query(description="Only what this service wrote; all unless told.")]
 
 
 class AuditEntryView(TypedDict):
@@ -33,7 +33,7 @@ class AuditEntryView(TypedDict):
 
 @router.get("/audit", response_model=Page[AuditEntryView], summary="Who did what, the newest first")
 @guarded(operator_required)
-@refuses("billing_unavailable")
+@refuses("billing_unavailable", "service_unavailable")
 async def list_audit(request: Request, limit: Limit = 20, after: After = None, service: Service = None) -> Response:
     """What was done by hand, and by whom: an account, `system`, or the `command line` of the machine."""
     trails = tuple(Trail) if service is None else (service,)

@@ -12,11 +12,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.gateway.api.guards import operator_required, session_or_key, session_required
-from services.gateway.service import Gateway
+from services.gateway.api.guards import address_of, operator_required, session_or_key, session_required
+from services.gateway.service import NAME, Gateway
 from shared.doors.routing import Guard, read_bounded
 from shared.errors import DomainError
 from shared.http_client import ServiceClient
+from shared.service_auth import Caller
 
 DEADLINE_SECONDS = 30.0
 """The slowest inside answer is a checkout's, which waits for Stripe."""
@@ -24,7 +25,20 @@ DEADLINE_SECONDS = 30.0
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _SENT = ("content-type", "idempotency-key", "accept")
 _PASSED_BACK = frozenset(
-    {"content-type", "content-disposition", "cache-control", "retry-after", "allow", "location", "idempotent-replayed"}
+    {
+        "content-type",
+        "content-disposition",
+        "cache-control",
+        "retry-after",
+        "allow",
+        "location",
+        "idempotent-replayed",
+        "ratelimit",
+        "ratelimit-policy",
+        "content-digest",
+        "signature-input",
+        "signature",
+    }
 )
 _BILLING_AWAY = DomainError("billing_unavailable", "Billing does not answer; try again.", headers={"Retry-After": "1"})
 _SIBLING_AWAY = DomainError(
@@ -42,7 +56,19 @@ class Forwarded:
 
 
 async def open_to_all(_request: Request) -> None:
-    """Guard: anybody may ask, and the sibling is told of nobody."""
+    """Guard: anybody may ask, and the sibling is told of nobody, only of the address."""
+
+
+async def brought_by_us(request: Request) -> None:
+    """Guard: anybody may ask, and the sibling is told that we brought it, and from which address."""
+    request.state.caller = Caller(NAME, "service", ip=address_of(request))
+
+
+async def session_if_said(request: Request) -> None:
+    """Guard: a credential, where there is one, is a session's; without one the body must hold what lets the caller in,
+    which the sibling judges."""
+    if "authorization" in request.headers or "x-api-key" in request.headers:
+        await session_required(request)
 
 
 FORWARDED = (
@@ -68,6 +94,17 @@ FORWARDED = (
     Forwarded("/api/v1/admin/disputes/{rest:path}", "billing", operator_required),
     Forwarded("/api/v1/admin/ledger/verify", "billing", operator_required),
     Forwarded("/api/v1/admin/reports/{rest:path}", "billing", operator_required),
+    Forwarded("/api/v1/licenses/validate", "licensing", brought_by_us),
+    Forwarded("/api/v1/licenses/public-keys", "licensing", open_to_all),
+    Forwarded("/api/v1/licenses/activate", "licensing", open_to_all),
+    Forwarded("/api/v1/licenses/deactivate", "licensing", open_to_all),
+    Forwarded("/api/v1/licenses/heartbeat", "licensing", open_to_all),
+    Forwarded("/api/v1/licenses/activations/transfer", "licensing", open_to_all),
+    Forwarded("/api/v1/licenses/{license_id}/file", "licensing", session_if_said),
+    Forwarded("/api/v1/licenses", "licensing", session_required),
+    Forwarded("/api/v1/licenses/{rest:path}", "licensing", session_required),
+    Forwarded("/api/v1/admin/licenses", "licensing", operator_required),
+    Forwarded("/api/v1/admin/licenses/{rest:path}", "licensing", operator_required),
     Forwarded("/api/v1/admin/blacklist", "fraud", operator_required),
     Forwarded("/api/v1/admin/blacklist/{rest:path}", "fraud", operator_required),
 )
@@ -95,7 +132,7 @@ def _handler(forwarded: Forwarded) -> Callable[[Request], Awaitable[Response]]:
 
 def _headers_for(request: Request, client: ServiceClient) -> dict[str, str]:
     if not hasattr(request.state, "caller"):
-        return {"x-request-id": request.state.request_id}
+        return {"x-request-id": request.state.request_id, "x-tollgate-caller-ip": address_of(request)}
     return client.headers_for(request.state.caller, request.state.request_id)
 
 

@@ -1,4 +1,4 @@
-"""Who did what: this gateway's audit trail and billing's as one list. A line's id begins with its time, so the trails
+"""Who did what: this gateway's audit trail and its siblings' as one list. A line's id begins with its time: the trails
 merge by it, and any line's id is a cursor for both."""
 
 import asyncio
@@ -6,11 +6,23 @@ from dataclasses import asdict
 from enum import StrEnum
 from typing import Any
 
-from services.gateway.clients import billing_audit
+from services.gateway.clients import sibling_audit
 from services.gateway.service import Gateway
 from shared import audit
+from shared.errors import DomainError
 
 Line = dict[str, Any]
+
+_BILLING_AWAY = DomainError(
+    "billing_unavailable",
+    "Billing does not answer; `service=gateway` lists what it has no part in.",
+    headers={"Retry-After": "1"},
+)
+_LICENSING_AWAY = DomainError(
+    "service_unavailable",
+    "Licensing does not answer; `service=gateway` lists what it has no part in.",
+    headers={"Retry-After": "1"},
+)
 
 
 class Trail(StrEnum):
@@ -18,13 +30,14 @@ class Trail(StrEnum):
 
     GATEWAY = "gateway"
     BILLING = "billing"
+    LICENSING = "licensing"
 
 
 async def read_audit(
     gateway: Gateway, *, trails: tuple[Trail, ...], after: str | None, limit: int
 ) -> list[Line] | None:
     """Up to `limit` lines of these trails, newest first, each with the `service` that wrote it; None where none of
-    them has `after`. DomainError `billing_unavailable`."""
+    them has `after`. DomainError `billing_unavailable`, `service_unavailable`."""
     parts = await asyncio.gather(*(_READERS[trail](gateway, after, limit) for trail in trails))
     if after is not None and not any(knows_after for _, knows_after in parts):
         return None
@@ -40,8 +53,13 @@ async def _own(gateway: Gateway, after: str | None, limit: int) -> tuple[list[Li
 
 
 async def _billings(gateway: Gateway, after: str | None, limit: int) -> tuple[list[Line], bool]:
-    told = await billing_audit.read_lines(gateway.billing, after=after, limit=limit)
+    told = await sibling_audit.read_lines(gateway.billing, after=after, limit=limit, away=_BILLING_AWAY)
     return [{**line, "service": Trail.BILLING.value} for line in told["data"]], told["knows_after"]
 
 
-_READERS = {Trail.GATEWAY: _own, Trail.BILLING: _billings}
+async def _licensings(gateway: Gateway, after: str | None, limit: int) -> tuple[list[Line], bool]:
+    told = await sibling_audit.read_lines(gateway.licensing, after=after, limit=limit, away=_LICENSING_AWAY)
+    return [{**line, "service": Trail.LICENSING.value} for line in told["data"]], told["knows_after"]
+
+
+_READERS = {Trail.GATEWAY: _own, Trail.BILLING: _billings, Trail.LICENSING: _licensings}

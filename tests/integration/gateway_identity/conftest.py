@@ -34,6 +34,10 @@ _numbers = itertools.count(1)
 STANDINGS = {None: "good", "negative_balance": "negative_balance", "dispute": "disputed"}
 
 
+LICENSING = "/licensing"
+"""Where the same small application answers for licensing, which has done nothing."""
+
+
 @dataclass
 class Billing:
     """Wallets by account, as billing would tell of them; `default` is everyone else's. `trail` is its audit trail,
@@ -79,7 +83,14 @@ class Billing:
             known = any(line["id"] == after for line in self.trail)
             return JSONResponse({"data": lines[:limit], "knows_after": known}, self.status)
 
-        routes = [Route("/internal/v1/wallets/{account_id}", wallet), Route(audit.PATH, trail)]
+        async def licensings_trail(_request: Request) -> Response:
+            return JSONResponse({"data": [], "knows_after": False})
+
+        routes = [
+            Route("/internal/v1/wallets/{account_id}", wallet),
+            Route(audit.PATH, trail),
+            Route(f"{LICENSING}{audit.PATH}", licensings_trail),
+        ]
         return Starlette(routes=routes)
 
 
@@ -145,7 +156,8 @@ async def make_world(settings_for: Callable[..., Any]) -> AsyncIterator[Callable
             if not wallets.url:
                 wallets.url = await stack.enter_async_context(running(wallets.app()))
             quick = {"password_memory_kib": 8192, "password_passes": 1}
-            app = create_app(settings_for("gateway", billing_url=wallets.url, **{**quick, **overrides}))
+            siblings = {"billing_url": wallets.url, "licensing_url": wallets.url + LICENSING}
+            app = create_app(settings_for("gateway", **{**siblings, **quick, **overrides}))
             url = await stack.enter_async_context(running(app))
             client = await stack.enter_async_context(
                 httpx.AsyncClient(base_url=url, timeout=20, event_hooks=held_to("gateway"))

@@ -9,8 +9,8 @@ from collections import OrderedDict
 from services.gateway.domain.admission import AbuseRule, Admission, Allowance, Decision, Judgement, KeyState, admit
 from services.gateway.domain.admission import share_of as share_of_allowance
 from services.gateway.domain.key_record import KeyRecord
-from shared.token_bucket import Level
 from services.gateway.store.buckets import Asked
+from shared.token_bucket import Level
 
 _MOST_REMEMBERED = 50_000
 
