@@ -25,7 +25,9 @@ from services.billing.use_cases.subscription_settling import keep_never_begun
 from shared.db import Connection
 from shared.errors import DomainError, Invalid, NotFound
 from shared.ids import decode, new_id
-from shared.telemetry import logger
+from shared.telemetry import logger_of
+
+logger = logger_of("subscriptions")
 
 PAGE_LASTS = timedelta(hours=23)
 """Stripe keeps a page for 24 hours at most, by its own clock."""
