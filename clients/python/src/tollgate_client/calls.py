@@ -39,13 +39,13 @@ class Call(Generic[T]):
 
 @dataclass(frozen=True)
 class Listing(Generic[T_co]):
-    """A list, got page by page."""
+    """A list, got page by page; one without a size comes whole."""
 
     path: str
-    page_size: int
+    page_size: int | None = None
 
     def page(self, after: str | None) -> Call[Any]:
-        return _get(self.path, limit=str(self.page_size), after=after)
+        return _get(self.path) if self.page_size is None else _get(self.path, limit=str(self.page_size), after=after)
 
 
 def problem_of(answer: httpx.Response) -> Exception:
@@ -180,9 +180,9 @@ def cancel_payment(payment_id: str, *, idempotency_key: str | None = None) -> Ca
     return _make(f"/api/v1/payments/{path_part(payment_id)}/cancel", None, idempotency_key)
 
 
-def payment_methods(*, page_size: int = 100) -> Listing[views.PaymentMethod]:
+def payment_methods() -> Listing[views.PaymentMethod]:
     """Saved cards, the default first."""
-    return Listing("/api/v1/payment-methods", page_size)
+    return Listing("/api/v1/payment-methods")
 
 
 def add_payment_method(
