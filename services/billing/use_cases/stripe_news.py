@@ -20,6 +20,7 @@ from services.billing.clients.stripe.refunds import find_refund, refunds_of_char
 from services.billing.clients.stripe.subscriptions import subscription_of_invoice
 from services.billing.domain.checkout_session import Ignored, SessionState
 from services.billing.domain.dispute import DisputeState
+from services.billing.domain.disputing import PaymentNotSettledYet
 from services.billing.domain.paying_intent import PayingIntent
 from services.billing.domain.refund import RefundState
 from services.billing.domain.saved_card import CustomerState
@@ -108,8 +109,7 @@ async def apply(billing: Billing, connection: Connection, fetched: Fetched) -> I
     why_not_ours = await _settle_payment(billing, connection, fetched)
     outcomes = [await settle_refund(billing, connection, refund) for refund in fetched.refunds]
     if fetched.dispute is not None:
-        not_its_payments = why_not_ours if _paid(fetched) else None
-        outcomes.append(not_its_payments or await settle_dispute(billing, connection, fetched.dispute))
+        outcomes.append(await _settle_dispute(billing, connection, fetched, fetched.dispute, why_not_ours))
     if why_not_ours is None and not _paid(fetched) and _needs_its_payment(fetched, outcomes):
         raise NotYet("this came before the success of its payment")
     for transaction in fetched.transactions:
@@ -221,6 +221,18 @@ async def _with_payment(billing: Billing, found: Found, intent_id: str | None) -
     if session is not None:
         return replace(found, session=session)
     return replace(found, intent=await find_intent(billing.stripe, intent_id))
+
+
+async def _settle_dispute(
+    billing: Billing, connection: Connection, found: Found, dispute: DisputeState, why_not_ours: Ignored | None
+) -> Ignored | None:
+    """One that waits for its payment waits in vain where that was paid otherwise than asked."""
+    try:
+        return await settle_dispute(billing, connection, dispute)
+    except PaymentNotSettledYet:
+        if why_not_ours is not None and _paid(found):
+            return why_not_ours
+        raise
 
 
 async def _settle_payment(billing: Billing, connection: Connection, found: Found) -> Ignored | None:
