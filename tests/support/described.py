@@ -17,9 +17,10 @@ from services.fraud.api import blacklist
 from services.gateway.api import problems
 from services.gateway.app import ROUTERS as GATEWAY
 from services.gateway.use_cases.platform import merged
+from services.licensing.app import ROUTERS as LICENSING
 from shared.doors.describing import Description, described
 
-Service = Literal["gateway", "billing", "fraud"]
+Service = Literal["gateway", "billing", "licensing", "fraud"]
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict,
@@ -40,6 +41,7 @@ def description_of(service: Service) -> Description:
     routers: dict[Service, list[APIRouter]] = {
         "gateway": list(GATEWAY),
         "billing": list(BILLING),
+        "licensing": list(LICENSING),
         "fraud": [blacklist.router],
     }
     app = FastAPI(openapi_url=None)
@@ -51,7 +53,7 @@ def description_of(service: Service) -> Description:
 @cache
 def whole_description() -> Description:
     """As the gateway serves it, without the paid call."""
-    return merged(description_of("gateway"), {name: description_of(name) for name in ("billing", "fraud")})
+    return merged(description_of("gateway"), {name: description_of(name) for name in ("billing", "licensing", "fraud")})
 
 
 def held_to(service: Service) -> dict[str, list[Any]]:

@@ -12,6 +12,7 @@ from services.billing.app import ROUTERS as BILLING
 from services.fraud.api import blacklist
 from services.gateway.app import ROUTERS as GATEWAY
 from services.gateway.use_cases.platform import merged
+from services.licensing.app import ROUTERS as LICENSING
 from shared.doors.routing import TAKES_KEY
 from shared.problems import kind_of
 from tests.support.described import faults_of, whole_description
@@ -23,7 +24,7 @@ OPERATIONS = [
     for path, operations in DOCUMENT["paths"].items()
     for method, operation in operations.items()
 ]
-ROUTERS: tuple[APIRouter, ...] = (*GATEWAY, *BILLING, blacklist.router)
+ROUTERS: tuple[APIRouter, ...] = (*GATEWAY, *BILLING, *LICENSING, blacklist.router)
 
 
 def _operation(path: str, method: str) -> dict[str, Any]:

@@ -15,12 +15,17 @@ from services.licensing.domain.signing_key import ListedKey, SigningKey, kid_of,
 from services.licensing.service import Licensing
 from services.licensing.store import signing_keys
 from services.licensing.store.signing_keys import SealedKey
+from shared import audit
+from shared.audit import Actor
 from shared.crypto import seal, unseal
 from shared.db import Connection, Database
-from shared.errors import DomainError
 
 KEPT_SECONDS = 5.0
 LONGEST_OVERLAP = timedelta(days=30)
+
+
+class RotationInProgress(Exception):
+    """The next key is listed already and waits for its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +61,10 @@ async def list_keys(licensing: Licensing) -> list[ListedKey]:
         return await signing_keys.all_keys(connection)
 
 
-async def rotate(licensing: Licensing, *, overlap: timedelta) -> ListedKey:
+async def rotate(licensing: Licensing, actor: Actor, *, overlap: timedelta) -> ListedKey:
     """Replace the key that signs: the new one is listed at once and signs when `overlap` is over; the old one signs
     until then and stays listed. Without overlap the new one signs at once, also one whose turn was yet to come.
-    Raises `rotation_in_progress`. Locks the newest key's row."""
+    Raises RotationInProgress. Locks the newest key's row."""
     assert timedelta(0) <= overlap <= LONGEST_OVERLAP
     await active_key(licensing)
     now = _whole_second(licensing.clock.now())
@@ -71,6 +76,8 @@ async def rotate(licensing: Licensing, *, overlap: timedelta) -> ListedKey:
         else:
             made = await _succeeded(licensing, connection, newest, at=now + overlap)
         await signing_keys.erase_retired(connection, now)
+        details = {"before": newest.kid, "not_before": made.not_before.isoformat()}
+        await audit.write(connection, actor, "signing_key.rotated", made.kid, details, at=now)
     _kept.pop(licensing.database, None)
     return made
 
@@ -85,9 +92,7 @@ async def _succeeded(licensing: Licensing, connection: Connection, newest: Liste
 
 async def _hastened(connection: Connection, newest: ListedKey, *, overlap: timedelta, now: datetime) -> ListedKey:
     if overlap:
-        raise DomainError(
-            "rotation_in_progress", f"The key {newest.kid} takes over at {newest.not_before:%Y-%m-%d %H:%M:%S} UTC."
-        )
+        raise RotationInProgress(f"The key {newest.kid} takes over at {newest.not_before:%Y-%m-%d %H:%M:%S} UTC.")
     await signing_keys.bring_forward(connection, newest, now)
     return replace(newest, not_before=now)
 

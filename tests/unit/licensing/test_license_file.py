@@ -45,16 +45,20 @@ def outer_of(file: str) -> dict[str, str]:
     return outer
 
 
-def opened(file: str, fingerprint: str | None = None) -> Any:
-    """As docs/license-files.md says: the signature first, then the claims."""
-    outer = outer_of(file)
-    PUBLIC.verify(base64.b64decode(outer["sig"]), b"license/" + outer["enc"].encode())
+def payload_of(outer: dict[str, str], fingerprint: str | None = None) -> Any:
     payload = base64.b64decode(outer["enc"])
     if outer["alg"] == "aes-256-gcm+ed25519":
         assert fingerprint is not None
         key = HKDF(SHA256(), 32, salt=payload[:16], info=b"tollgate license file").derive(fingerprint.encode())
         payload = AESGCM(key).decrypt(payload[16:28], payload[28:], None)
     return json.loads(payload)
+
+
+def opened(file: str, fingerprint: str | None = None) -> Any:
+    """As docs/license-files.md says: the signature first, then the claims."""
+    outer = outer_of(file)
+    PUBLIC.verify(base64.b64decode(outer["sig"]), b"license/" + outer["enc"].encode())
+    return payload_of(outer, fingerprint)
 
 
 def claims_of(said: dict[str, Any]) -> Claims:
