@@ -69,6 +69,8 @@ async def session_if_said(request: Request) -> None:
     which the sibling judges."""
     if "authorization" in request.headers or "x-api-key" in request.headers:
         await session_required(request)
+    else:
+        await brought_by_us(request)
 
 
 FORWARDED = (
@@ -80,6 +82,9 @@ FORWARDED = (
     Forwarded("/api/v1/payment-methods", "billing", session_required),
     Forwarded("/api/v1/payment-methods/{rest:path}", "billing", session_required),
     Forwarded("/api/v1/auto-top-up", "billing", session_required),
+    Forwarded("/api/v1/plans", "billing", open_to_all),
+    Forwarded("/api/v1/subscriptions", "billing", session_required),
+    Forwarded("/api/v1/subscriptions/{rest:path}", "billing", session_required),
     Forwarded("/api/v1/usage", "billing", session_or_key("usage:read")),
     Forwarded("/api/v1/usage/{rest:path}", "billing", session_or_key("usage:read")),
     Forwarded("/api/v1/admin/accounts/{account_id}/grants", "billing", operator_required),
@@ -92,14 +97,18 @@ FORWARDED = (
     Forwarded("/api/v1/admin/reconciliations", "billing", operator_required),
     Forwarded("/api/v1/admin/disputes", "billing", operator_required),
     Forwarded("/api/v1/admin/disputes/{rest:path}", "billing", operator_required),
+    Forwarded("/api/v1/admin/plans", "billing", operator_required),
+    Forwarded("/api/v1/admin/plans/{rest:path}", "billing", operator_required),
+    Forwarded("/api/v1/admin/subscriptions", "billing", operator_required),
+    Forwarded("/api/v1/admin/subscriptions/{rest:path}", "billing", operator_required),
     Forwarded("/api/v1/admin/ledger/verify", "billing", operator_required),
     Forwarded("/api/v1/admin/reports/{rest:path}", "billing", operator_required),
     Forwarded("/api/v1/licenses/validate", "licensing", brought_by_us),
     Forwarded("/api/v1/licenses/public-keys", "licensing", open_to_all),
-    Forwarded("/api/v1/licenses/activate", "licensing", open_to_all),
-    Forwarded("/api/v1/licenses/deactivate", "licensing", open_to_all),
-    Forwarded("/api/v1/licenses/heartbeat", "licensing", open_to_all),
-    Forwarded("/api/v1/licenses/activations/transfer", "licensing", open_to_all),
+    Forwarded("/api/v1/licenses/activate", "licensing", brought_by_us),
+    Forwarded("/api/v1/licenses/deactivate", "licensing", brought_by_us),
+    Forwarded("/api/v1/licenses/heartbeat", "licensing", brought_by_us),
+    Forwarded("/api/v1/licenses/activations/transfer", "licensing", brought_by_us),
     Forwarded("/api/v1/licenses/{license_id}/file", "licensing", session_if_said),
     Forwarded("/api/v1/licenses", "licensing", session_required),
     Forwarded("/api/v1/licenses/{rest:path}", "licensing", session_required),
