@@ -495,6 +495,26 @@ _MONEY = (
     ),
 )
 
+_MAILS = (
+    Guard(
+        "a mail that siblings ask for is queued once for each message id",
+        "services/gateway/use_cases/asked_mails.py",
+        "        if not await mails_asked.note(connection, asked, at=at):\n            return\n",
+        "        await mails_asked.note(connection, asked, at=at)\n",
+        ("tests/integration/gateway_identity/test_asked_mails.py::test_put_many_times_at_once_is_one_mail",),
+    ),
+    Guard(
+        "a mail that is being handed over is nobody else's meanwhile",
+        "shared/mails.py",
+        "SET attempts = attempts + 1, next_attempt_at = :until\n",
+        "SET attempts = attempts + 1\n",
+        (
+            "tests/integration/gateway_identity/test_asked_mails.py"
+            "::test_crash_between_commit_and_mail_mails_once_after_all",
+        ),
+    ),
+)
+
 GUARDS: tuple[Guard, ...] = (
     *_ACCESS,
     *_CALLS,
@@ -506,4 +526,5 @@ GUARDS: tuple[Guard, ...] = (
     *_REFUNDS,
     *_TOP_UPS,
     *_MONEY,
+    *_MAILS,
 )
