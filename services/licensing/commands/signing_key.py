@@ -11,14 +11,13 @@ from services.licensing.settings import Settings
 from services.licensing.use_cases.signing import LONGEST_OVERLAP, RotationInProgress, rotate
 from shared.audit import COMMAND_LINE
 from shared.doors.answers import encode
+from shared.service_main import Command
 
-NAME = "rotate-signing-key"
-ABOUT = "have another key sign license files and answers; the one before stays listed for what it signed"
 DAY_SECONDS = 86_400
 EXIT_BROKEN = 1
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overlap-seconds",
         type=_overlap,
@@ -29,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="answer as JSON")
 
 
-def run(settings: Settings, given: argparse.Namespace) -> None:
+def _run(settings: Settings, given: argparse.Namespace) -> None:
     """Ends with 1 where the next key is listed already and waits for its turn."""
     try:
         key = asyncio.run(_rotated(settings, given.overlap_seconds))
@@ -52,3 +51,10 @@ def _overlap(text: str) -> timedelta:
     if not text.isascii() or not text.isdigit() or int(text[:9]) > most:
         raise argparse.ArgumentTypeError(f"whole seconds, {most} at most")
     return timedelta(seconds=int(text))
+
+
+ROTATE_SIGNING_KEY = Command(
+    "have another key sign license files and answers; the one before stays listed for what it signed",
+    run=_run,
+    add_arguments=_add_arguments,
+)
