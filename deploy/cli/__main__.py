@@ -27,6 +27,7 @@ USAGE = f"""usage: tollgate SERVICE COMMAND [OPTIONS]
        tollgate explain payment ID [--data-dir .tollgate] [--json]
        tollgate clock [advance 31d|2h|90s] [--data-dir .tollgate]
        tollgate plans sync [--data-dir .tollgate] [--json]
+       tollgate licenses secrets [--data-dir .tollgate] [--json]
 
 services: {", ".join(SERVICES)}
 commands of each: serve, worker, migrate, settings
@@ -51,6 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from deploy.cli import clock_command  # noqa: PLC0415 - other commands ask no gateway
 
         clock_command.run(given[1:])
+        return
+    if given[:1] == ["licenses"]:
+        from deploy.cli import licensing_commands  # noqa: PLC0415 - other commands need nothing of licensing
+
+        licensing_commands.run(given[1:])
         return
     from deploy.cli import billing_commands  # noqa: PLC0415 - other services' commands need nothing of billing
 

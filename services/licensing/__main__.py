@@ -1,6 +1,9 @@
-"""`python -m services.licensing serve --port N | worker | migrate | settings | mails`"""
+"""`python -m services.licensing serve --port N | worker | migrate | settings | mails | secrets |
+rotate-signing-key`"""
 
 from services.licensing.app import create_app
+from services.licensing.commands.secret_versions import SECRETS
+from services.licensing.commands.signing_key import ROTATE_SIGNING_KEY
 from services.licensing.service import open_service
 from services.licensing.settings import Settings
 from services.licensing.worker import loops
@@ -17,7 +20,7 @@ def main(line: CommandLine | None = None) -> None:
         create_app=create_app,
         open_service=open_service,
         loops=loops,
-        commands={"mails": MAILS},
+        commands={"mails": MAILS, "secrets": SECRETS, "rotate-signing-key": ROTATE_SIGNING_KEY},
     )
 
 
