@@ -60,6 +60,8 @@ def clock_router(name: str, look: LookForDue) -> APIRouter:
     async def work(request: Request) -> Response:
         loops: Sequence[Loop] = request.app.state.loops
         failed = [loop.name for loop in loops if loop.by_clock and not await run_to_its_end(loop)]
+        while await outbox.number_committed(request.app.state.service.database):
+            pass
         return answer(await _state(request, look, failed=failed))
 
     return router

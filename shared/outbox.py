@@ -121,7 +121,7 @@ def dispatcher(
             await bus.ring(redis, f"events:{service}")
         return numbered == PAGE
 
-    return Loop(f"{service}-dispatcher", every_seconds, run_once, bell, by_clock=True)
+    return Loop(f"{service}-dispatcher", every_seconds, run_once, bell)
 
 
 async def page_after(connection: AsyncConnection, position: int, limit: int) -> list[dict[str, object]]:

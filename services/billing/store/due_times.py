@@ -39,8 +39,9 @@ SELECT least(
     (SELECT min(next_at) FROM auto_top_ups
      WHERE enabled AND stopped IS NULL AND waits_for IS NULL AND looks = 0 AND next_at > $1),
     (SELECT min(its.term) FROM subscriptions,
-     LATERAL (VALUES (expires_at), (expires_at - $3::interval), (expires_at - $4::interval),
-                     (expires_at + $5::interval)) AS its (term)
+     LATERAL (VALUES (expires_at), (expires_at + $5::interval),
+                     (expires_at - CASE status WHEN 'active' THEN $3::interval
+                                               WHEN 'trialing' THEN $4::interval END)) AS its (term)
      WHERE check_at IS NOT NULL AND its.term > $1))
 """
 
