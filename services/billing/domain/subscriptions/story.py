@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
 from typing import Literal
 
 from services.billing.domain.payment_step import Cause, CauseKind
@@ -88,9 +87,12 @@ _STATUSES = {
 
 
 def story_of(steps: Iterable[SubscriptionStep], invoices: Iterable[ToldInvoice]) -> list[SubscriptionLine]:
-    """Every line, in the order of time; at one instant an invoice comes before the step that it led to."""
-    told = chain(map(_of_invoice, invoices), map(_of_step, steps))
-    return sorted(told, key=lambda line: line.at)
+    """Every line, in the order of time. Stripe tells whole seconds: within one, the beginning comes first, and an
+    invoice before the step that it led to."""
+    told = [(0 if step.from_status is None else 2, _of_step(step)) for step in steps]
+    told += [(1, _of_invoice(invoice)) for invoice in invoices]
+    told.sort(key=lambda each: (each[1].at.replace(microsecond=0), each[0], each[1].at))
+    return [line for _, line in told]
 
 
 def _of_step(step: SubscriptionStep) -> SubscriptionLine:
