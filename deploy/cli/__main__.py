@@ -28,6 +28,7 @@ USAGE = f"""usage: tollgate SERVICE COMMAND [OPTIONS]
        tollgate clock [advance 31d|2h|90s] [--data-dir .tollgate]
        tollgate plans sync [--data-dir .tollgate] [--json]
        tollgate licenses secrets [--data-dir .tollgate] [--json]
+       tollgate licenses rotate-signing-key [--overlap-seconds 86400] [--data-dir .tollgate] [--json]
 
 services: {", ".join(SERVICES)}
 commands of each: serve, worker, migrate, settings

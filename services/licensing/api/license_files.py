@@ -64,7 +64,7 @@ async def make_file(request: Request, license_id: str, body: FileBody) -> Respon
     """201 with a file that a server which is active proves its license with, offline. 403 `license_invalid` with the
     verdict where the license is neither VALID nor in GRACE, or not on this server. 422 where it is to be encrypted and
     the server has no fingerprint."""
-    account_id = await _asking_account(request, license_id, body)
+    asker = await _asker(request, license_id, body)
     order = Order(
         license_id,
         body.server_id,
@@ -77,16 +77,17 @@ async def make_file(request: Request, license_id: str, body: FileBody) -> Respon
             view: LicenseFileView = {"file": made.text, "expires_at": made.expires_at}
             return await claim.keep(connection, 201, view)
 
-        actor = Actor(account_id, request.state.request_id)
+        actor = Actor(asker, request.state.request_id)
         found = await license_files.make_file(licensing_of(request), order, actor, finish)
         if isinstance(found, Refused):
             raise license_invalid(found, licensing_of(request).clock.now())
         return found
 
-    return await idempotently(request, account_id, work)
+    return await idempotently(request, asker, work)
 
 
-async def _asking_account(request: Request, license_id: str, body: FileBody) -> str:
+async def _asker(request: Request, license_id: str, body: FileBody) -> str:
+    """The account, or the license whose key the body holds: whose request it is, and whose Idempotency-Key."""
     if caller_of(request).role != "service":
         return caller_of(request).account_id
     if body.license_key is None:
@@ -95,4 +96,4 @@ async def _asking_account(request: Request, license_id: str, body: FileBody) -> 
     found = await license_files.bearer_s_license(licensing_of(request), bearer, license_id)
     if isinstance(found, Refused):
         raise license_invalid(found, licensing_of(request).clock.now())
-    return found.account_id
+    return found.id
