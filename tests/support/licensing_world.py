@@ -4,17 +4,14 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import httpx
 
 from services.licensing.app import create_app
 from services.licensing.events.billing import handle
-from services.licensing.service import Licensing, open_service
+from services.licensing.service import Licensing
 from services.licensing.settings import Settings
-from services.licensing.worker import loops
-from shared import service_main
 from shared.clock import FixedClock
 from shared.contracts.subscriptions import CHANGED
 from shared.ids import new_id
@@ -116,8 +113,7 @@ class World:
 async def licensing_world(settings: Settings) -> AsyncIterator[World]:
     """One process of licensing, at a clock that stands still."""
     clock = FixedClock(START)
-    app = create_app(settings)
-    app.router.lifespan_context = service_main.lifespan(settings, partial(open_service, clock=clock), loops)
+    app = create_app(settings, clock=clock)
     async with running(app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
         yield World(app.state.service, http, clock, new_id("acct", at=START))
 
