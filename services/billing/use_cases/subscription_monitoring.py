@@ -11,13 +11,11 @@ from dataclasses import replace
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.domain.checkout_session import Ignored
 from services.billing.domain.payment_step import CauseKind
-from services.billing.domain.subscriptions.notices import notices_of_time
 from services.billing.domain.subscriptions.subscription import SubscriptionId
 from services.billing.service import Billing
 from services.billing.store import subscription_monitoring, subscriptions
 from services.billing.store.subscription_monitoring import Monitoring
 from services.billing.use_cases.causes import caused_by
-from services.billing.use_cases.subscription_news import mail
 from services.billing.use_cases.subscription_settling import read_subscription, settle_subscription
 from shared.db import Connection
 from shared.telemetry import logger_of
@@ -78,6 +76,8 @@ async def _look(billing: Billing, subscription_id: SubscriptionId, places: async
                 await _look_at(billing, subscription_id)
         except (StripeUnavailable, StripeRefused) as error:
             logger.warning("subscription_not_looked_at", subscription_id=subscription_id, error=str(error))
+        except Exception as error:  # noqa: BLE001  its lease ends, and others are looked at meanwhile
+            logger.error("subscription_not_looked_at", subscription_id=subscription_id, error=repr(error))
 
 
 async def _look_at(billing: Billing, subscription_id: SubscriptionId) -> None:
@@ -96,11 +96,10 @@ async def _look_at(billing: Billing, subscription_id: SubscriptionId) -> None:
 
 
 async def _after_look(billing: Billing, connection: Connection, subscription_id: SubscriptionId) -> None:
-    """What is to be told by now; and where it is due still, since nothing could be settled, the next look."""
+    """Where it is due still, since nothing could be settled, the next look."""
     now, rules = billing.clock.now(), billing.settings.subscription_rules
     current = await subscriptions.locked(connection, subscription_id)
     assert current is not None
-    await mail(billing, connection, current, notices_of_time(current, now=now, rules=rules))
     if current.check_at is not None and current.check_at <= now:
         await subscriptions.save(connection, replace(current, check_at=now + rules.check_every), at=now)
     await subscription_monitoring.end_lease(connection, subscription_id)

@@ -6,13 +6,14 @@ alone. What is then to be asked of Stripe is written down with the change and do
 """
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 
 from services.billing.clients.stripe import StripeRefused
 from services.billing.clients.stripe.subscriptions import find_subscription
 from services.billing.domain.checkout_session import Ignored, SessionState
 from services.billing.domain.subscriptions.deeds import deeds_wanted
-from services.billing.domain.subscriptions.notices import next_look, notices_of_change
+from services.billing.domain.subscriptions.notices import Notice, next_look, notices_of_change, notices_of_time
 from services.billing.domain.subscriptions.standing import differs, judged
 from services.billing.domain.subscriptions.subscription import (
     PREFIX,
@@ -57,8 +58,7 @@ async def settle_subscription(billing: Billing, connection: Connection, state: S
     known = await _with_plan(connection, before, state)
     after = judged(known, state, returned, now=billing.clock.now(), rules=billing.settings.subscription_rules)
     after = await keep(billing, connection, before, after)
-    if after.version > before.version:
-        await mail(billing, connection, after, notices_of_change(before, after, state))
+    await mail(billing, connection, after, _notices(billing, before, after, state))
     await _want(billing, connection, after, state)
     return None
 
@@ -121,6 +121,13 @@ async def keep_never_begun(billing: Billing, connection: Connection, subscriptio
         return
     ended = replace(before, status=Status.EXPIRED, standing=Standing.VOID, reason=Reason.NEVER_PAID, checkout_url=None)
     await keep(billing, connection, before, ended)
+
+
+def _notices(billing: Billing, before: Subscription, after: Subscription, state: SubscriptionState) -> Iterator[Notice]:
+    """What the change is told by, and what is to be told by now."""
+    if after.version > before.version:
+        yield from notices_of_change(before, after, state)
+    yield from notices_of_time(after, now=billing.clock.now(), rules=billing.settings.subscription_rules)
 
 
 def _stepped(before: Subscription, after: Subscription) -> bool:

@@ -48,4 +48,4 @@ async def refund_invoice(gate: StripeGate, invoice_id: str, *, key: str) -> None
 
 def is_settled_already(refusal: StripeRefused) -> bool:
     """Whether Stripe refuses since it is as was asked for."""
-    return refusal.code in {"charge_already_refunded", "invoice_already_paid", "resource_missing"}
+    return refusal.code in {"charge_already_refunded", "invoice_already_paid"}

@@ -7,6 +7,7 @@ from typing import Any
 from services.billing.clients.stripe.gate import StripeGate
 from services.billing.domain.subscriptions.subscription import InvoiceState, SubscriptionState
 
+_EXPANDED = ["customer", "default_payment_method"]
 _INVOICES = 24
 """Two years of months: what is older can't be due any more."""
 
@@ -14,7 +15,7 @@ _INVOICES = 24
 async def find_subscription(gate: StripeGate, subscription_id: str, *, asked_at: datetime) -> SubscriptionState | None:
     """The subscription of Stripe's id as it is now (`asked_at`, real time), with its invoices, newest first; None where
     Stripe knows none. Raises StripeRefused, StripeUnavailable."""
-    found = await gate.find(gate.v1.subscriptions.retrieve_async(subscription_id, {"expand": ["customer"]}))
+    found = await gate.find(gate.v1.subscriptions.retrieve_async(subscription_id, {"expand": list(_EXPANDED)}))
     if found is None:
         return None
     listed = await gate.ask(
@@ -63,9 +64,15 @@ def _subscription(raw: dict[str, Any], invoices: tuple[InvoiceState, ...], *, as
         asked_at=asked_at,
         metadata=raw.get("metadata") or {},
         invoices=invoices,
-        card_id=_id_of(raw.get("default_payment_method")),
+        card_id=_own_card(raw.get("default_payment_method")),
         default_card_id=_id_of((settings or {}).get("default_payment_method")),
     )
+
+
+def _own_card(card: dict[str, Any] | str | None) -> str | None:
+    """One that was removed since may stay named."""
+    removed = isinstance(card, dict) and card.get("customer") is None
+    return None if removed else _id_of(card)
 
 
 def _ends_with(period_end_at: datetime | None, cancel_at: datetime | None) -> bool:

@@ -7,6 +7,7 @@ down_revision = "0018"
 
 
 def upgrade() -> None:
+    execute(CAUSES)
     for statement in (PLANS, SUBSCRIPTIONS, STEPS, INVOICES, DEEDS, MONITORING):
         execute(statement)
     grant("plans", "SELECT, INSERT, UPDATE")
@@ -16,6 +17,13 @@ def upgrade() -> None:
     grant("subscription_deeds", "SELECT, INSERT, UPDATE")
     grant("subscription_monitoring", "SELECT, UPDATE")
 
+
+CAUSES = """
+ALTER TABLE payment_steps DROP CONSTRAINT payment_step_has_a_cause,
+    ADD CONSTRAINT payment_step_has_a_cause CHECK (cause IN (
+        'checkout', 'event', 'expiry', 'customer', 'operator', 'refund_loop', 'reconciliation', 'top_up',
+        'subscription_check', 'subscription_deed', 'unknown'));
+"""
 
 PLANS = """
 -- What is sold. The price is in its currency's minor unit, for every `interval_count` intervals. A plan's price never
