@@ -151,7 +151,7 @@ class Settings(ServiceSettings):
         "", description="Tests only: the named place of a paid call at which the process dies (`crash_points.py`)."
     )
     stripe_sandbox_url: str = Field(
-        "", description="Where the stand-in for Stripe answers, whose time the test clock moves too; empty: none does."
+        "", description="Where the stand-in for Stripe answers, whose time the test clock moves; empty: no test clock."
     )
     demo_upstream_url: str = Field("", description="`seed`: where the demo upstream answers; empty: no demo routes.")
 

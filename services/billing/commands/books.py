@@ -14,8 +14,8 @@ from services.billing.use_cases.reports import (
     report_revenue,
     report_trial_balance,
 )
-from shared.clock import SystemClock
 from shared.errors import Invalid
+from shared.kept_clock import clock_as_kept
 from shared.service_main import Command
 
 
@@ -41,8 +41,8 @@ def _run(settings: Settings, given: argparse.Namespace) -> None:
 
 
 async def _report(settings: Settings, given: argparse.Namespace) -> TrialBalanceReport | RevenueReport:
-    now = SystemClock().now()
     async with database_of(settings, "books") as database:
+        now = (await clock_as_kept(database, environment=settings.environment)).now()
         if given.report == "trial-balance":
             return await report_trial_balance(database, at=given.at or now)
         start, end_at = period_of(given.start, given.to, now=now)

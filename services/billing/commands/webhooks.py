@@ -9,9 +9,9 @@ from services.billing.settings import Settings
 from services.billing.store.webhook_events import StoredEvent
 from services.billing.use_cases.webhooks import STATUSES, list_events, put_back, put_back_parked
 from shared.audit import COMMAND_LINE
-from shared.clock import SystemClock
 from shared.doors.answers import encode
 from shared.errors import NotFound
+from shared.kept_clock import clock_as_kept
 from shared.service_main import Command
 
 
@@ -54,7 +54,7 @@ async def _events(settings: Settings, given: argparse.Namespace) -> list[StoredE
     async with database_of(settings, "webhooks") as database:
         if given.verb == "list":
             return await list_events(database, status=given.status, about=given.about, after=None, limit=given.limit)
-        at = SystemClock().now()
+        at = (await clock_as_kept(database, environment=settings.environment)).now()
         if given.all_parked:
             return await put_back_parked(database, COMMAND_LINE, at=at)
         return [await put_back(database, COMMAND_LINE, given.event_id, at=at)]

@@ -188,6 +188,11 @@ async def lease_due(
     return [PaymentId(row.id) for row in found]
 
 
+async def end_lease(connection: AsyncConnection, payment_id: PaymentId) -> None:
+    """It was asked about, and may be again as soon as it is due."""
+    await connection.execute(text("UPDATE payments SET leased_until = '-infinity' WHERE id = :id"), {"id": payment_id})
+
+
 def _mutable(payment: Payment) -> dict[str, Any]:
     return {
         "status": payment.status.value,

@@ -59,14 +59,15 @@ async def _look_after(billing: Billing, payment_id: PaymentId) -> None:
     elif overdue:
         await _expire(billing, payment, await end_session(billing.stripe, payment.session_id))
     else:
-        await _catch_up(billing, await find_session(billing.stripe, payment.session_id))
+        await _catch_up(billing, payment_id, await find_session(billing.stripe, payment.session_id))
 
 
-async def _catch_up(billing: Billing, session: SessionState | None) -> None:
-    if session is None:
-        return
+async def _catch_up(billing: Billing, payment_id: PaymentId, session: SessionState | None) -> None:
+    """It was only silent, and may fall due as soon as it likes: the lease ends with the look."""
     async with billing.database.transaction() as connection:
-        await settle_session(billing, connection, session)
+        if session is not None:
+            await settle_session(billing, connection, session)
+        await payments.end_lease(connection, payment_id)
 
 
 async def _expire(billing: Billing, payment: Payment, session: SessionState | None) -> None:

@@ -58,7 +58,7 @@ async def remove_entry(fraud: Fraud, entry_id: str, *, by: str) -> None:
             "blacklist.entry_removed",
             entry_id,
             {"kind": removed.kind, "match": removed.match},
-            at=fraud.clock.real_now(),
+            at=fraud.clock.now(),
         )
     logger.info("blacklist_entry_removed", entry_id=entry_id, kind=removed.kind, by=by)
 
@@ -97,4 +97,4 @@ async def _tell(connection: Connection, fraud: Fraud, event: str, listed: Listed
         "source": listed.source,
         "expires_at": expires_at,
     }
-    await outbox.publish(connection, event, listed.id, data, at=fraud.clock.real_now())
+    await outbox.publish(connection, event, listed.id, data, at=fraud.clock.now())

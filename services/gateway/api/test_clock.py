@@ -34,7 +34,7 @@ class AdvancedView(TypedDict):
 
 @router.get("", response_model=TestClockView, summary="Business time, which a test may move")
 @guarded(operator_required)
-@refuses("clock_not_settled")
+@refuses("not_found", "clock_not_settled")
 async def get_clock(request: Request) -> Response:
     """Not in production."""
     shown = await show_clock(gateway_of(request))
@@ -49,7 +49,7 @@ async def get_clock(request: Request) -> Response:
 
 @router.post("/advance", response_model=AdvancedView, summary="Move business time on")
 @guarded(operator_required)
-@refuses("clock_busy", "clock_not_settled")
+@refuses("not_found", "clock_busy", "clock_not_settled")
 async def advance(request: Request, body: AdvanceBody) -> Response:
     """Not in production. Stops wherever something falls due, in the platform or in the Stripe sandbox; answers once all
     of it has been done."""

@@ -45,7 +45,7 @@ class Clocks:
     """`services` in the order in which news travels."""
 
     services: Mapping[str, ServiceClock]
-    sandbox: SandboxClock | None
+    sandbox: SandboxClock
 
     async def read(self) -> States:
         states = await asyncio.gather(*(clock.read() for clock in self.services.values()))
@@ -53,8 +53,7 @@ class Clocks:
 
     async def move(self, ahead_seconds: int) -> States:
         """The sandbox first: what it does then, it tells services whose time is the same."""
-        if self.sandbox is not None:
-            await self.sandbox.move(ahead_seconds)
+        await self.sandbox.move(ahead_seconds)
         moved = await asyncio.gather(*(clock.move(ahead_seconds) for clock in self.services.values()))
         return dict(zip(self.services, moved, strict=True)) | await self._sandbox_state()
 
@@ -63,7 +62,7 @@ class Clocks:
         return {name: await clock.work() for name, clock in self.services.items()} | await self._sandbox_state()
 
     async def _sandbox_state(self) -> dict[str, Reading]:
-        return {} if self.sandbox is None else {_SANDBOX: await self.sandbox.read()}
+        return {_SANDBOX: await self.sandbox.read()}
 
 
 _SANDBOX = "the Stripe sandbox"
@@ -80,7 +79,7 @@ class ClockView:
 
 
 async def show_clock(gateway: Gateway) -> ClockView:
-    """How it stands. Raises `clock_not_settled` where a service does not answer."""
+    """How it stands. Raises `not_found` as `advance_clock` does, and `clock_not_settled` where a service does not answer."""
     async with _clocks(gateway) as clocks:
         try:
             states = await clocks.read()
@@ -94,8 +93,8 @@ async def show_clock(gateway: Gateway) -> ClockView:
 async def advance_clock(gateway: Gateway, actor: Actor, seconds: int) -> datetime:
     """Move business time on by so much, doing all that falls due on the way; what it is then. One at a time.
 
-    Raises `clock_busy`, and `clock_not_settled` where it could not go on: the clocks then stand where it stopped, and
-    another advance begins with what was left."""
+    Raises `not_found` where Stripe's time can't be moved, `clock_busy`, and `clock_not_settled` where it could not go
+    on: the clocks then stand where it stopped, and another advance begins with what was left."""
     assert 0 < seconds <= MOST_SECONDS
     async with turn_at_clock(gateway.database) as mine, _clocks(gateway) as clocks:
         if not mine:
@@ -143,8 +142,6 @@ class _Journey:
 
     async def _webhooks_arrive(self) -> None:
         """Bounded: those that can't be delivered are the settling's to complain of."""
-        if self.clocks.sandbox is None:
-            return
         deadline = time.monotonic() + WEBHOOKS_SECONDS
         while time.monotonic() < deadline:
             if not (await self.clocks.sandbox.read()).unsettled:
@@ -211,15 +208,16 @@ def _business_time(ahead_seconds: int) -> datetime:
 @asynccontextmanager
 async def _clocks(gateway: Gateway) -> AsyncIterator[Clocks]:
     url = gateway.settings.stripe_sandbox_url
-    sandbox = SandboxClock(url) if url else None
+    if not url:
+        raise DomainError("not_found", "There is no test clock where Stripe itself is used: its time can't be moved.")
+    sandbox = SandboxClock(url)
     itself = ServiceClient(gateway.settings.gateway_url, audience="gateway", minter=gateway.minter)
     asked = {"billing": gateway.billing, "licensing": gateway.licensing, "fraud": gateway.fraud, "gateway": itself}
     try:
         yield Clocks({name: ServiceClock(client) for name, client in asked.items()}, sandbox)
     finally:
         await itself.close()
-        if sandbox is not None:
-            await sandbox.close()
+        await sandbox.close()
 
 
 def _refuse(why: str, *, at: datetime) -> NoReturn:

@@ -39,7 +39,7 @@ class Clock:
 
 def clocks(sandbox: Clock | None = None, **services: Clock) -> Clocks:
     stands_in = {name: cast(ServiceClock, clock) for name, clock in services.items()}
-    return Clocks(stands_in, None if sandbox is None else cast(SandboxClock, sandbox))
+    return Clocks(stands_in, cast(SandboxClock, sandbox or Clock()))
 
 
 async def test_stops_wherever_something_is_due_and_ends_at_the_goal() -> None:
