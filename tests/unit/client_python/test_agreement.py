@@ -12,7 +12,6 @@ from fastapi import FastAPI
 
 from services.billing.app import ROUTERS as BILLING
 from services.gateway.app import ROUTERS as GATEWAY
-from services.licensing.api import activations, license_activations, license_files, public_keys
 from services.licensing.app import ROUTERS as LICENSING
 from services.licensing.domain.verdict import Code as PlatformsCode
 from shared.doors.describing import Description, described
@@ -51,8 +50,7 @@ def documents() -> list[Description]:
     """What each service says of itself."""
     whole_description()  # makes every problem code known
     found = []
-    for_servers = (public_keys.router, activations.router, license_activations.router, license_files.router)
-    for routers in (GATEWAY, BILLING, {id(each): each for each in (*for_servers, *LICENSING)}.values()):
+    for routers in (GATEWAY, BILLING, LICENSING):
         app = FastAPI(openapi_url=None)
         for router in routers:
             app.include_router(router)
