@@ -79,7 +79,7 @@ class ClockView:
 
 
 async def show_clock(gateway: Gateway) -> ClockView:
-    """How it stands. Raises `not_found` as `advance_clock` does, and `clock_not_settled` where a service does not answer."""
+    """How it stands. Raises `not_found` as `advance_clock` does; `clock_not_settled` where a service is away."""
     async with _clocks(gateway) as clocks:
         try:
             states = await clocks.read()
