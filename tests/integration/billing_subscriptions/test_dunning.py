@@ -2,7 +2,8 @@
 
 import asyncio
 
-from tests.integration.billing_subscriptions.conftest import DAY, FAILING_CARD, GOOD_CARD, HOUR, Club, Member
+from tests.integration.billing_payments.conftest import GOOD_CARD
+from tests.integration.billing_subscriptions.conftest import DAY, FAILING_CARD, HOUR, Club, Member
 
 SUSPENDED = ("suspended", "suspended", "payment_failed")
 GOOD = ("active", "good", None)
