@@ -12,7 +12,7 @@ from shared.service_main import Command
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("command", choices=["sync"], help="compare every plan that is sold with Stripe")
+    parser.add_argument("deed", choices=["sync"], help="compare every plan that is sold with Stripe")
     add_json(parser)
 
 
