@@ -515,6 +515,54 @@ _MAILS = (
     ),
 )
 
+_ACTIVATING = "tests/integration/licensing_activations/test_activations.py"
+_FILES = "tests/integration/licensing_activations/test_license_files.py"
+
+_SEATS = (
+    Guard(
+        "seats are given under the license's lock",
+        "services/licensing/use_cases/bearing.py",
+        "        await licenses.locked(connection, found.id)\n",
+        "",
+        (f"{_ACTIVATING}::test_of_fifty_servers_at_once_one_has_the_seat",),
+    ),
+    Guard(
+        "no more servers have a seat than there are",
+        "services/licensing/domain/activation.py",
+        "return self.others < self.license.max_activations",
+        "return self.others <= self.license.max_activations",
+        ("tests/unit/licensing/test_activation.py::test_no_seat_is_left",),
+    ),
+    Guard(
+        "a license that is not valid is not activated",
+        "services/licensing/use_cases/activations.py",
+        "if must_be_valid and not verdict.valid:",
+        "if False:",
+        (f"{_ACTIVATING}::test_expired_key_is_not_activated_but_its_seat_can_be_given_back",),
+    ),
+    Guard(
+        "a server that somebody ended does not come back by a heartbeat",
+        "services/licensing/domain/activation.py",
+        "if own is None or not (own.is_active(now) or own.lost_its_lease(now)):",
+        "if own is None:",
+        ("tests/unit/licensing/test_activation.py::test_heartbeat_does_not_bring_back_what_was_ended",),
+    ),
+    Guard(
+        "a license file is made only where the verdict allows it",
+        "services/licensing/use_cases/license_files.py",
+        "        if not verdict.valid:\n            return Refused(verdict, license)\n",
+        "",
+        (f"{_FILES}::test_no_file_for_what_is_not_active_or_not_valid",),
+    ),
+    Guard(
+        "a license's files are counted under its lock",
+        "services/licensing/store/activations.py",
+        "UPDATE licenses SET sequence = sequence + 1 WHERE id = :id RETURNING sequence",
+        "SELECT sequence + 1 FROM licenses WHERE id = :id",
+        (f"{_FILES}::test_sequences_are_never_given_twice",),
+    ),
+)
+
 GUARDS: tuple[Guard, ...] = (
     *_ACCESS,
     *_CALLS,
@@ -527,4 +575,5 @@ GUARDS: tuple[Guard, ...] = (
     *_TOP_UPS,
     *_MONEY,
     *_MAILS,
+    *_SEATS,
 )

@@ -1,6 +1,7 @@
 """Licensing over real HTTP, with licenses and keys made as its use cases make them, in a test's own business time."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -158,15 +159,22 @@ def clock() -> BusinessClock:
     return BusinessClock()
 
 
-@pytest.fixture
-async def office(settings_for: Callable[..., Any], clock: BusinessClock) -> AsyncIterator[Office]:
-    settings = settings_for("licensing", validations_per_minute_address=10_000, validations_per_minute_key=1_000)
+@contextlib.asynccontextmanager
+async def opened_office(settings: Any, clock: BusinessClock) -> AsyncIterator[Office]:
     app = create_app(settings, clock=clock)
     async with (
         running(app) as url,
         httpx.AsyncClient(base_url=url, trust_env=False, event_hooks=held_to("licensing"), timeout=20) as http,
     ):
         yield Office(http, app.state.service, clock)
+
+
+@pytest.fixture
+async def office(settings_for: Callable[..., Any], clock: BusinessClock) -> AsyncIterator[Office]:
+    """With limits that no test meets."""
+    settings = settings_for("licensing", validations_per_minute_address=10_000, validations_per_minute_key=1_000)
+    async with opened_office(settings, clock) as made:
+        yield made
 
 
 async def at_once(*asked: Any) -> list[httpx.Response]:

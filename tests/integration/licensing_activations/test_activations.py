@@ -1,18 +1,20 @@
 """Seats taken, kept, handed on and given back, by servers that bear a license key."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-
-import pytest
+from typing import Any
 
 from services.licensing.domain.license import AdminState, BillingState, License
 from services.licensing.domain.license_step import Action
 from tests.integration.licensing_activations.conftest import (
     DAY,
     OPERATOR,
+    BusinessClock,
     Office,
     at_once,
+    opened_office,
     refused_with,
     seat_of,
     verdict_of,
@@ -87,33 +89,26 @@ async def test_seat_given_back_is_free_and_history_stays(office: Office) -> None
     ]
 
 
-@pytest.mark.parametrize(("key", "code"), [("nonsense", "MALFORMED"), ("", "MALFORMED"), ("0" * 256, "BAD_SIGNATURE")])
-async def test_key_that_was_not_made_here_is_refused_without_a_look_up(office: Office, key: str, code: str) -> None:
-    assert verdict_of(await office.bear("activate", key, "web-1")) == code
-
-
-@pytest.mark.parametrize("half", [0, -1])
-async def test_one_changed_digit_is_refused(office: Office, half: int) -> None:
+async def test_key_that_was_not_made_here_is_refused_without_a_look_up(office: Office) -> None:
     held = await office.license()
-    digits = list(held.key)
-    digits[half] = "0" if digits[half] != "0" else "1"
-    assert verdict_of(await office.bear("activate", "".join(digits), "web-1")) == "BAD_SIGNATURE"
+    for half in (0, -1):
+        digits = list(held.key)
+        digits[half] = "0" if digits[half] != "0" else "1"
+        assert verdict_of(await office.bear("activate", "".join(digits), "web-1")) == "BAD_SIGNATURE"
+    for key, code in (("nonsense", "MALFORMED"), ("", "MALFORMED"), ("0" * 256, "BAD_SIGNATURE")):
+        assert verdict_of(await office.bear("activate", key, "web-1")) == code
 
 
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
+async def test_license_that_is_not_valid_is_not_activated(office: Office) -> None:
+    changes: list[tuple[dict[str, object], str]] = [
         ({"billing_state": BillingState.PENDING}, "PENDING"),
         ({"billing_state": BillingState.SUSPENDED}, "SUSPENDED"),
         ({"billing_state": BillingState.REVOKED}, "REVOKED"),
         ({"admin_state": AdminState.REVOKED}, "REVOKED"),
-    ],
-)
-async def test_license_that_is_not_valid_is_not_activated(
-    office: Office, changes: dict[str, object], code: str
-) -> None:
-    held = await office.license(**changes)
-    assert verdict_of(await office.bear("activate", held.key, "web-1")) == code
+    ]
+    for changed, code in changes:
+        held = await office.license(**changed)
+        assert verdict_of(await office.bear("activate", held.key, "web-1")) == code
 
 
 async def test_expired_key_is_not_activated_but_its_seat_can_be_given_back(office: Office) -> None:
@@ -258,3 +253,19 @@ async def test_only_the_gateway_brings_keys(office: Office) -> None:
         held.owner, "POST", "/api/v1/licenses/activate", json={"license_key": held.key, "server_id": "a"}
     )
     refused_with(answer, 401, "unauthenticated")
+
+
+async def test_calls_are_limited_for_an_address_and_for_a_key_on_one_server(
+    settings_for: Callable[..., Any], clock: BusinessClock
+) -> None:
+    settings = settings_for("licensing", validations_per_minute_address=7, validations_per_minute_key=3)
+    async with opened_office(settings, clock) as office:
+        held = await office.license(max_activations=2)
+        for server_id in ("web-1", "web-2"):
+            for _ in range(3):
+                seat_of(await office.bear("activate", held.key, server_id))
+        answer = await office.bear("heartbeat", held.key, "web-1")
+        refused_with(answer, 429, "rate_limited")
+        assert "retry-after" in answer.headers
+        refused_with(await office.bear("activate", "0" * 256, "web-3"), 429, "rate_limited")
+        assert await office.verdict(held.key, "web-1") == "VALID", "validation is counted apart"
