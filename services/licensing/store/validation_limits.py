@@ -18,7 +18,7 @@ from services.licensing.domain.validation_limit import Taken
 from shared.telemetry import logger
 from shared.token_bucket import Bucket, Level, level_at, take
 
-_SCRIPT = Path(__file__).with_name("validation_bucket.lua").read_bytes()
+SCRIPT = Path(__file__).with_name("validation_bucket.lua").read_bytes()
 _MOST_AT_ONCE = 256
 _DEADLINE_SECONDS = 0.5
 _REMEMBERED_LOCALLY = 100_000
@@ -91,7 +91,7 @@ class ValidationLimits:
     async def _ask_by_name(self, batch: Sequence[_Asked]) -> list[tuple[int, int]]:
         """One question of a key each, so that they may lie on any node of a cluster."""
         if self._sha is None:
-            self._sha = await self._redis.script_load(_SCRIPT)
+            self._sha = await self._redis.script_load(SCRIPT)
         async with self._redis.pipeline(transaction=False) as pipeline:
             for one in batch:
                 key = f"tg:{{{one.name}}}:validations"
