@@ -29,7 +29,7 @@ SUBJECTS: Mapping[str, str] = {
     "license_welcome": "Your license key for {plan}",
     "subscription_renewed": "{plan} is renewed until {until}",
     "renewal_upcoming": "{plan} renews on {renews_on}",
-    "payment_failed": "Your payment for {plan} failed ({failure} of 3)",
+    "payment_failed": "Your payment for {plan} failed (try {failure})",
     "subscription_suspended": "{plan} is suspended",
     "subscription_restored": "{plan} works again",
     "subscription_canceled": "{plan} is canceled",

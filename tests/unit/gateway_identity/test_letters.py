@@ -48,7 +48,7 @@ def test_every_template_that_siblings_may_name_has_a_letter_and_no_file_lies_abo
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_letter_says_each_of_its_values_in_text_and_html(template: str) -> None:
     message = made(template)
-    branches = {"reason", "failure", "next_try", "until"}  # said in words, or not in every case
+    branches = {"reason", "failure", "most", "next_try", "until"}  # said in words, or not in every case
     for kind in ("plain", "html"):
         said = part(message, kind)
         for name in needed_values(template) - branches:
@@ -90,17 +90,24 @@ def test_welcome_bears_the_key_on_a_line_of_its_own() -> None:
 
 @pytest.mark.parametrize(("failure", "says"), [("1", "until 1 May"), ("2", "until 1 May"), ("3", "suspended until")])
 def test_failed_payment_says_which_and_what_happens_next(failure: str, says: str) -> None:
-    message = made("payment_failed", failure=failure, until="1 May", next_try="27 April", pay_link="https://pay/1?a&b")
+    message = made(
+        "payment_failed", failure=failure, most="3", until="1 May", next_try="27 April", pay_link="https://pay/1?a&b"
+    )
     text = " ".join(part(message, "plain").split())
     assert f"try {failure} of 3" in text and says in text and "https://pay/1?a&b" in text
     assert "again on 27 April" in text
-    assert f"({failure} of 3)" in message["Subject"]
+    assert f"(try {failure})" in message["Subject"]
     assert 'href="https://pay/1?a&amp;b"' in part(message, "html")
 
 
 def test_failed_payment_of_what_has_stopped_promises_no_more_days() -> None:
-    text = part(made("payment_failed", failure="2", until="", next_try=""), "plain")
+    text = part(made("payment_failed", failure="2", most="3", until="", next_try=""), "plain")
     assert "is suspended until" in text and "goes on working" not in text and "try again" not in text
+
+
+def test_failed_payment_past_the_last_that_counts_says_no_such_thing_as_four_of_three() -> None:
+    text = part(made("payment_failed", failure="4", most="3", until=""), "plain")
+    assert "This was try 4." in text and "suspended" in text
 
 
 def test_failed_payment_without_a_page_tells_to_save_a_card() -> None:
@@ -110,7 +117,7 @@ def test_failed_payment_without_a_page_tells_to_save_a_card() -> None:
 @pytest.mark.parametrize(
     ("reason", "says"),
     [
-        ("payment_failed", "failed three times. Until"),
+        ("payment_failed", "too often in a row. Until"),
         ("grace_over", "not paid in time. Until"),
         ("dispute", "disputed with your bank. Until"),
         ("paused", "Resume the subscription"),

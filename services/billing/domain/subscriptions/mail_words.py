@@ -44,6 +44,7 @@ def _failed(notice: Notice, subscription: Subscription, rules: SubscriptionRules
     return {
         "amount": in_words(due),
         "failure": str(notice.failure),
+        "most": str(rules.most_failures),
         "next_try": day_of(invoice.next_attempt_at) if invoice is not None else "",
         "until": day_of(stops_at) if subscription.standing is Standing.GOOD else "",
         "pay_link": _pay_link(notice),
