@@ -29,8 +29,8 @@ VALUES: Mapping[str, frozenset[str]] = {
     "subscription_renewed": frozenset({"plan", "amount", "until"}),
     "renewal_upcoming": frozenset({"plan", "amount", "renews_on"}),
     # `failure`: which in a row, from "1"; `most`: how many suspend ("3"); `next_try`: a date, "" where none follows;
-    # `until`: when the license stops unless it is paid, "" where it has stopped; `pay_link`: the invoice's page, "" where
-    # it has none.
+    # `until`: when the license stops unless it is paid, "" where it has stopped; `pay_link`: the invoice's page, ""
+    # where it has none.
     "payment_failed": frozenset({"plan", "amount", "failure", "most", "next_try", "until", "pay_link"}),
     # `reason`: payment_failed, grace_over, dispute, paused; another is not spelled out. `pay_link` may be "".
     "subscription_suspended": frozenset({"plan", "reason", "pay_link"}),
