@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.integration.billing_payments.conftest import GOOD_CARD
 from tests.integration.billing_subscriptions.conftest import DAY, FAILING_CARD, HOUR, Club, Member
 
@@ -67,6 +69,7 @@ async def test_payment_within_the_grace_counts_from_the_old_boundary(club: Club)
     assert await club.mails(member) == ["renewal_upcoming", "payment_failed", "subscription_renewed"]
 
 
+@pytest.mark.long
 async def test_third_failure_suspends_once_and_each_is_told(club: Club) -> None:
     member = await failing(club, days=[1, 2, 20])
     await club.pass_time(3 * DAY - 3 * HOUR, by=3 * HOUR)
@@ -105,6 +108,7 @@ async def test_try_by_hand_that_fails_is_no_further_failure(club: Club) -> None:
     assert (await club.mails(member)).count("payment_failed") == 1
 
 
+@pytest.mark.long
 async def test_payment_after_suspension_restores(club: Club) -> None:
     member = await failing(club, days=[1, 2, 20])
     await club.pass_time(3 * DAY, by=6 * HOUR)
@@ -119,6 +123,7 @@ async def test_payment_after_suspension_restores(club: Club) -> None:
     ]
 
 
+@pytest.mark.long
 async def test_one_of_two_open_invoices_does_not_restore(club: Club) -> None:
     member = await failing(club, days=[1, 2])
     await club.pass_time(32 * DAY, by=4 * DAY)
@@ -133,6 +138,7 @@ async def test_one_of_two_open_invoices_does_not_restore(club: Club) -> None:
     assert (await club.mails(member)).count("subscription_suspended") == 1
 
 
+@pytest.mark.long
 async def test_unpaid_subscription_recovers_by_its_newest_draft(club: Club) -> None:
     member = await failing(club, days=[1, 2], then="unpaid")
     await club.pass_time(64 * DAY, by=8 * DAY)

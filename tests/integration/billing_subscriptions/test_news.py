@@ -14,7 +14,7 @@ from services.billing.use_cases.subscription_monitoring import (
 from tests.integration.billing_subscriptions.conftest import DAY, HOUR, Club
 
 
-@pytest.mark.parametrize("mode", ["double", "shuffle"])
+@pytest.mark.parametrize("mode", ["double", pytest.param("shuffle", marks=pytest.mark.long)])
 async def test_doubled_or_shuffled_news_ends_in_the_same(club: Club, mode: str) -> None:
     await club.control("/test/delivery", {"mode": mode})
     member = await club.joined()
