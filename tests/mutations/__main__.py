@@ -21,7 +21,7 @@ from tests.mutations.guard import Guard
 from tests.mutations.guards import GUARDS
 
 ROOT = Path(__file__).resolve().parents[2]
-_COPIED = ("services", "shared", "deploy", "tests", "docs", "benchmarks", "pyproject.toml", "README.md")
+_COPIED = ("services", "shared", "deploy", "clients", "tests", "docs", "benchmarks", "pyproject.toml", "README.md")
 _TESTS_FAILED = 1
 _LONGEST_RUN_SECONDS = 300
 _FAILED = re.compile(r"^FAILED (\S+)(?: - (.*))?$", re.MULTILINE)

@@ -4,6 +4,7 @@
 quickest that miss it; others may too.
 """
 
+from tests.mutations.client_guards import CLIENT_GUARDS
 from tests.mutations.guard import Guard
 
 _LEDGER = "services/billing/domain/ledger"
@@ -576,4 +577,5 @@ GUARDS: tuple[Guard, ...] = (
     *_MONEY,
     *_MAILS,
     *_SEATS,
+    *CLIENT_GUARDS,
 )

@@ -80,11 +80,8 @@ def _has_digest(heard: Heard) -> bool:
 def _is_for(signature: _Signature, nonce: str) -> bool:
     told = signature.parameters
     is_ours = told.get("nonce") == f'"{nonce}"' and told.get("alg", '"ed25519"') == '"ed25519"'
-    return (
-        is_ours
-        and set(signature.components) >= NEEDED
-        and re.fullmatch(r"[0-9]{1,11}", told.get("created", "")) is not None
-    )
+    is_dated = re.fullmatch(r"[0-9]{1,11}", told.get("created", "")) is not None
+    return is_ours and is_dated and set(signature.components) >= NEEDED
 
 
 def _holds(signature: _Signature, heard: Heard, public_keys: PublicKeys) -> bool:
