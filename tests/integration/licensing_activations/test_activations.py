@@ -269,3 +269,12 @@ async def test_calls_are_limited_for_an_address_and_for_a_key_on_one_server(
         assert "retry-after" in answer.headers
         refused_with(await office.bear("activate", "0" * 256, "web-3"), 429, "rate_limited")
         assert await office.verdict(held.key, "web-1") == "VALID", "validation is counted apart"
+
+
+async def test_replaced_key_activates_nothing_and_its_seats_stay(office: Office) -> None:
+    held = await office.license(max_activations=2)
+    first = seat_of(await office.bear("activate", held.key, "web-1"))
+    rotated = await office.as_account(held.owner, "POST", f"/api/v1/licenses/{held.id}/rotate", json={})
+    assert rotated.status_code == 201, rotated.text
+    assert verdict_of(await office.bear("activate", held.key, "web-2")) == "REVOKED"
+    assert seat_of(await office.bear("heartbeat", rotated.json()["key"], "web-1"))["id"] == first["id"]
