@@ -1,22 +1,31 @@
 """Looking at subscriptions though nothing was heard of them (L6): what was missed is found, what time brings happens.
 
-Each that Stripe has begun is compared with it when that is due (`Subscription.check_at`): hourly, and at the instants
+Each is compared with Stripe when that is due (`Subscription.check_at`): hourly, and at the instants
 at which something of its own is due. A process that was down for days finds all of it at its next look, once. Any
 number of processes may look at once. Operators stop and start it; events of Stripe's are settled all the same.
 """
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
-from services.billing.domain.checkout_session import Ignored
+from services.billing.clients.stripe.checkouts import find_session
+from services.billing.domain.checkout_session import Ignored, SessionState
 from services.billing.domain.payment_step import CauseKind
-from services.billing.domain.subscriptions.subscription import SubscriptionId
+from services.billing.domain.subscriptions.subscription import Subscription, SubscriptionId
 from services.billing.service import Billing
 from services.billing.store import subscription_monitoring, subscriptions
 from services.billing.store.subscription_monitoring import Monitoring
 from services.billing.use_cases.causes import caused_by
-from services.billing.use_cases.subscription_settling import read_subscription, settle_subscription
+from services.billing.use_cases.subscription_settling import (
+    keep_never_begun,
+    read_subscription,
+    settle_subscription,
+    settle_subscription_session,
+)
+from shared import audit
+from shared.audit import Actor
 from shared.db import Connection
 from shared.telemetry import logger_of
 
@@ -26,6 +35,7 @@ LOOK_EVERY_SECONDS = 2.0
 BATCH = 16
 AT_ONCE = 4
 LEASE_SECONDS = 60
+ABANDONED_AFTER = timedelta(hours=1)
 
 
 async def monitoring_state(billing: Billing) -> Monitoring:
@@ -48,6 +58,8 @@ async def _switch(billing: Billing, *, running: bool, by: str) -> Monitoring:
     async with billing.database.transaction() as connection:
         if await subscription_monitoring.switch(connection, running=running, by=by, at=now):
             logger.warning("subscription_monitoring_switched", running=running, by=by)
+            deed = "subscription_monitoring.started" if running else "subscription_monitoring.stopped"
+            await audit.write(connection, Actor(by), deed, "subscription_monitoring", at=now)
         return await subscription_monitoring.state(connection, now=now)
 
 
@@ -83,16 +95,38 @@ async def _look(billing: Billing, subscription_id: SubscriptionId, places: async
 async def _look_at(billing: Billing, subscription_id: SubscriptionId) -> None:
     async with billing.database.transaction() as connection:
         known = await subscriptions.find(connection, subscription_id)
-    assert known is not None and known.stripe_subscription_id is not None
-    state = await read_subscription(billing, known.stripe_subscription_id)
+    assert known is not None
+    session = await _page(billing, known)
+    stripe_id = known.stripe_subscription_id or (session.subscription_id if session is not None else None)
+    state = None if stripe_id is None else await read_subscription(billing, stripe_id)
     async with billing.database.transaction() as connection:
-        if state is None:
-            ignored: Ignored | None = Ignored("Stripe knows it no more")
+        if stripe_id is None:
+            await _settle_page(billing, connection, known, session)
         else:
-            ignored = await settle_subscription(billing, connection, state)
-        if ignored is not None:
-            logger.error("subscription_is_lost", subscription_id=subscription_id, reason=ignored.reason)
+            ignored = Ignored("Stripe knows it no more") if state is None else None
+            if state is not None:
+                ignored = await settle_subscription(billing, connection, state)
+            if ignored is not None:
+                logger.error("subscription_is_lost", subscription_id=subscription_id, reason=ignored.reason)
         await _after_look(billing, connection, subscription_id)
+
+
+async def _page(billing: Billing, known: Subscription) -> SessionState | None:
+    """The page at which it is to begin, while Stripe has not begun it."""
+    if known.stripe_subscription_id is not None or known.session_id is None:
+        return None
+    return await find_session(billing.stripe, known.session_id)
+
+
+async def _settle_page(
+    billing: Billing, connection: Connection, known: Subscription, session: SessionState | None
+) -> None:
+    """What is left of a page that began nothing yet; without any after ABANDONED_AFTER, it has died with its
+    process."""
+    if session is not None:
+        await settle_subscription_session(billing, connection, session, None)
+    elif billing.clock.now() >= known.created_at + ABANDONED_AFTER:
+        await keep_never_begun(billing, connection, known.id)
 
 
 async def _after_look(billing: Billing, connection: Connection, subscription_id: SubscriptionId) -> None:

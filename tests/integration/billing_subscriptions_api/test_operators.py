@@ -105,6 +105,8 @@ async def test_monitoring_is_switched_by_operators(club: Club) -> None:
         assert (switched.status_code, switched.json()["running"]) == (200, running)
         assert switched.json()["changed_by"] == OPERATOR.account_id
     assert (await asked(club, "/monitoring"))["running"] is True
+    actions = [row.action for row in await club.shop.rows("SELECT action FROM audit ORDER BY id")]
+    assert actions == ["subscription_monitoring.stopped", "subscription_monitoring.started"]
 
 
 async def test_customers_see_none_of_it(club: Club, customer: Customer) -> None:

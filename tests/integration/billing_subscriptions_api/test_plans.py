@@ -3,8 +3,6 @@
 import asyncio
 from typing import Any
 
-import pytest
-
 from services.billing.use_cases.plans import make_missing, sync_plans
 from tests.integration.billing_payments.conftest import OPERATOR, SECRET_KEY, OpenShop, Shop, a_customer
 from tests.support.keys import headers_for
@@ -85,22 +83,17 @@ async def test_operator_makes_a_plan_once_and_retires_it(open_shop: OpenShop) ->
         assert actions == ["plan.created", "plan.retired"]
 
 
-@pytest.mark.parametrize(
-    ("change", "pointer"),
-    [
-        ({"price": {"amount": 0, "currency": "usd"}}, "/price/amount"),
-        ({"price": {"amount": 1_234, "currency": "bhd"}}, "/price/amount"),
-        ({"interval_count": 4}, "/interval_count"),
-        ({"id": "Big"}, "/id"),
-        ({"interval": "fortnight"}, "/interval"),
-    ],
-)
-async def test_terms_that_nobody_could_be_charged_are_refused(
-    open_shop: OpenShop, change: dict[str, Any], pointer: str
-) -> None:
+async def test_terms_that_nobody_could_be_charged_are_refused(open_shop: OpenShop) -> None:
     async with open_shop(run_workers=False) as shop:
-        refused = await create(shop, **change)
-        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer)
+        for change, pointer in (
+            ({"price": {"amount": 0, "currency": "usd"}}, "/price/amount"),
+            ({"price": {"amount": 1_234, "currency": "bhd"}}, "/price/amount"),
+            ({"interval_count": 4}, "/interval_count"),
+            ({"id": "Big"}, "/id"),
+            ({"interval": "fortnight"}, "/interval"),
+        ):
+            refused = await create(shop, **change)
+            assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer)
 
 
 async def test_plans_are_operators_to_make(open_shop: OpenShop) -> None:

@@ -4,8 +4,6 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
 from tests.integration.billing_payments.conftest import OPERATOR, a_customer
 from tests.integration.billing_subscriptions.conftest import PLAN, Club
 from tests.integration.billing_subscriptions_api.conftest import Customer
@@ -54,19 +52,17 @@ async def test_stripe_away_leaves_nothing_that_waits(customer: Customer) -> None
     assert statuses == ["expired", "incomplete"]
 
 
-@pytest.mark.parametrize(
-    ("body", "pointer"),
-    [
+async def test_what_can_not_be_sold_is_refused(customer: Customer) -> None:
+    bodies: list[tuple[dict[str, object], str]] = [
         ({"plan": "none"}, "/plan"),
         ({}, "/plan"),
         ({"plan": PLAN, "success_url": "https://elsewhere.example/"}, "/success_url"),
         ({"plan": PLAN, "cancel_url": "ftp://127.0.0.1/"}, "/cancel_url"),
         ({"plan": PLAN, "quantity": 2}, "/quantity"),
-    ],
-)
-async def test_what_can_not_be_sold_is_refused(customer: Customer, body: dict[str, object], pointer: str) -> None:
-    refused = await customer.post("/checkout", body)
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer)
+    ]
+    for body, pointer in bodies:
+        refused = await customer.post("/checkout", body)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer)
     assert (await customer.get()).json()["data"] == []
 
 
