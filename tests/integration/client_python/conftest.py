@@ -35,7 +35,12 @@ async def platform(make_world: Callable[..., Any], settings_for: Callable[..., A
     port = free_port()  # each of the two must know where the other is
     world: World = await make_world(licensing_url=f"http://127.0.0.1:{port}")
     settings = settings_for(
-        "licensing", license_audience=AUDIENCE, gateway_url=world.url, billing_url=world.billing.url
+        "licensing",
+        license_audience=AUDIENCE,
+        gateway_url=world.url,
+        billing_url=world.billing.url,
+        validations_per_minute_key=1_000,
+        validations_per_minute_address=1_000,
     )
     async with running(create_app(settings), port=port):
         customer, operator = await world.register(), await world.operator()

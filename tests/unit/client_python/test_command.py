@@ -1,9 +1,11 @@
 """`python -m tollgate_client verify`, as a process without network, and its words."""
 
+import base64
 import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,6 @@ SOURCE = ROOT / "clients" / "python" / "src"
 
 @pytest.fixture
 def terms(tmp_path: Path) -> list[str]:
-    import base64
-
     keys = {kid: base64.b64encode(key.key).decode() for kid, key in pinned().items()}
     (tmp_path / "keys.json").write_text(json.dumps(keys))
     (tmp_path / "license.txt").write_text(signed())
@@ -59,18 +59,33 @@ import runpy, socket, sys
 def refuse(*_args, **_kwargs): raise AssertionError("the network was asked")
 socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
 sys.argv[0] = "tollgate_client"
-runpy.run_module("tollgate_client", run_name="__main__")
+if sys.argv[1] == "verify":
+    runpy.run_module("tollgate_client", run_name="__main__")
+else:
+    sys.argv.pop(0)
+    runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def test_it_runs_where_every_use_of_the_network_fails(terms: list[str]) -> None:
+def without_network(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
-    run = subprocess.run(
-        [sys.executable, "-c", NO_NETWORK, *terms, *at(NOW)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
+    command = [sys.executable, "-c", NO_NETWORK, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def test_it_runs_where_every_use_of_the_network_fails(terms: list[str]) -> None:
+    run = without_network(*terms, *at(NOW))
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.startswith("VALID: ")
+
+
+def test_the_example_runs_where_every_use_of_the_network_fails(terms: list[str], tmp_path: Path) -> None:
+    (tmp_path / "keys.json").rename(tmp_path / "public-keys.json")
+    today = datetime.now(UTC).replace(microsecond=0)
+    example = str(ROOT / "clients" / "python" / "examples" / "verify_offline.py")
+    (tmp_path / "license.txt").write_text(signed(issued_at=today, expires_at=today + timedelta(days=1)))
+    good = without_network(example, str(tmp_path))
+    assert (good.returncode, good.stderr, good.stdout[:7]) == (0, "", "VALID: ")
+    (tmp_path / "license.txt").write_text(signed(issued_at=today, sequence=1, expires_at=today + timedelta(days=9)))
+    older = without_network(example, str(tmp_path))
+    assert (older.returncode, older.stdout[:13]) == (1, "ROLLED_BACK: ")
