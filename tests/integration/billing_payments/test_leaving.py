@@ -36,6 +36,19 @@ async def test_left_checkout_expires_after_thirty_minutes_and_frees_its_reservat
         assert (await shop.pay(body["checkout_url"])).status_code != 303
 
 
+async def test_look_at_a_silent_payment_does_not_put_its_expiry_off(open_shop: OpenShop) -> None:
+    async with open_shop(run_workers=False) as shop:
+        buyer = a_customer()
+        body = (await shop.checkout(buyer)).json()
+        await shop.rows("UPDATE payments SET poll_at = now() RETURNING 1")
+        await look_after_payments(shop.billing)
+        assert (await shop.payment(buyer, body["payment_id"]))["status"] == "pending"
+
+        shop.clock.ahead += HALF_AN_HOUR
+        await look_after_payments(shop.billing)
+        assert (await shop.payment(buyer, body["payment_id"]))["status"] == "expired"
+
+
 async def test_page_paid_at_the_last_moment_is_credited_not_expired(open_shop: OpenShop) -> None:
     async with open_shop(run_workers=False) as shop:
         buyer = a_customer()
