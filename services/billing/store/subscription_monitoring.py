@@ -24,8 +24,7 @@ async def state(connection: AsyncConnection, *, now: datetime) -> Monitoring:
     found = await connection.execute(
         text(
             "SELECT running, changed_at, changed_by, looked_at,"
-            " (SELECT count(*) FROM subscriptions WHERE check_at <= :now"
-            " AND stripe_subscription_id IS NOT NULL) AS due FROM subscription_monitoring"
+            " (SELECT count(*) FROM subscriptions WHERE check_at <= :now) AS due FROM subscription_monitoring"
         ),
         {"now": now},
     )
@@ -48,7 +47,7 @@ async def switch(connection: AsyncConnection, *, running: bool, by: str, at: dat
 async def lease_due(
     connection: AsyncConnection, *, now: datetime, lease_seconds: int, limit: int
 ) -> list[SubscriptionId]:
-    """Subscriptions that Stripe has begun and that are due at `now` (business time), the longest overdue first; none
+    """Subscriptions that are due at `now` (business time), the longest overdue first; none
     while it is stopped.
 
     Each is leased by the database's clock, so that two loops look at different ones and one that fails is not looked
@@ -60,7 +59,7 @@ async def lease_due(
             UPDATE subscriptions SET leased_until = now() + make_interval(secs => :lease_seconds)
             WHERE id IN (
                 SELECT id FROM subscriptions
-                WHERE check_at <= :now AND leased_until <= now() AND stripe_subscription_id IS NOT NULL
+                WHERE check_at <= :now AND leased_until <= now()
                   AND (SELECT running FROM subscription_monitoring)
                 ORDER BY check_at LIMIT :limit FOR UPDATE SKIP LOCKED)
             RETURNING id

@@ -1,8 +1,8 @@
 """Looking at subscriptions though nothing was heard of them (L6): what was missed is found, what time brings happens.
 
-Each is compared with Stripe when that is due (`Subscription.check_at`): hourly, and at the instants
-at which something of its own is due. A process that was down for days finds all of it at its next look, once. Any
-number of processes may look at once. Operators stop and start it; events of Stripe's are settled all the same.
+Each is compared with Stripe when that is due (`Subscription.check_at`): hourly, and at the instants at which something
+of its own is due. A process that was down for days finds all of it at its next look, once. Any number of processes may
+look at once. Operators stop and start it; events of Stripe's are settled all the same.
 """
 
 import asyncio

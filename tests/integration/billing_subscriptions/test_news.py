@@ -71,6 +71,21 @@ async def test_missed_renewal_is_found_by_the_next_look(club: Club) -> None:
     assert await club.mails(member) == ["subscription_renewed"]
 
 
+async def test_missed_beginning_and_missed_end_of_a_page_are_found_by_the_next_look(club: Club) -> None:
+    await club.control("/test/delivery", {"mode": "drop"})
+    member, (left, _), (lost, _) = await club.join(), await club.order(), await club.order()
+    await club.stripe.checkout.sessions.expire_async(left.session_id)
+    await club.shop.rows("UPDATE subscriptions SET check_at = created_at RETURNING id")
+    await club.shop.rows("UPDATE subscriptions SET session_id = NULL WHERE id = $1 RETURNING id", lost.id)
+    await club.look()
+    assert await club.state(member) == ("active", "good", None)
+    assert await club.state(left) == ("expired", "void", "never_paid")
+    assert await club.state(lost) == ("incomplete", "pending", "never_paid")
+    await club.move(2 * HOUR)
+    await club.look()
+    assert await club.state(lost) == ("expired", "void", "never_paid")
+
+
 async def test_missed_beginning_is_found_by_any_news_of_it(club: Club) -> None:
     await club.control("/test/delivery", {"mode": "drop"})
     member = await club.join()
