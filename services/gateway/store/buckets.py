@@ -14,7 +14,7 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from services.gateway.domain.admission import AbuseRule, Allowance, Judgement
-from services.gateway.store.script_lines import LinesDown, ScriptLines, pack, packed
+from shared.script_lines import LinesDown, ScriptLines, pack, packed
 
 _SCRIPT = Path(__file__).with_name("buckets.lua").read_bytes()
 _PACKED_SHA = packed(hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest().encode())

@@ -5,6 +5,8 @@ question, so that many calls cost one round trip. Names are digests: neither an 
 """
 
 import asyncio
+import hashlib
+import struct
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -12,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
 
 from services.licensing.domain.validation_limit import Taken
+from shared.script_lines import LinesDown, ScriptLines, pack
 from shared.telemetry import logger
 from shared.token_bucket import Bucket, Level, level_at, take
 
 SCRIPT = Path(__file__).with_name("validation_bucket.lua").read_bytes()
+_SHA = hashlib.sha1(SCRIPT, usedforsecurity=False).hexdigest().encode()
 _MOST_AT_ONCE = 256
 _DEADLINE_SECONDS = 0.5
 _REMEMBERED_LOCALLY = 100_000
@@ -37,8 +40,7 @@ class ValidationLimits:
     """One a process; close it when the process ends."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-        self._sha: str | None = None
+        self._lines = ScriptLines[_Asked](redis, SCRIPT, key_of=key_of, packed=command)
         self._waiting: list[_Asked] = []
         self._worker: asyncio.Task[None] | None = None
         self._local: OrderedDict[str, Level] = OrderedDict()
@@ -58,6 +60,7 @@ class ValidationLimits:
     async def close(self) -> None:
         if self._worker is not None:
             await self._worker
+        await self._lines.close()
 
     async def _work_off(self) -> None:
         try:
@@ -71,33 +74,16 @@ class ValidationLimits:
 
     async def _taken(self, batch: Sequence[_Asked]) -> list[Taken]:
         try:
-            async with asyncio.timeout(_DEADLINE_SECONDS):
-                return await self._ask(batch)
-        except (RedisError, OSError, TimeoutError) as error:
-            logger.warning("validation_limits_are_local", error=type(error).__name__)
+            return await self._ask(batch)
+        except LinesDown as error:
+            logger.warning("validation_limits_are_local", error=str(error))
             self._away_until = time.monotonic() + _AWAY_SECONDS
             return [self._take_locally(one.name, one.bucket) for one in batch]
 
     async def _ask(self, batch: Sequence[_Asked]) -> list[Taken]:
-        try:
-            answered = await self._ask_by_name(batch)
-        except NoScriptError:
-            self._sha = None
-            answered = await self._ask_by_name(batch)
-        return [
-            Taken(one.bucket, bool(admitted), units) for one, (admitted, units) in zip(batch, answered, strict=True)
-        ]
-
-    async def _ask_by_name(self, batch: Sequence[_Asked]) -> list[tuple[int, int]]:
-        """One question of a key each, so that they may lie on any node of a cluster."""
-        if self._sha is None:
-            self._sha = await self._redis.script_load(SCRIPT)
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for one in batch:
-                key = f"tg:{{{one.name}}}:validations"
-                pipeline.evalsha(self._sha, 1, key, one.bucket.capacity, one.bucket.window_ms, 0)
-            answered: list[tuple[int, int]] = await pipeline.execute()
-            return answered
+        answered = await self._lines.ask(batch, deadline_seconds=_DEADLINE_SECONDS)
+        taken = {one: each for its, said in answered for one, each in zip(its, _taken_of(its, said), strict=True)}
+        return [taken[one] for one in batch]
 
     def _take_locally(self, name: str, bucket: Bucket) -> Taken:
         """The same as the script, by this process's own count."""
@@ -109,3 +95,22 @@ class ValidationLimits:
         if len(self._local) > _REMEMBERED_LOCALLY:
             self._local.popitem(last=False)
         return Taken(bucket, admitted, level.units)
+
+
+def command(batch: Sequence[_Asked], *, now_ms: int = 0) -> bytes:
+    """The script's call for these; `now_ms` 0: Redis's own clock rules."""
+    arguments = [part for one in batch for part in (b"%d" % one.bucket.capacity, b"%d" % one.bucket.window_ms)]
+    keys = [key_of(one) for one in batch]
+    return pack(b"EVALSHA", _SHA, b"%d" % len(keys), *keys, b"%d" % now_ms, *arguments)
+
+
+def key_of(asked: _Asked) -> bytes:
+    return b"tg:{%b}:validations" % asked.name.encode()
+
+
+def _taken_of(batch: Sequence[_Asked], said: bytes) -> list[Taken]:
+    numbers = struct.unpack(f">{2 * len(batch)}q", said)
+    return [
+        Taken(one.bucket, bool(admitted), units)
+        for one, admitted, units in zip(batch, numbers[::2], numbers[1::2], strict=True)
+    ]

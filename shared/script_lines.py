@@ -1,4 +1,4 @@
-"""Connections to Redis for what every paid call waits for: many questions in one go, packed by who asks.
+"""Connections to Redis for what every call of a hot path waits for: many questions in one go, packed by who asks.
 
 redis-py's `Connection` does the handshake, TLS and the protocol; its client, pool and retries are left out, since they
 cost more than the commands. Without a cluster all questions go to the one server in one command. On Redis Cluster there
