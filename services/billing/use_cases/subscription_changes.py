@@ -49,9 +49,10 @@ async def cancel(billing: Billing, account_id: str, subscription_id: str, *, at_
     with it. Raises NotFound, `subscription_ended`, `subscription_began`, `service_unavailable`."""
     known = await _living(billing, account_id, subscription_id)
     async with _asking_stripe(billing, known):
-        if known.stripe_subscription_id is None:
-            return await _leave_page(billing, known)
-        if at_period_end and known.status is not Status.INCOMPLETE:
+        if known.status is Status.INCOMPLETE:
+            return await _leave(billing, known)
+        assert known.stripe_subscription_id is not None, "what has begun has its id"
+        if at_period_end:
             await stripe.cancel_at_period_end(billing.stripe, known.stripe_subscription_id, ends=True)
         else:
             await stripe.cancel_now(billing.stripe, known.stripe_subscription_id)
@@ -118,21 +119,31 @@ def _require_living(known: Subscription) -> None:
         raise DomainError("subscription_ended", "The subscription has ended. Subscribe anew: it brings a new license.")
 
 
-async def _leave_page(billing: Billing, known: Subscription) -> Subscription:
-    """Stripe's page is ended first, since only Stripe knows whether it was paid in this very moment."""
-    if known.session_id is None:
-        raise stripe_is_away()
-    session = await end_session(billing.stripe, known.session_id)
+async def _leave(billing: Billing, known: Subscription) -> Subscription:
+    """Stripe's page is ended first, so that nobody can pay it any more, and since only Stripe knows whether it was paid
+    in this very moment."""
+    session = None if known.session_id is None else await end_session(billing.stripe, known.session_id)
+    began_as = known.stripe_subscription_id or (None if session is None else session.subscription_id)
+    if began_as is not None:
+        return await _leave_begun(billing, began_as)
     if session is None:
         raise stripe_is_away()
-    if session.subscription_id is not None:
-        await settle_anew(billing, session.subscription_id)
-        raise DomainError("subscription_began", "It was paid in this moment, and runs. Cancel it again to end it.")
     async with billing.database.transaction() as connection:
         await settle_subscription_session(billing, connection, session, None)
         left = await subscriptions.find(connection, known.id)
     assert left is not None
     return left
+
+
+async def _leave_begun(billing: Billing, stripe_subscription_id: str) -> Subscription:
+    """One whose first payment was tried."""
+    settled = await settle_anew(billing, stripe_subscription_id)
+    if settled.status is Status.INCOMPLETE:
+        await stripe.cancel_now(billing.stripe, stripe_subscription_id)
+        settled = await settle_anew(billing, stripe_subscription_id)
+    if settled.standing not in FINAL:
+        raise DomainError("subscription_began", "It was paid in this moment, and runs. Cancel it again to end it.")
+    return settled
 
 
 async def _go_on(billing: Billing, known: Subscription, state: SubscriptionState) -> None:

@@ -85,7 +85,9 @@ def customer(club: Club) -> Customer:
     return Customer(club, a_customer())
 
 
-async def sell_pro(club: Club) -> None:
+async def sell_pro(club: Club, **changes: Any) -> None:
     """A dearer plan is on sale."""
-    made = await club.shop.http.post("/api/v1/admin/plans", json=PRO, headers=headers_for(OPERATOR, "billing"))
+    made = await club.shop.http.post(
+        "/api/v1/admin/plans", json=PRO | changes, headers=headers_for(OPERATOR, "billing")
+    )
     assert made.status_code == 201, made.text

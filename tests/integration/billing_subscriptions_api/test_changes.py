@@ -3,6 +3,7 @@
 import asyncio
 from datetime import datetime, timedelta
 
+from tests.integration.billing_payments.conftest import BAD_CARD, OPERATOR
 from tests.integration.billing_subscriptions.conftest import DAY, FAILING_CARD, PLAN, Club
 from tests.integration.billing_subscriptions_api.conftest import PRO, Customer, sell_pro
 
@@ -55,6 +56,17 @@ async def test_cancel_of_one_that_was_paid_in_that_moment_is_refused_once(custom
     assert await customer.refused(begun["id"], "cancel") == (409, "subscription_began")
     assert (await customer.read(begun["id"]))["status"] == "active"
     assert (await customer.changed(begun["id"], "cancel"))["status"] == "canceled"
+
+
+async def test_cancel_after_a_refused_card_leaves_nothing_that_could_be_paid(customer: Customer) -> None:
+    begun = await customer.subscribe()
+    assert (await customer.club.shop.pay(begun["checkout_url"], BAD_CARD)).status_code == 402
+    await customer.club.work()
+    assert (await customer.read(begun["id"]))["status"] == "incomplete"
+    assert (await customer.changed(begun["id"], "cancel"))["status"] in {"expired", "canceled"}
+    assert (await customer.club.shop.pay(begun["checkout_url"])).status_code == 410
+    await customer.club.work()
+    assert await customer.refused(begun["id"], "cancel") == (409, "subscription_ended")
 
 
 async def test_pause_uses_up_what_is_paid_and_resuming_before_costs_nothing(customer: Customer) -> None:
@@ -118,6 +130,18 @@ async def test_upgrade_is_charged_at_once_and_extends_nothing(club: Club, custom
     assert (first["amount_paid"], difference["amount_paid"]) == (2500, 7500)
     news = (await club.news(await customer.member(found["id"])))[-1]
     assert (news["plan"]["id"], news["plan"]["max_activations"]) == (PRO["id"], 5)
+
+
+async def test_longer_interval_begins_its_period_now(club: Club, customer: Customer) -> None:
+    await sell_pro(club, id="license-yearly", interval="year", price={"amount": 25_000, "currency": "usd"})
+    found = await customer.joined()
+    changed = await customer.changed(found["id"], "change", {"plan": "license-yearly"})
+    left = datetime.fromisoformat(changed["expires_at"]) - club.billing.clock.now()
+    assert timedelta(days=364) < left <= timedelta(days=366)
+    _, yearly = await club.invoices(await customer.member(found["id"]))
+    assert 22_500 <= yearly["amount_paid"] < 22_510, "less what was left of the month"
+    statistics = (await club.shop.get(OPERATOR, "/api/v1/admin/subscriptions/statistics")).json()
+    assert statistics["mrr"] == [{"amount": 2083, "currency": "usd"}]
 
 
 async def test_upgrade_whose_payment_fails_keeps_the_old_plan(club: Club, customer: Customer) -> None:
