@@ -6,6 +6,7 @@ quickest that miss it; others may too.
 
 from tests.mutations.client_guards import CLIENT_GUARDS
 from tests.mutations.guard import Guard
+from tests.mutations.subscription_guards import SUBSCRIPTION_GUARDS
 
 _LEDGER = "services/billing/domain/ledger"
 _PAID_CALL = "services/gateway/use_cases/paid_call"
@@ -577,5 +578,6 @@ GUARDS: tuple[Guard, ...] = (
     *_MONEY,
     *_MAILS,
     *_SEATS,
+    *SUBSCRIPTION_GUARDS,
     *CLIENT_GUARDS,
 )
