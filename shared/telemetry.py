@@ -32,6 +32,7 @@ _SECRET_NAMES = frozenset(
         "token",
         "key",
         "api_key",
+        "license_key",
         "authorization",
         "secret",
         "email",

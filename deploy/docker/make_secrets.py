@@ -9,7 +9,7 @@
 
 Files are readable by all and stand in a folder that only its owner may enter: a container's user is none of the
 host's, and sees only the folder that is mounted for it. Keep a copy elsewhere: without `SEAL_KEYS` and
-`BLIND_INDEX_KEY` the database's personal data can't be read.
+`BLIND_INDEX_KEY` the database's personal data can't be read; without `LICENSE_MASTER_SECRET` no license key is good.
 """
 
 import argparse
