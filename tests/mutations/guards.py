@@ -6,6 +6,7 @@ quickest that miss it; others may too.
 
 from tests.mutations.client_guards import CLIENT_GUARDS
 from tests.mutations.guard import Guard
+from tests.mutations.license_guards import LICENSE_GUARDS
 from tests.mutations.subscription_guards import SUBSCRIPTION_GUARDS
 
 _LEDGER = "services/billing/domain/ledger"
@@ -579,5 +580,6 @@ GUARDS: tuple[Guard, ...] = (
     *_MAILS,
     *_SEATS,
     *SUBSCRIPTION_GUARDS,
+    *LICENSE_GUARDS,
     *CLIENT_GUARDS,
 )
