@@ -56,8 +56,7 @@ class Operator:
 
     def make_customer(self, credits: int = CREDITS) -> Customer:
         """With a key whose limits are lifted."""
-        person = {"email": f"bench-{secrets.token_hex(6)}@example.com", "password": secrets.token_urlsafe(20)}
-        registered = _post(self.http, "/api/v1/auth/register", person)
+        registered = self.register()
         account = f"/api/v1/admin/accounts/{registered['account']['id']}"
         _post(self.http, f"{account}/grants", {"credits": credits, "reason": "a benchmark"}, self.token)
         key = _post(self.http, "/api/v1/auth/api-key", {"name": "a benchmark"}, registered["token"])
@@ -66,6 +65,16 @@ class Operator:
         changed.raise_for_status()
         _wait_until_unlimited(self.http, key["key"])
         return Customer(self.http, registered["token"], key["key"], key["id"])
+
+    def register(self) -> dict[str, Any]:
+        """A new account and a session of it."""
+        person = {"email": f"bench-{secrets.token_hex(6)}@example.com", "password": secrets.token_urlsafe(20)}
+        return _post(self.http, "/api/v1/auth/register", person)
+
+    def make_license(self, account_id: str) -> str:
+        """The key of a license for 30 days; nobody gets mail of it."""
+        wish = {"account_id": account_id, "days": 30, "send_mail": False}
+        return str(_post(self.http, "/api/v1/admin/licenses", wish, self.token)["key"])
 
     def make_poor_customer(self) -> Customer:
         """With a key, and nothing left: what a first key needs was granted and taken back."""

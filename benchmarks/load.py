@@ -54,12 +54,12 @@ class Tally:
         return ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1_000
 
 
-def request_bytes(url: str, body: bytes, headers: dict[str, str]) -> bytes:
-    """A POST of JSON."""
+def request_bytes(url: str, body: bytes, headers: dict[str, str], *, method: str = "POST") -> bytes:
+    """A POST of JSON, or what else the method says."""
     at = urlsplit(url)
     named = {"Host": at.netloc, "Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in named.items())
-    return f"POST {at.path} HTTP/1.1\r\n{head}\r\n".encode() + body
+    return f"{method} {at.path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
 def run(

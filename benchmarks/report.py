@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmarks import ledger, machine, many_keys, memory, paid_calls, paid_calls_shown, refusals, streams
+from benchmarks import ledger, machine, many_keys, memory, paid_calls, paid_calls_shown, refusals, streams, validation
 from benchmarks.options import Options
 from benchmarks.stack import Stack
 from benchmarks.tables import Asked, Table, asked_table
@@ -33,6 +33,7 @@ BENCHES: dict[str, Bench] = {
     "ledger": Bench(_shorter_ledger, ledger.tables, lambda measured, _: ledger.asked(measured)),
     "refusals": Bench(refusals.measure, refusals.tables, lambda measured, _: refusals.asked(measured)),
     "streams": Bench(streams.measure, streams.tables, lambda measured, _: streams.asked(measured)),
+    "validation": Bench(validation.measure, validation.tables, lambda measured, _: validation.asked(measured)),
 }
 
 

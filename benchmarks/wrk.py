@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.load import Round
 
 SCRIPT = """\
-wrk.method = "POST"
+wrk.method = %s
 wrk.body = %s
 %s
 done = function(summary, latency, requests)
@@ -33,13 +33,15 @@ def is_there() -> bool:
     return shutil.which("wrk") is not None
 
 
-def run(url: str, body: bytes, headers: dict[str, str], *, connections: int, seconds: float) -> Round:
+def run(
+    url: str, body: bytes, headers: dict[str, str], *, connections: int, seconds: float, method: str = "POST"
+) -> Round:
     """One round; `seconds` are rounded up to whole ones, for wrk knows no others."""
     whole = max(1, round(seconds))
     lines = [f"wrk.headers[{_lua(name)}] = {_lua(value)}" for name, value in headers.items()]
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "round.lua"
-        script.write_text(SCRIPT % (_lua(body.decode()), "\n".join(lines)))
+        script.write_text(SCRIPT % (_lua(method), _lua(body.decode()), "\n".join(lines)))
         command = ["wrk", "-t1", f"-c{connections}", f"-d{whole}s", "--timeout", "20s", "-s", str(script), url]
         before = _children_seconds()
         done = subprocess.run(command, capture_output=True, text=True, timeout=whole + PATIENCE_SECONDS, check=False)
