@@ -28,9 +28,9 @@ from shared.service_auth import Verifier
 from shared.service_main import lifespan
 
 ROUTERS = (
+    validate.router,  # what is asked most is found first
     operations_router(NAME),
     feed_router(NAME),
-    validate.router,
     activations.router,
     public_keys.router,
     license_activations.router,

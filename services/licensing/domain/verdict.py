@@ -21,6 +21,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Protocol
 
 from services.licensing.domain.license import AdminState, BillingState, License
@@ -221,5 +222,6 @@ def _entitlements(license: License, wanted: Collection[str]) -> Check:
     return Check("entitlements", None, "It includes all that is asked for." if wanted else "Nothing is asked for.")
 
 
+@lru_cache(maxsize=4_096)
 def _said(instant: datetime) -> str:
     return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
