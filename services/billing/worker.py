@@ -20,13 +20,9 @@ from services.billing.use_cases.plans import PLANS_EVERY_SECONDS, make_missing
 from services.billing.use_cases.reconciliation import LOOK_EVERY_SECONDS, reconcile_if_due
 from services.billing.use_cases.refund_making import ASK_EVERY_SECONDS, ask_again
 from services.billing.use_cases.sealing import SEAL_EVERY_SECONDS, Sealer, checkpoint_if_due, checkpoint_look_seconds
+from services.billing.use_cases.subscription_charges import CHARGES_EVERY_SECONDS, learn_charges
 from services.billing.use_cases.subscription_deeds import do_deeds
-from services.billing.use_cases.subscription_money import (
-    CHARGES_EVERY_SECONDS,
-    EARN_EVERY_SECONDS,
-    earn,
-    learn_charges,
-)
+from services.billing.use_cases.subscription_money import EARN_EVERY_SECONDS, earn
 from services.billing.use_cases.subscription_monitoring import LOOK_EVERY_SECONDS as WATCH_EVERY_SECONDS
 from services.billing.use_cases.subscription_monitoring import warn_of_contradictions, watch_subscriptions
 from services.billing.use_cases.usage_rollup import USAGE_EVERY_SECONDS, drop_old, roll_up

@@ -3,9 +3,7 @@ disputes, reconciliation and the story of a payment work as they do; it adds no 
 customer as a period, and earned day by day.
 """
 
-from services.billing.clients.stripe.intents import find_intent
 from services.billing.domain.books.postings import payment_received, subscription_earned
-from services.billing.domain.paying_intent import PayingIntent
 from services.billing.domain.payment import PREFIX, SUBSCRIPTION, Payment, PaymentId, Status
 from services.billing.domain.pricing import USD_RATE_MICROS, usd_minor_of
 from services.billing.domain.subscriptions.revenue import earned_minor, next_day
@@ -13,7 +11,7 @@ from services.billing.domain.subscriptions.subscription import Returned, Subscri
 from services.billing.service import Billing
 from services.billing.store import payments, subscription_payments
 from services.billing.store.subscription_payments import Earning, PaidInvoice
-from services.billing.use_cases.bookkeeping import book, settle_transaction
+from services.billing.use_cases.bookkeeping import book
 from services.billing.use_cases.news import tell
 from services.billing.use_cases.payment_steps import begin_paid
 from shared.db import Connection
@@ -23,9 +21,7 @@ from shared.telemetry import logger_of
 logger = logger_of("subscriptions")
 
 EARN_EVERY_SECONDS = 30.0
-CHARGES_EVERY_SECONDS = 2.0
 _PAGE = 50
-_LEASE_SECONDS = 60
 
 
 async def book_paid_invoices(billing: Billing, connection: Connection, subscription: Subscription) -> None:
@@ -44,18 +40,6 @@ async def look_at_subscription(billing: Billing, connection: Connection, payment
     """Some of a payment went back, or came back: its subscription, if it is of one, is judged anew."""
     if payment.type == SUBSCRIPTION:
         await subscription_payments.look_again(connection, payment.id, at=billing.clock.now())
-
-
-async def learn_charges(billing: Billing) -> bool:
-    """Ask Stripe for the charges of payments that are known by their intents alone; whether there may be more. What
-    the charges did to the balance is booked with them. Raises StripeRefused, StripeUnavailable."""
-    async with billing.database.transaction() as connection:
-        leased = await subscription_payments.lease_without_charge(connection, lease_seconds=_LEASE_SECONDS, limit=_PAGE)
-    for _, intent_id in leased:
-        intent = await find_intent(billing.stripe, intent_id)
-        if intent is not None and intent.charge_id is not None:
-            await _keep_charge(billing, intent)
-    return len(leased) == _PAGE
 
 
 async def earn(billing: Billing) -> bool:
@@ -96,16 +80,6 @@ async def _book(billing: Billing, connection: Connection, subscription: Subscrip
 
 def _rate(billing: Billing, currency: str) -> int:
     return billing.settings.rates.get(currency, USD_RATE_MICROS)
-
-
-async def _keep_charge(billing: Billing, intent: PayingIntent) -> None:
-    async with billing.database.transaction() as connection:
-        payment = await payments.locked_of_charge(connection, intent_id=intent.id, charge_id=None)
-        if payment is None or payment.charge_id is not None or intent.charge_id is None:
-            return
-        await payments.keep_charge(connection, payment.id, intent.charge_id)
-        if intent.transaction is not None:
-            await settle_transaction(billing, connection, intent.transaction)
 
 
 async def _earn(billing: Billing, connection: Connection, earning: Earning) -> None:

@@ -3,7 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from services.billing.use_cases.subscription_money import earn, learn_charges
+from services.billing.use_cases.subscription_charges import learn_charges
+from services.billing.use_cases.subscription_money import earn
 from services.billing.use_cases.verify_books import verify_books
 from tests.integration.billing_payments.conftest import OPERATOR
 from tests.integration.billing_subscriptions.conftest import DAY, Club, Member

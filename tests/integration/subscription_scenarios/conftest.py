@@ -129,12 +129,12 @@ class Both:
         async with self.licensing.database.transaction() as connection:
             return list(await connection.exec_driver_sql(sql, values))
 
-    async def told(self) -> list[dict[str, Any]]:
-        """Everything that Stripe has told of subscriptions, the oldest first, as it would send it."""
+    async def told(self, *kinds: str) -> list[dict[str, Any]]:
+        """Everything that Stripe has told of subscriptions, or of these kinds of objects, the oldest first."""
         listed = (await self.club.stripe.events.list_async({"limit": 100})).to_dict()["data"]
         found: list[dict[str, Any]] = json.loads(json.dumps(listed, default=str))
-        kinds = {"customer", "invoice", "checkout"}
-        return [event for event in reversed(found) if event["type"].split(".")[0] in kinds]
+        wanted = kinds or ("customer", "invoice", "checkout")
+        return [event for event in reversed(found) if event["type"].split(".")[0] in wanted]
 
     async def deliver(self, *events: dict[str, Any]) -> None:
         """Each is heard, and dealt with by what it says alone, before the next."""

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
 from services.billing.clients.stripe.subscribing import change_price
 from services.billing.domain.subscriptions.plan import PlanId
+from services.billing.use_cases.subscription_charges import learn_charges
 from shared.service_auth import Caller
 from tests.integration.billing_payments.conftest import OPERATOR, a_customer
 from tests.integration.billing_subscriptions.conftest import DAY, FAILING_CARD, HOUR, PLAN, Member
@@ -149,3 +151,45 @@ async def test_payment_after_the_end_alerts_goes_back_and_revives_no_key(both: B
     refunds = (await both.club.stripe.refunds.list_async({"limit": 10})).data
     assert [refund.amount for refund in refunds] == [2500]
     assert await both.verdict(key) == "REVOKED"
+
+
+@pytest.mark.parametrize("deed", ["dispute", "refund"])
+async def test_money_that_went_back_before_billing_heard_of_it_is_found(both: Both, deed: str) -> None:
+    await both.club.control("/test/delivery", {"mode": "drop"})
+    member = await both.club.join()
+    [charge] = (await both.club.stripe.charges.list_async({"customer": member.customer_id})).data
+    if deed == "dispute":
+        await both.club.control(f"/test/charges/{charge.id}/dispute", {})
+    else:
+        await both.club.stripe.refunds.create_async({"charge": charge.id})
+    went_back = await both.told("charge", "refund")
+    await both.deliver(*(event for event in went_back if deed in event["type"]))
+    await both.deliver(*await both.told("invoice"))
+    await learn_charges(both.club.billing)
+    await both.work()
+    assert await both.verdict(await both.key(member)) == ("SUSPENDED" if deed == "dispute" else "REVOKED")
+
+
+@halves_are_proved
+async def test_key_works_again_where_a_used_up_pause_is_ended(both: Both) -> None:
+    member = await both.joined()
+    key = await both.key(member)
+    customer = Customer(both.club, Caller(member.account_id, "customer", tier="verified"))
+    await customer.changed(member.id, "pause")
+    await both.follow()
+    assert await both.verdict(key) == "VALID"
+    await both.club.to((await both.club.row(member)).expires_at, plus=HOUR)
+    await both.work()
+    assert await both.verdict(key) == "SUSPENDED"
+    await customer.changed(member.id, "resume")
+    await both.work()
+    assert await both.verdict(key) == "VALID" and await both.key(member) == key
+
+
+@halves_are_proved
+async def test_refunds_in_parts_that_are_all_of_it_revoke_the_key(both: Both) -> None:
+    member = await both.joined()
+    key = await both.key(member)
+    for amount, code in ((1_000, "VALID"), (1_499, "VALID"), (1, "REVOKED")):
+        await refund(both, member, {"amount": {"amount": amount, "currency": "usd"}})
+        assert await both.verdict(key) == code

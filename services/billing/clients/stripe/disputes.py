@@ -12,12 +12,22 @@ from shared.money import Money
 
 _EXPANDED = ["charge"]
 """For the payment that we labelled it with, and the card's fingerprint; nothing else of it is read."""
+_MOST = 100
+"""A charge has one dispute, seldom a second."""
 
 
 async def find_dispute(gate: StripeGate, dispute_id: str) -> DisputeState | None:
     """The dispute as it is now, or None where Stripe knows none of that id."""
     found = await gate.find(gate.v1.disputes.retrieve_async(dispute_id, {"expand": list(_EXPANDED)}))
     return None if found is None else read_dispute(found.to_dict())
+
+
+async def disputes_of_charge(gate: StripeGate, charge_id: str) -> list[DisputeState]:
+    """The charge's disputes as they are now; none where Stripe knows no such charge. Raises StripeRefused,
+    StripeUnavailable."""
+    expand = [f"data.{name}" for name in _EXPANDED]
+    listed = await gate.find(gate.v1.disputes.list_async({"charge": charge_id, "limit": _MOST, "expand": expand}))
+    return [] if listed is None else [read_dispute(raw) for raw in listed.to_dict()["data"]]
 
 
 async def submit_evidence(gate: StripeGate, dispute: Dispute, evidence: Evidence) -> DisputeState:
