@@ -47,8 +47,8 @@ async def switch(connection: AsyncConnection, *, running: bool, by: str, at: dat
 async def lease_due(
     connection: AsyncConnection, *, now: datetime, lease_seconds: int, limit: int
 ) -> list[SubscriptionId]:
-    """Subscriptions that are due at `now` (business time), the longest overdue first; none
-    while it is stopped.
+    """Subscriptions that are due at `now` (business time), the longest overdue first. While it is stopped only those of
+    which money went back, or came back (`check_at` is the epoch): that is no routine look.
 
     Each is leased by the database's clock, so that two loops look at different ones and one that fails is not looked
     at again at once. Served by `subscriptions_to_check`.
@@ -60,7 +60,7 @@ async def lease_due(
             WHERE id IN (
                 SELECT id FROM subscriptions
                 WHERE check_at <= :now AND leased_until <= now()
-                  AND (SELECT running FROM subscription_monitoring)
+                  AND (check_at = 'epoch' OR (SELECT running FROM subscription_monitoring))
                 ORDER BY check_at LIMIT :limit FOR UPDATE SKIP LOCKED)
             RETURNING id
             """

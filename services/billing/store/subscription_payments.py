@@ -78,12 +78,12 @@ async def lease_without_charge(
 
 async def look_again(connection: AsyncConnection, payment_id: str, *, at: datetime) -> None:
     """Some of the payment went back, or came back: have its subscription, unless that has ended, and what is earned of
-    it looked at now."""
+    it looked at now: at the epoch, which is due even while monitoring is stopped."""
     await connection.execute(
         text(
             "WITH of_it AS (UPDATE subscription_invoices SET earn_at = :at WHERE payment_id = :payment_id"
             " RETURNING subscription_id)"
-            " UPDATE subscriptions SET check_at = :at FROM of_it"
+            " UPDATE subscriptions SET check_at = 'epoch' FROM of_it"
             " WHERE subscriptions.id = of_it.subscription_id AND check_at IS NOT NULL"
         ),
         {"payment_id": payment_id, "at": at},

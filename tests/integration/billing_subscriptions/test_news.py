@@ -110,6 +110,16 @@ async def test_stopped_monitoring_looks_at_nothing_until_it_is_started(club: Clu
     assert (state.running, state.due) == (True, 0) and state.looked_at is not None
 
 
+async def test_dispute_suspends_though_monitoring_is_stopped(club: Club) -> None:
+    member = await club.joined()
+    [charge] = (await club.stripe.charges.list_async({"limit": 100})).data
+    await stop_monitoring(club.billing, by="acct_operator")
+    await club.control(f"/test/charges/{charge.id}/dispute", {})
+    await club.work()
+    await watch_subscriptions(club.billing)
+    assert await club.state(member) == ("suspended", "suspended", "dispute")
+
+
 async def test_look_that_fails_is_taken_again(club: Club) -> None:
     member = await club.joined()
     await club.move(2 * HOUR)
