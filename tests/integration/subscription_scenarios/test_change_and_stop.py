@@ -193,3 +193,41 @@ async def test_refunds_in_parts_that_are_all_of_it_revoke_the_key(both: Both) ->
     for amount, code in ((1_000, "VALID"), (1_499, "VALID"), (1, "REVOKED")):
         await refund(both, member, {"amount": {"amount": amount, "currency": "usd"}})
         assert await both.verdict(key) == code
+
+
+@halves_are_proved
+async def test_banks_inquiry_takes_nothing_until_it_becomes_a_dispute(both: Both) -> None:
+    member = await both.joined()
+    key = await both.key(member)
+    [charge] = (await both.club.stripe.charges.list_async({"customer": member.customer_id})).data
+    await both.club.control(f"/test/charges/{charge.id}/dispute", {"inquiry": True})
+    await both.work()
+    assert await both.verdict(key) == "VALID"
+    [dispute] = (await both.club.stripe.disputes.list_async({"charge": charge.id})).data
+    await both.club.control(f"/test/disputes/{dispute.id}/escalate", {})
+    await both.work()
+    assert await both.verdict(key) == "SUSPENDED"
+
+
+@halves_are_proved
+async def test_life_of_which_only_the_end_was_heard_leaves_no_good_key(both: Both) -> None:
+    await both.club.control("/test/delivery", {"mode": "drop"})
+    member = await both.club.join()
+    await both.club.stripe.subscriptions.cancel_async(member.stripe_id)
+    told = await both.told()
+    await both.deliver(*(event for event in told if event["type"] == "customer.subscription.deleted"))
+    await both.deliver(*told)
+    assert {await both.verdict(license["key"]) for license in await both.licenses(member.account_id)} <= {"REVOKED"}
+    await both.hand_over()
+    assert both.post.handed == []
+
+
+@halves_are_proved
+async def test_end_of_a_dispute_before_its_beginning_leaves_the_key_good(both: Both) -> None:
+    member, key, dispute_id = await disputed(both)
+    await both.club.control("/test/delivery", {"mode": "drop"})
+    await both.club.control(f"/test/disputes/{dispute_id}/close", {"status": "won"})
+    await both.deliver(*reversed(await both.told("charge")))
+    await both.work()
+    assert await both.verdict(key, SERVER) == "VALID"
+    assert (await both.club.row(member)).suspended_at is None
