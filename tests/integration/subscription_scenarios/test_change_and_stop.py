@@ -53,6 +53,7 @@ async def test_key_lives_on_after_a_refund_of_a_part_and_not_after_one_of_all(bo
     assert (await both.club.at_stripe(member))["status"] == "canceled"
 
 
+@halves_are_proved
 async def test_dispute_suspends_the_key_and_won_restores_it(both: Both) -> None:
     member, key, dispute_id = await disputed(both)
     assert await both.verdict(key, SERVER) == "SUSPENDED"

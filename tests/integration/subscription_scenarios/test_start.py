@@ -18,6 +18,7 @@ async def test_activation_works_at_once_after_the_purchase(both: Both) -> None:
     assert [(template, values["license_key"]) for _, template, values in both.post.handed] == [("license_welcome", key)]
 
 
+@halves_are_proved
 async def test_incomplete_purchase_has_a_key_that_waits_for_its_payment(both: Both) -> None:
     member = await begun_directly(both.club, FAILING_CARD)
     await both.work()
