@@ -1,9 +1,9 @@
 """Operators make licenses, look at them and decide about them."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Request
-from pydantic import Field
+from pydantic import Field, model_validator
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
@@ -50,6 +50,12 @@ class MakeBody(Wire):
     lease_seconds: Annotated[int, Field(ge=10, le=30 * 86_400)] | None = None
     entitlements: Annotated[tuple[Entitlement, ...], Field(strict=False, max_length=100)] = ()
     send_mail: bool = True
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Self:
+        if self.no_end and self.days is not None:
+            raise ValueError("days and no_end exclude each other")
+        return self
 
 
 class ReasonBody(Wire):

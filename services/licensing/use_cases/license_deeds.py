@@ -28,6 +28,9 @@ T = TypeVar("T")
 Finish = Callable[[Connection, License, str], Awaitable[T]]
 """Given the license and its key as it is printed."""
 
+LONGEST = timedelta(days=36_500)
+"""How far ahead a license made by hand may end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -97,14 +100,17 @@ async def renew(
     finish: Callable[[Connection, License], Awaitable[T]],
 ) -> T:
     """So many days more, counted from its end or from now, whichever is later. Only for one made by hand: a
-    subscription's is as long as what is paid. Raises `license_revoked`, `not_renewable`."""
+    subscription's is as long as what is paid. Raises Invalid, `license_revoked`, `not_renewable`."""
     now = licensing.clock.now()
     async with licensing.database.transaction() as connection:
         license = await _locked(connection, license_id)
         _refuse_revoked(license)
         if license.origin is Origin.SUBSCRIPTION or license.expires_at is None:
             raise DomainError("not_renewable", "Only a license that was made by hand with an end can be renewed.")
-        renewed = replace(license, expires_at=max(now, license.expires_at) + timedelta(days=days))
+        begins_at = max(now, license.expires_at)
+        if begins_at + timedelta(days=days) > now + LONGEST:
+            raise Invalid("/days", f"would end the license more than {LONGEST.days} days from now")
+        renewed = replace(license, expires_at=begins_at + timedelta(days=days))
         await _did(connection, actor, renewed, Action.EXTENDED, {"days": days}, at=now)
         finished = await finish(connection, renewed)
     await licensing.announce()

@@ -74,6 +74,8 @@ async def test_renewing_counts_from_the_end_or_from_now(world: World) -> None:
     assert (await world.operate("POST", path)).json()["expires_at"] == "2027-03-22T12:00:00Z"
     assert await world.code(made["key"]) == "VALID"
     of_subscription, _ = await world.bought()
+    too_far = await world.operate("POST", path, {"days": 36_500})
+    assert (too_far.status_code, too_far.json()["errors"][0]["pointer"]) == (422, "/days")
     refused = await world.operate("POST", f"/{of_subscription}/renew")
     assert (refused.status_code, refused.json()["code"]) == (409, "not_renewable")
 

@@ -59,6 +59,15 @@ def test_free_invoice_adds_no_period_and_a_trial_does() -> None:
     assert after(trial, paid).expires_at == END
 
 
+def test_shorter_plan_ends_the_longer_period_whose_money_was_credited() -> None:
+    """A year is changed for a month: the change's invoice is negative, since most of the year is given back."""
+    year = an_invoice(period_end_at=BEGIN + 365 * DAY)
+    month = an_invoice(
+        "in_2", total_minor=-21_500, paid_minor=0, period_start_at=BEGIN + 5 * DAY, period_end_at=BEGIN + 36 * DAY
+    )
+    assert after(a_state(month, year)).expires_at == BEGIN + 36 * DAY
+
+
 def test_proration_and_void_invoices_extend_nothing() -> None:
     proration = an_invoice("in_2", period_start_at=None, period_end_at=None)
     void = an_invoice("in_3", status="void", period_end_at=NEXT_END)

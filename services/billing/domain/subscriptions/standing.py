@@ -21,11 +21,12 @@
     Stripe: active, and nothing was paid yet                active        pending      never_paid
     Stripe: active                                          active        good
 
-`expires_at` is the furthest end of a paid period, or of a trial; only a paid invoice that sells a period moves it. Past
+`expires_at` is the end of the last paid period, or of a trial; only a paid invoice that sells a period moves it. Past
 it the license lives on for the grace, whatever the status, and then not: time alone sees to that. So no order of
 events, no loss of one and no late state ends otherwise than the last state does. Pure.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -89,13 +90,11 @@ def judgement(
 
 
 def expiry(state: SubscriptionState, returned: Returned) -> datetime | None:
-    """The furthest end of a period that was paid and not given back, or of a trial that began; None where there is
-    none yet."""
-    ends = [
-        invoice.period_end_at
-        for invoice in state.invoices
-        if invoice.sells_period and invoice.period_end_at and invoice.id not in returned.refunded_invoices
-    ]
+    """The end of the last period that was paid and not given back, or of a trial that began, whichever is later; None
+    where there is none yet. Of two periods the one that begins later is the last: a plan that is changed for one of
+    another interval begins a period at once, and what is left of the one before is credited."""
+    newest = _newest([invoice for invoice in state.invoices if invoice.id not in returned.refunded_invoices])
+    ends = [] if newest is None else [_end(newest)]
     if state.trial_ends_at is not None and state.status not in {"incomplete", "incomplete_expired"}:
         ends.append(state.trial_ends_at)
     return max(ends, default=None)
@@ -153,9 +152,16 @@ def _ended(known: Subscription, state: SubscriptionState, returned: Returned, *,
 
 def _gave_running_period_back(state: SubscriptionState, returned: Returned, *, now: datetime) -> bool:
     """Whether the newest period that was paid went back whole while it was still to come or running."""
-    sold = [invoice for invoice in state.invoices if invoice.sells_period and invoice.period_end_at]
-    newest = max(sold, key=lambda invoice: (invoice.period_end_at, invoice.created_at), default=None)
+    newest = _newest(state.invoices)
     return newest is not None and newest.id in returned.refunded_invoices and now < _end(newest)
+
+
+def _newest(invoices: Iterable[InvoiceState]) -> InvoiceState | None:
+    """Of those that sell a period, the one whose period began last."""
+    sold = (invoice for invoice in invoices if invoice.sells_period)
+    return max(
+        sold, key=lambda invoice: (invoice.period_start_at or invoice.created_at, invoice.created_at), default=None
+    )
 
 
 def _end(invoice: InvoiceState) -> datetime:
