@@ -155,7 +155,9 @@ async def test_refused_by_the_mail_server_it_goes_later_under_the_same_message_i
 
     async def is_sent() -> Any:
         async with post.world.gateway.database.transaction() as connection:
-            await connection.execute(text("UPDATE mail_outbox SET next_attempt_at = '-infinity' WHERE last_error <> ''"))
+            await connection.execute(
+                text("UPDATE mail_outbox SET next_attempt_at = '-infinity' WHERE last_error <> ''")
+            )
         return post.renewals()
 
     (mail,) = await eventually(is_sent)

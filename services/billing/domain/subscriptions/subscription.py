@@ -84,8 +84,8 @@ class InvoiceState:
 
     @property
     def sells_period(self) -> bool:
-        """Whether its payment adds a period: it was paid, it is not free, and it is no proration. One under zero sells its
-        period for what a dearer plan had left."""
+        """Whether its payment adds a period: it was paid, it is not free, and it is no proration. One under zero sells
+        its period for what a dearer plan had left."""
         return self.status == "paid" and self.total_minor != 0 and self.period_end_at is not None
 
     @property
