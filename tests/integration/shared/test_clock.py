@@ -23,12 +23,14 @@ from tests.support.keys import SERVICES, service_headers
 
 DAY = timedelta(days=1)
 CLOCK = "/internal/v1/clock"
-OWN = service_headers("fraud", "gateway")
 
 
 @asynccontextmanager
 async def fraud(settings: Any) -> AsyncIterator[httpx.AsyncClient]:
-    async with running(create_app(settings)) as url, httpx.AsyncClient(base_url=url, headers=OWN) as http:
+    async with (
+        running(create_app(settings)) as url,
+        httpx.AsyncClient(base_url=url, headers=service_headers("fraud", "gateway")) as http,
+    ):
         yield http
 
 
