@@ -155,8 +155,8 @@ async def _open(case: _Case, dispute: Dispute) -> Dispute:
 async def _stop_top_up(connection: Connection, account_id: str, *, at: datetime) -> None:
     """Before the wallet is locked, as everybody who locks both does."""
     setting = await top_ups.locked(connection, account_id)
-    if setting is not None and (stopped := top_up.disputed(setting)) != setting:
-        await save_setting(connection, setting, stopped, at=at)
+    if setting is not None:
+        await save_setting(connection, setting, top_up.disputed(setting), at=at)
 
 
 async def _lose(case: _Case, dispute: Dispute) -> Dispute:

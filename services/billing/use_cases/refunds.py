@@ -13,7 +13,7 @@ from services.billing.domain.checkout_session import Ignored
 from services.billing.domain.payment import PAID, Payment
 from services.billing.domain.refund import PREFIX, Refund, RefundId, RefundState, RefundStatus
 from services.billing.domain.refunding import Settled, known_refund, money_moves, settled, worth_of
-from services.billing.domain.top_up import AutoTopUp, refunded
+from services.billing.domain.top_up import refunded
 from services.billing.service import Billing
 from services.billing.store import payments, refunds, top_ups
 from services.billing.use_cases.bookkeeping import book, settle_transaction
@@ -57,7 +57,7 @@ async def settle_refund_of(billing: Billing, connection: Connection, payment: Pa
     refund = before or _made_at_stripe(billing, payment, state)
     change = settled(payment, [each for each in known if each.id != refund.id], refund, state)
     if change.millicredits > 0 and setting is not None:
-        await _stop_top_up(billing, connection, setting)
+        await save_setting(connection, setting, refunded(setting), at=billing.clock.now())
     after = await _moved(billing, connection, change)
     await _save(billing, connection, before, after)
     if change.payment != payment:
@@ -77,13 +77,6 @@ async def list_refunds(billing: Billing, payment_id: str, *, after: str | None, 
         if after is not None and after not in {refund.id for refund in known}:
             raise DomainError("invalid_cursor", "`after` is no refund of this payment's.")
         return await refunds.page(connection, payment_id, after=after, limit=limit)
-
-
-async def _stop_top_up(billing: Billing, connection: Connection, setting: AutoTopUp) -> None:
-    """Or it would charge the card anew for what has just gone back."""
-    stopped = refunded(setting)
-    if stopped != setting:
-        await save_setting(connection, setting, stopped, at=billing.clock.now())
 
 
 def _stranger(payment: Payment, refund: RefundState) -> str | None:

@@ -20,7 +20,10 @@ _BECAUSE: Mapping[Stopped, str] = {
 
 
 async def save_setting(connection: Connection, before: AutoTopUp, setting: AutoTopUp, *, at: datetime) -> None:
-    """Save what a setting has become, its row being locked, and mail the customer where it has just stopped."""
+    """Save what a setting has become, its row being locked, and mail the customer where it has just stopped. One that
+    is as it was is left alone."""
+    if setting == before:
+        return
     await top_ups.save(connection, setting, at=at)
     if setting.stopped is None or setting.stopped == before.stopped:
         return
