@@ -145,7 +145,8 @@ async def explain(
 @router.post(_AT + "/{license_id}/revoke", response_model=LicenseView, summary="Revoke a license for good")
 @guarded(operator_required, known_license)
 async def revoke(request: Request, license_id: str, body: ReasonBody | None = None) -> Response:
-    """Refused everywhere within 1 s; neither payments nor other plans bring it back."""
+    """Refused everywhere within 1 s; neither payments nor other plans bring it back. The subscription behind it is
+    canceled at once, so that nothing more is charged; what was paid is not refunded."""
     reason = None if body is None else body.reason
     return _shown(
         request, await license_deeds.revoke(licensing_of(request), actor_of(request), license_id, reason=reason)

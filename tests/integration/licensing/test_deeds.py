@@ -12,7 +12,9 @@ from services.licensing.service import open_service
 from services.licensing.store import licenses
 from services.licensing.use_cases.secret_versions import UnknownSecrets, versions
 from shared.clock import FixedClock
+from shared.contracts.licenses import REVOKED
 from shared.ids import new_id
+from shared.outbox import number_committed
 from tests.support.keys import service_headers
 from tests.support.licensing_world import START, SettingsFor, World, licensing_world
 
@@ -97,6 +99,29 @@ async def test_an_operators_suspension_is_his_to_undo(world: World) -> None:
     told = [(line["action"], line["actor"], line["subject"]) for line in trail.json()["data"]]
     assert [action for action, _, _ in told] == ["license.revoked", "license.restored", "license.suspended"]
     assert {(actor, subject) for _, actor, subject in told} == {("acct_operator", license_id)}
+
+
+@pytest.mark.usefixtures("known_accounts")
+async def test_siblings_hear_that_an_operator_revoked(world: World) -> None:
+    bought, _ = await world.bought()
+    subscription_id = (await world.get(f"/api/v1/licenses/{bought}")).json()["subscription_id"]
+    made = (await _made(world))["id"]
+    ended = await world.subscribed()
+    for license_id, body in ((bought, {"reason": "shared its key"}), (bought, None), (made, None)):
+        assert (await world.operate("POST", f"/{license_id}/revoke", body)).status_code == 200
+    await world.tell(world.facts(ended, standing="revoked", reason="canceled"))
+    while await number_committed(world.licensing.database):
+        pass
+    fed = await world.http.get("/internal/v1/events", headers=service_headers("licensing", "billing"))
+    told = [event["data"] for event in fed.json()["events"] if event["kind"] == REVOKED]
+    assert [(one["license_id"], one["subscription_id"], one["by"], one["reason"]) for one in told] == [
+        (bought, subscription_id, "operator", "shared its key"),
+        (made, None, "operator", None),
+        (told[2]["license_id"], ended, "billing", "canceled"),
+    ]
+    assert {(one["account_id"], one["status"], one["at"]) for one in told} == {
+        (world.account_id, "revoked", "2027-01-31T12:00:00+00:00")
+    }
 
 
 @pytest.mark.parametrize("by_owner", [True, False])
