@@ -1,8 +1,8 @@
 """A checkout session that sells a subscription: one try to begin it with a card.
 
 Where something is due, the subscription begins with the first try, incomplete, and later tries pay the same invoice;
-where nothing is due yet, the card is set up first and the subscription begins with it. Until the session is complete it
-names neither: what a try has made is kept beside it.
+where nothing is due of the card yet (a trial, or the customer's balance pays), the card is set up first and the
+subscription begins with it. Until the session is complete it names neither: what a try has made is kept beside it.
 """
 
 from dataclasses import dataclass
@@ -37,10 +37,11 @@ class Try:
 
 
 def attempt(turn: Turn, session: Json, method: Json, *, return_url: str) -> Try:
-    if session["amount_total"] == 0:
+    subscription = _unpaid(turn, session)
+    if subscription is None and _nothing_due(turn, session):
         setup = _setup_of(turn, session)
         return _set_up(turn, session, setups.confirm(turn, setup, method, return_url=return_url), method)
-    subscription = _subscription_of(turn, session)
+    subscription = subscription or _begin(turn, session, method_id=None)
     intent = _prepared(turn, session, subscription, method)
     if cards.asks_when_present(payment_methods.card_of(turn, method)):
         return Try(payments.ask_customer(turn, intent, method, return_url=return_url).intent)
@@ -51,7 +52,7 @@ def authenticated(turn: Turn, session: Json, intent: Json, method: Json, outcome
     """What the bank's page said of the intent that waits for it."""
     if intent["object"] == "setup_intent":
         return _set_up(turn, session, setups.authenticated(turn, intent, method, outcome), method)
-    subscription = _subscription_of(turn, session)
+    subscription = _unpaid(turn, session) or _begin(turn, session, method_id=None)
     if outcome == authentication.COMPLETE:
         return _charged(turn, subscription, payments.charge(turn, intent, method, authenticated=True))
     return _charged(turn, subscription, payments.authentication_failed(turn, intent, method))
@@ -72,6 +73,9 @@ def give_up(turn: Turn, session: Json) -> None:
 
 def intent_of(turn: Turn, session: Json) -> Json | None:
     """The intent of the tries so far."""
+    subscription = _unpaid(turn, session)
+    if subscription is not None:
+        return invoicing.intent_of(turn, turn.find("invoice", subscription["latest_invoice"]))
     kept = turn.store.objects.hidden(session["id"])
     if "setup_intent" in kept:
         return turn.find("setup_intent", kept["setup_intent"])
@@ -105,13 +109,16 @@ def _set_up(turn: Turn, session: Json, tried: setups.SetupAttempt, method: Json)
     return Try(tried.setup, _begin(turn, session, method_id=method["id"]))
 
 
-def _subscription_of(turn: Turn, session: Json) -> Json:
-    """The subscription of earlier tries, as long as it can be paid; else a new one."""
+def _nothing_due(turn: Turn, session: Json) -> bool:
+    """Whether the first invoice is paid without the card: it is free, or the customer's balance covers it."""
+    return bool(session["amount_total"] + customer_of(turn, session)["balance"] <= 0)
+
+
+def _unpaid(turn: Turn, session: Json) -> Json | None:
+    """The subscription of earlier tries, as long as it can be paid."""
     known = turn.store.objects.hidden(session["id"]).get("subscription")
     found = None if known is None else turn.find("subscription", known)
-    if found is None or found["status"] != subscriptions.INCOMPLETE:
-        return _begin(turn, session, method_id=None)
-    return found
+    return found if found is not None and found["status"] == subscriptions.INCOMPLETE else None
 
 
 def _begin(turn: Turn, session: Json, *, method_id: str | None) -> Json:

@@ -103,6 +103,30 @@ async def test_trial_sets_the_card_up_and_charges_it_later(sandbox: Running) -> 
     assert ((await now(sandbox, done.subscription)).status, paid[-1].amount_paid) == ("active", 2500)
 
 
+async def test_credit_balance_pays_the_first_invoice_and_the_card_is_kept(sandbox: Running) -> None:
+    customer = await sandbox.stripe.v1.customers.create_async({"balance": -3000})
+    session = await open_session(sandbox, customer=customer.id)
+    assert (await sandbox.pay(session, DECLINED)).status_code == 402
+    assert (await sandbox.pay(session)).status_code == 303
+    done = await retrieved(sandbox, session)
+    begun, invoice = done.subscription, done.subscription.latest_invoice
+    assert (done.status, done.payment_status, begun.status) == ("complete", "no_payment_required", "active")
+    assert (invoice.status, invoice.total, invoice.amount_due, invoice.amount_paid) == ("paid", 2500, 0, 0)
+    assert (done.customer.balance, (await sandbox.stripe.v1.payment_intents.list_async()).data) == (-500, [])
+    await advance(sandbox, 31 * DAY + 3600)
+    assert [each.amount_paid for each in await invoices_of(sandbox, begun)] == [0, 2000]
+
+
+async def test_try_that_was_refused_is_charged_though_a_balance_came_since(sandbox: Running) -> None:
+    customer = await sandbox.stripe.v1.customers.create_async({})
+    session = await open_session(sandbox, customer=customer.id)
+    assert (await sandbox.pay(session, DECLINED)).status_code == 402
+    await sandbox.stripe.v1.customers.update_async(customer.id, {"balance": -3000})
+    assert (await sandbox.pay(session)).status_code == 303
+    done = await retrieved(sandbox, session)
+    assert (done.payment_status, done.subscription.latest_invoice.amount_paid) == ("paid", 2500)
+
+
 async def test_session_that_is_left_alone_takes_its_subscription_with_it(sandbox: Running) -> None:
     session = await open_session(sandbox)
     await sandbox.pay(session, DECLINED)
