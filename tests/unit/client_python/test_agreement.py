@@ -2,6 +2,7 @@
 types promise stands in the described answers."""
 
 import inspect
+import json
 import re
 import typing
 from functools import cache
@@ -16,9 +17,9 @@ from services.licensing.app import ROUTERS as LICENSING
 from services.licensing.domain.verdict import Code as PlatformsCode
 from shared.doors.describing import Description, described
 from tests.support.described import whole_description
-from tollgate_client import calls
 from tollgate_client.calls import Call, Listing
-from tollgate_client.operations import Collection, Operation, Operations
+from tollgate_client.operations import Operations
+from tollgate_client.seen import Collection, Operation
 from tollgate_client.verdict import GRANTING, Code
 
 OF_THE_PROXY = {"call"}
@@ -93,8 +94,8 @@ def test_what_is_sent_is_what_the_platform_takes(name: str, operation: Any) -> N
         assert not told.get("requestBody", {}).get("required")
         return
     body = resolved(document, told["requestBody"]["content"]["application/json"]["schema"])
-    assert set(calls.json.loads(outgoing.content)) <= set(body["properties"])
-    assert set(body.get("required", ())) <= set(calls.json.loads(outgoing.content))
+    assert set(json.loads(outgoing.content)) <= set(body["properties"])
+    assert set(body.get("required", ())) <= set(json.loads(outgoing.content))
 
 
 @pytest.mark.parametrize(("name", "operation"), OPERATIONS)

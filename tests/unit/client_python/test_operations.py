@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from tollgate_client import AsyncTollgateClient, Problem, TollgateClient, calls, charge_of
-from tollgate_client.operations import Collection, Operation, Operations
+from tollgate_client.operations import Operations
+from tollgate_client.seen import Collection, Operation
 
 
 def pages(request: httpx.Request) -> httpx.Response:

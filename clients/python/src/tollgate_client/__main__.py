@@ -9,6 +9,7 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tollgate_client.high_water import HighWaterFile
 from tollgate_client.public_keys import load_public_keys
@@ -49,29 +50,17 @@ def _verdict(asked: argparse.Namespace) -> Verdict:
         raise ValueError("--store and --store-key go together")
     data = sys.stdin.buffer.read() if asked.file == "-" else Path(asked.file).read_bytes()
     text, now = data.decode("ascii", errors="replace"), asked.at or datetime.now(UTC)
-    keys = load_public_keys(asked.keys)
-    terms = (asked.audience, asked.server, asked.fingerprint, asked.entitlement)
-    audience, server_id, fingerprint, entitlements = terms
+    terms: dict[str, Any] = {
+        "public_keys": load_public_keys(asked.keys),
+        "now": now,
+        "audience": asked.audience,
+        "server_id": asked.server,
+        "fingerprint": asked.fingerprint,
+        "entitlements": asked.entitlement,
+    }
     if asked.store is None:
-        return verify(
-            text,
-            public_keys=keys,
-            now=now,
-            audience=audience,
-            server_id=server_id,
-            fingerprint=fingerprint,
-            entitlements=entitlements,
-        )
-    return check(
-        text,
-        store=HighWaterFile(asked.store, seal_key=Path(asked.store_key).read_bytes()),
-        public_keys=keys,
-        now=now,
-        audience=audience,
-        server_id=server_id,
-        fingerprint=fingerprint,
-        entitlements=entitlements,
-    )
+        return verify(text, **terms)
+    return check(text, store=HighWaterFile(asked.store, seal_key=Path(asked.store_key).read_bytes()), **terms)
 
 
 def _document(verdict: Verdict) -> dict[str, object]:

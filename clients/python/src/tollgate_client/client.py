@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
-from tollgate_client import calls
 from tollgate_client.calls import Call, Listing
-from tollgate_client.exchange import Flow, Retries, drive, drive_async, exchange
+from tollgate_client.calls.metering import raise_refusal
+from tollgate_client.connection import Blocking, NonBlocking, Timeout
+from tollgate_client.exchange import Flow, Retries, exchange
 from tollgate_client.operations import Operations
 
 T = TypeVar("T")
@@ -20,11 +20,12 @@ TIMEOUT = httpx.Timeout(35.0, connect=5.0)
 """The platform's slowest answer, a checkout's, has 30 seconds."""
 
 
-class TollgateClient(Operations):
+class TollgateClient(Operations, Blocking):
     """Each operation returns its result, or raises a `TollgateError`. Safe to use from several threads.
 
     `api_key` (for paid calls, credits and usage) or `session` (for everything of the account), not both; neither for
-    what is public. `http` is a client of your own, with your proxies or transports; it isn't closed here.
+    what is public. `timeout` is an attempt's, in seconds or as httpx has it. `http` is a client of your own, with your
+    timeouts, proxies or transports; it isn't closed here.
     """
 
     def __init__(
@@ -34,26 +35,24 @@ class TollgateClient(Operations):
         api_key: str | None = None,
         session: str | None = None,
         retries: Retries | None = None,
+        timeout: Timeout = TIMEOUT,
         http: httpx.Client | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._prefix, self._headers = base_url.rstrip("/"), credential(api_key, session)
-        self._retries, self._sleep = retries or Retries(), sleep
-        self._http, self._is_own = http or httpx.Client(timeout=TIMEOUT), http is None
+        self._headers, self._retries = credential(api_key, session), retries or Retries()
+        super().__init__(base_url, http, timeout, sleep)
 
     def perform(self, call: Call[T], /) -> T:
         """Send a call (see `tollgate_client.calls`) and read its answer."""
-        return drive(performed(call, self._prefix, self._headers, self._retries), self._http, self._sleep)
+        return self._drive(performed(call, self._prefix, self._headers, self._retries))
 
     def iterate(self, listing: Listing[T], /) -> Iterator[T]:
         """Everything in a list, a page at a time."""
-        after: str | None = None
-        while True:
-            page = self.perform(listing.page(after))
+        page = self.perform(listing.page(None))
+        yield from page["data"]
+        while page["has_more"]:
+            page = self.perform(listing.page(page["next"]))
             yield from page["data"]
-            if not page["has_more"]:
-                return
-            after = page["next"]
 
     @contextlib.contextmanager
     def stream(self, route: str, path: str = "", **options: Any) -> Iterator[httpx.Response]:
@@ -63,29 +62,13 @@ class TollgateClient(Operations):
         try:
             if answer.is_error:
                 answer.read()
-                calls.raise_refusal(answer)
+                raise_refusal(answer)
             yield answer
         finally:
             answer.close()
 
-    def close(self) -> None:
-        """Close the connections, unless the HTTP client is your own."""
-        if self._is_own:
-            self._http.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"TollgateClient({self._prefix!r})"
-
-
-class AsyncTollgateClient(Operations):
+class AsyncTollgateClient(Operations, NonBlocking):
     """The same operations, each awaited; lists are async iterators."""
 
     def __init__(
@@ -95,27 +78,26 @@ class AsyncTollgateClient(Operations):
         api_key: str | None = None,
         session: str | None = None,
         retries: Retries | None = None,
+        timeout: Timeout = TIMEOUT,
         http: httpx.AsyncClient | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._prefix, self._headers = base_url.rstrip("/"), credential(api_key, session)
-        self._retries, self._sleep = retries or Retries(), sleep
-        self._http, self._is_own = http or httpx.AsyncClient(timeout=TIMEOUT), http is None
+        self._headers, self._retries = credential(api_key, session), retries or Retries()
+        super().__init__(base_url, http, timeout, sleep)
 
     async def perform(self, call: Call[T], /) -> T:
-        """Send a call (see `tollgate_client.calls`) and read its answer."""
-        return await drive_async(performed(call, self._prefix, self._headers, self._retries), self._http, self._sleep)
+        """As `TollgateClient.perform`."""
+        return await self._drive(performed(call, self._prefix, self._headers, self._retries))
 
     async def iterate(self, listing: Listing[T], /) -> AsyncIterator[T]:
-        """Everything in a list, a page at a time."""
-        after: str | None = None
-        while True:
-            page = await self.perform(listing.page(after))
+        """As `TollgateClient.iterate`."""
+        page = await self.perform(listing.page(None))
+        for item in page["data"]:
+            yield item
+        while page["has_more"]:
+            page = await self.perform(listing.page(page["next"]))
             for item in page["data"]:
                 yield item
-            if not page["has_more"]:
-                return
-            after = page["next"]
 
     @contextlib.asynccontextmanager
     async def stream(self, route: str, path: str = "", **options: Any) -> AsyncIterator[httpx.Response]:
@@ -124,26 +106,10 @@ class AsyncTollgateClient(Operations):
         try:
             if answer.is_error:
                 await answer.aread()
-                calls.raise_refusal(answer)
+                raise_refusal(answer)
             yield answer
         finally:
             await answer.aclose()
-
-    async def close(self) -> None:
-        """Close the connections, unless the HTTP client is your own."""
-        if self._is_own:
-            await self._http.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    def __repr__(self) -> str:
-        return f"AsyncTollgateClient({self._prefix!r})"
 
 
 def credential(api_key: str | None, session: str | None) -> dict[str, str]:

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import httpx
 
@@ -64,6 +64,7 @@ class Pause:
 
 Step = Outgoing | Pause
 Flow = Generator[Step, httpx.Response | None, T]
+Outcome = httpx.Response | httpx.TransportError | None
 
 
 def exchange(outgoing: Outgoing, retries: Retries) -> Flow[httpx.Response]:
@@ -127,12 +128,8 @@ def _pause_seconds(answer: httpx.Response | None, attempt: int, retries: Retries
 
 def drive(flow: Flow[T], http: httpx.Client, sleep: Callable[[float], None] = time.sleep) -> T:
     """Do what the flow asks for, and return its result."""
-    result: httpx.Response | httpx.TransportError | None = None
-    while True:
-        try:
-            step = _next(flow, result)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+    result: Outcome = None
+    while not isinstance(step := _next(flow, result), End):
         if isinstance(step, Pause):
             if isinstance(result, httpx.Response):
                 result.close()
@@ -143,18 +140,15 @@ def drive(flow: Flow[T], http: httpx.Client, sleep: Callable[[float], None] = ti
             result = http.send(_request(http, step), stream=step.streamed)
         except httpx.TransportError as error:
             result = error
+    return step.value
 
 
 async def drive_async(
     flow: Flow[T], http: httpx.AsyncClient, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> T:
     """The same, without holding up the event loop."""
-    result: httpx.Response | httpx.TransportError | None = None
-    while True:
-        try:
-            step = _next(flow, result)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+    result: Outcome = None
+    while not isinstance(step := _next(flow, result), End):
         if isinstance(step, Pause):
             if isinstance(result, httpx.Response):
                 await result.aclose()
@@ -165,12 +159,19 @@ async def drive_async(
             result = await http.send(_request(http, step), stream=step.streamed)
         except httpx.TransportError as error:
             result = error
+    return step.value
 
 
-def _next(flow: Flow[T], result: httpx.Response | httpx.TransportError | None) -> Step:
-    if isinstance(result, httpx.TransportError):
-        return flow.throw(result)
-    return flow.send(result)
+@dataclass(frozen=True)
+class End(Generic[T]):
+    value: T
+
+
+def _next(flow: Flow[T], result: Outcome) -> Step | End[T]:
+    try:
+        return flow.throw(result) if isinstance(result, httpx.TransportError) else flow.send(result)
+    except StopIteration as end:
+        return End(end.value)
 
 
 def _request(http: httpx.Client | httpx.AsyncClient, step: Outgoing) -> httpx.Request:

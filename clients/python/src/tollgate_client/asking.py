@@ -1,0 +1,199 @@
+"""A license asked about: the flows of each question, for the clients that block and those that are awaited.
+
+    from the platform                          `validate` answers
+    a signed verdict                           that verdict, yes or no
+    no answer, or one without its signature    the license file's verdict where `offline` is given, else UNREACHABLE
+
+So whoever is not the platform can neither grant nor deny; who cuts the line gets the file's answer, which ends by
+itself. What the platform says is kept in the store: its time, and its denials, which a file from before doesn't undo.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tollgate_client import views
+from tollgate_client.calls.call import json_of, path_part, problem_of, sending, without_none
+from tollgate_client.errors import TollgateError, UnexpectedAnswer, UntrustedAnswer
+from tollgate_client.exchange import Flow, Retries, exchange
+from tollgate_client.high_water import HighWater, Store, replace_file
+from tollgate_client.public_keys import PublicKeys
+from tollgate_client.signed_answer import Heard, digest_of, draw_nonce, signed_at
+from tollgate_client.verdict import GRANTING, Code, Verdict
+from tollgate_client.verification import check, verify
+
+REMEMBERED = frozenset({Code.REVOKED, Code.SUSPENDED, Code.NOT_ACTIVATED, Code.TOO_MANY_ACTIVATIONS})
+"""Denials that stay when the line is cut. The others depend on what was asked, or a file tells them by itself."""
+
+Clock = Callable[[], datetime]
+Metadata = Mapping[str, str | int | bool | None]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Offline:
+    """That the license file at `license_file` may stand in for the platform, for software of this `audience`; what was
+    seen is kept in `store`."""
+
+    license_file: Path
+    audience: str
+    store: Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Licensee:
+    """Who asks, whom it believes, and what it does without the platform. Its repr has no key."""
+
+    license_key: str
+    server_id: str
+    public_keys: PublicKeys
+    fingerprint: str | None = None
+    offline: Offline | None = None
+    retries: Retries = Retries(attempts=2, budget_seconds=5.0)  # noqa: RUF009 - a frozen value
+
+    def __repr__(self) -> str:
+        return f"Licensee(server_id={self.server_id!r})"
+
+
+@dataclass(frozen=True)
+class Asker:
+    """One licensee's questions to the platform at `prefix`."""
+
+    who: Licensee
+    prefix: str
+    clock: Clock = utc_now
+
+    def validate(self, entitlements: Collection[str] = ()) -> Flow[Verdict]:
+        """Whether the license is good for this server, now, and includes these entitlements: always a verdict."""
+        if isinstance(entitlements, str):
+            raise TypeError("entitlements are a collection of names")
+        wanted: dict[str, object] = {"entitlements": sorted(entitlements)} if entitlements else {}
+        try:
+            told, at = yield from self._asked("validate", wanted)
+        except TollgateError as error:
+            return _without_the_platform(self.who, entitlements, error, self.clock())
+        return _told(self.who, told, at)
+
+    def activate(self, metadata: Metadata | None = None, *, replaces: str | None = None) -> Flow[views.Activation]:
+        """Take a seat for this server, the same one again where it has one; `replaces` is a server whose seat is given
+        back for it. `Problem` `too_many_activations`, `license_invalid`."""
+        return self._activation("activate", without_none(metadata=metadata and dict(metadata), replaces=replaces))
+
+    def deactivate(self) -> Flow[views.Activation]:
+        """Give the seat back."""
+        return self._activation("deactivate", {})
+
+    def heartbeat(self) -> Flow[views.Activation]:
+        """Say that this server lives, so that it keeps its seat."""
+        return self._activation("heartbeat", {})
+
+    def renew_file(self, license_id: str, *, ttl_seconds: int | None = None, encrypted: bool = False) -> Flow[Verdict]:
+        """Get a new license file. It takes the old one's place only if it is good here; the verdict says."""
+        offline = self.who.offline
+        if offline is None:
+            raise ValueError("a license file needs its place: give `offline`")
+        body = without_none(
+            license_key=self.who.license_key,
+            server_id=self.who.server_id,
+            ttl_seconds=ttl_seconds,
+            encrypted=encrypted or None,
+        )
+        outgoing = sending("POST", self._url(f"{path_part(license_id)}/file"), body, may_repeat=True)
+        answer = yield from exchange(outgoing, self.who.retries)
+        if not answer.is_success:
+            raise problem_of(answer)
+        text = _member(json_of(answer), "file", str)
+        verdict = verify(text, now=self.clock(), **_terms(self.who, offline), high_water=offline.store.read())
+        if verdict.valid:
+            replace_file(offline.license_file, text.encode())
+        return verdict
+
+    def _activation(self, verb: str, more: Mapping[str, object]) -> Flow[views.Activation]:
+        """Each may be asked again: it does the same once."""
+        outgoing = sending("POST", self._url(verb), {**_named(self.who), **more}, may_repeat=True)
+        answer = yield from exchange(outgoing, self.who.retries)
+        if not answer.is_success:
+            raise problem_of(answer)
+        activation: views.Activation = _member(json_of(answer), "activation", dict)
+        return activation
+
+    def _asked(self, verb: str, wanted: Mapping[str, object]) -> Flow[tuple[dict[str, Any], datetime]]:
+        """What the platform says, and when, by its signature."""
+        nonce = draw_nonce()
+        # The digest is of the bytes that travel, so they must not be compressed.
+        plain = {"Accept-Encoding": "identity"}
+        question = {**_named(self.who), **wanted, "nonce": nonce}
+        outgoing = sending("POST", self._url(verb), question, plain, may_repeat=True)
+        answer = yield from exchange(outgoing, self.who.retries)
+        if not answer.is_success:
+            raise problem_of(answer)
+        heard = Heard(answer.status_code, answer.headers, answer.content)
+        at = signed_at(heard, public_keys=self.who.public_keys, nonce=nonce, now=self.clock())
+        told = json_of(answer)
+        if not isinstance(told, dict) or told.get("request_digest") != digest_of(outgoing.content or b""):
+            raise UntrustedAnswer("the answer is to another question")
+        return told, at
+
+    def _url(self, below: str) -> str:
+        return f"{self.prefix}/api/v1/licenses/{below}"
+
+
+def _named(who: Licensee) -> dict[str, object]:
+    named: dict[str, object] = {"license_key": who.license_key, "server_id": who.server_id}
+    return named if who.fingerprint is None else {**named, "fingerprint": who.fingerprint}
+
+
+def _told(who: Licensee, told: Mapping[str, Any], at: datetime) -> Verdict:
+    license = told.get("license")
+    verdict = Verdict(str(told.get("code")), str(told.get("detail")), None, "server", license)
+    if who.offline is not None:
+        license_id = license.get("id") if isinstance(license, dict) else None
+        mark = _readable(who.offline.store)
+        if verdict.code in GRANTING or verdict.code in REMEMBERED:
+            denial = None if verdict.valid else verdict.code
+            mark = mark.told(server_time=at, license_id=license_id, denial=denial)
+        else:
+            mark = mark.told(server_time=at, license_id=None, denial=None)
+        who.offline.store.keep(mark)
+    return verdict
+
+
+def _readable(store: Store) -> HighWater:
+    """After a signed answer a mark that was broken may begin anew."""
+    mark = store.read()
+    return HighWater() if mark.is_broken else mark
+
+
+def _without_the_platform(who: Licensee, entitlements: Collection[str], error: TollgateError, now: datetime) -> Verdict:
+    why = f"The platform gave no word to believe ({error})."
+    if who.offline is None:
+        return Verdict(Code.UNREACHABLE, why, None, "nobody")
+    try:
+        text = who.offline.license_file.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return Verdict(Code.UNREACHABLE, f"{why} There is no license file.", None, "nobody")
+    terms = _terms(who, who.offline)
+    verdict = check(text, store=who.offline.store, now=now, entitlements=entitlements, **terms)
+    return replace(verdict, detail=f"{why} {verdict.detail}")
+
+
+def _terms(who: Licensee, offline: Offline) -> dict[str, Any]:
+    return {
+        "public_keys": who.public_keys,
+        "audience": offline.audience,
+        "server_id": who.server_id,
+        "fingerprint": who.fingerprint,
+    }
+
+
+def _member(told: Any, name: str, kind: type) -> Any:
+    """A member of an answer's object; `UnexpectedAnswer` where there is no such one."""
+    found = told.get(name) if isinstance(told, dict) else None
+    if not isinstance(found, kind):
+        raise UnexpectedAnswer(f"no {name} in the answer")
+    return found

@@ -1,0 +1,100 @@
+"""What there is to ask of the platform: each function makes a `Call`, a value that says what is sent and how its answer
+is read, or a `Listing`. Nothing is sent here; the clients do that (operations.py).
+"""
+
+from tollgate_client.calls.accounts import (
+    account,
+    api_keys,
+    change_api_key,
+    create_api_key,
+    login,
+    logout,
+    revoke_api_key,
+    rotate_api_key,
+)
+from tollgate_client.calls.call import Call, Listing
+from tollgate_client.calls.licensing import (
+    end_license_activation,
+    explain_license,
+    license,
+    license_activations,
+    license_file,
+    license_public_keys,
+    licenses,
+    rotate_license_key,
+)
+from tollgate_client.calls.metering import Charge, charge_of, paid_call, usage, usage_of_call
+from tollgate_client.calls.paying import (
+    add_payment_method,
+    cancel_payment,
+    choose_payment_method,
+    payment,
+    payment_methods,
+    payments,
+    remove_payment_method,
+)
+from tollgate_client.calls.subscribing import (
+    cancel_subscription,
+    change_subscription,
+    pause_subscription,
+    plans,
+    resume_subscription,
+    subscribe,
+    subscription,
+    subscriptions,
+)
+from tollgate_client.calls.wallet import (
+    auto_top_up,
+    checkout,
+    credits,
+    set_auto_top_up,
+    transaction_proof,
+    transactions,
+)
+
+__all__ = [
+    "Call",
+    "Charge",
+    "Listing",
+    "account",
+    "add_payment_method",
+    "api_keys",
+    "auto_top_up",
+    "cancel_payment",
+    "cancel_subscription",
+    "change_api_key",
+    "change_subscription",
+    "charge_of",
+    "checkout",
+    "choose_payment_method",
+    "create_api_key",
+    "credits",
+    "end_license_activation",
+    "explain_license",
+    "license",
+    "license_activations",
+    "license_file",
+    "license_public_keys",
+    "licenses",
+    "login",
+    "logout",
+    "paid_call",
+    "pause_subscription",
+    "payment",
+    "payment_methods",
+    "payments",
+    "plans",
+    "remove_payment_method",
+    "resume_subscription",
+    "revoke_api_key",
+    "rotate_api_key",
+    "rotate_license_key",
+    "set_auto_top_up",
+    "subscribe",
+    "subscription",
+    "subscriptions",
+    "transaction_proof",
+    "transactions",
+    "usage",
+    "usage_of_call",
+]
