@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import orjson
 
-from shared.service_auth import Caller, Minter
+from shared.service_auth import Minter
 
 _BUDGET_MAX = 10.0
 _BUDGET_PER_CALL = 0.1
@@ -98,19 +98,9 @@ class ServiceClient:
             "content-type": "application/json",
         }
 
-    def headers_for(self, caller: Caller, request_id: str) -> dict[str, str]:
-        """The headers of a call made on an account's behalf."""
-        headers = {
-            "authorization": f"Bearer {self._minter.mint(caller, self._audience)}",
-            "x-request-id": request_id,
-        }
-        if caller.ip:
-            headers["x-tollgate-caller-ip"] = caller.ip
-        return headers
-
     @property
     def http(self) -> httpx.AsyncClient:
-        """The pool itself, for the gateway's forwarding."""
+        """The pool itself, for what needs no token."""
         return self._http
 
     async def answers(self) -> bool:

@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from redis.asyncio import Redis
 
 from services.gateway.clients.billing_wallet import Wallets
+from services.gateway.clients.sibling_door import SiblingDoor
 from services.gateway.domain.caller_address import Network, parse_networks
 from services.gateway.settings import Settings
 from services.gateway.store import keys, sessions
@@ -44,6 +45,8 @@ class Gateway:
     billing: ServiceClient
     licensing: ServiceClient
     fraud: ServiceClient
+    doors: Mapping[str, SiblingDoor]
+    """By the sibling's name: where requests on an account's behalf are sent on."""
     wallets: Wallets
     trusted_proxies: tuple[Network, ...]
     vault: Vault
@@ -111,6 +114,12 @@ def _built(
         stack.push_async_callback(client.close)
         return client
 
+    def door(name: str, url: str) -> SiblingDoor:
+        made = SiblingDoor(url, audience=name, minter=minter, most_connections=100, most_waiting=1_000)
+        stack.push_async_callback(made.close)
+        return made
+
+    urls = {"billing": settings.billing_url, "licensing": settings.licensing_url, "fraud": settings.fraud_url}
     billing = sibling("billing", settings.billing_url)
     directory = KeyDirectory(feed, clock, load=partial(keys.load, database), most=settings.key_cache_entries)
     paid = PaidApi(settings, database=database, redis=redis, clock=clock, feed=feed, keys=directory, minter=minter)
@@ -123,6 +132,7 @@ def _built(
         billing=billing,
         licensing=sibling("licensing", settings.licensing_url),
         fraud=sibling("fraud", settings.fraud_url),
+        doors={name: door(name, url) for name, url in urls.items()},
         wallets=Wallets(billing),
         trusted_proxies=parse_networks(settings.trusted_proxies),
         vault=Vault(settings.seal_keys, settings.blind_index_key),

@@ -4,40 +4,41 @@ What the sibling answers, its refusals included, is passed through. Only the hea
 caller says about its own identity stays outside.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import httpx
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.gateway.api.guards import address_of, operator_required, session_or_key, session_required
+from services.gateway.clients.http1 import ExchangeFailed, Header
+from services.gateway.clients.sibling_door import SiblingDoor, asked_from
 from services.gateway.service import NAME, Gateway
 from shared.doors.routing import Guard, read_bounded
 from shared.errors import DomainError
-from shared.http_client import ServiceClient
 from shared.service_auth import Caller
 
 DEADLINE_SECONDS = 30.0
 """The slowest inside answer is a checkout's, which waits for Stripe."""
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-_SENT = ("content-type", "idempotency-key", "accept")
+_SENT = (b"content-type", b"idempotency-key", b"accept")
 _PASSED_BACK = frozenset(
     {
-        "content-type",
-        "content-disposition",
-        "cache-control",
-        "retry-after",
-        "allow",
-        "location",
-        "idempotent-replayed",
-        "ratelimit",
-        "ratelimit-policy",
-        "content-digest",
-        "signature-input",
-        "signature",
+        b"content-type",
+        b"content-disposition",
+        b"cache-control",
+        b"retry-after",
+        b"allow",
+        b"location",
+        b"idempotent-replayed",
+        b"ratelimit",
+        b"ratelimit-policy",
+        b"content-digest",
+        b"signature-input",
+        b"signature",
     }
 )
 _BILLING_AWAY = DomainError("billing_unavailable", "Billing does not answer; try again.", headers={"Retry-After": "1"})
@@ -128,52 +129,45 @@ def router() -> APIRouter:
 
 
 def _handler(forwarded: Forwarded) -> Callable[[Request], Awaitable[Response]]:
+    away = _BILLING_AWAY if forwarded.sibling == "billing" else _SIBLING_AWAY
+
     async def handle(request: Request) -> Response:
         request.scope["route"] = forwarded  # by its path the request is logged and counted
         await forwarded.guard(request)
         service: Gateway = request.app.state.service
-        client: ServiceClient = getattr(service, forwarded.sibling)
-        headers = _headers_for(request, client)
-        return await send_on(request, client, headers, away=_away(forwarded.sibling))
+        door = service.doors[forwarded.sibling]
+        return await send_on(request, door, _said_of_caller(request, door), away=away)
 
     return handle
 
 
-def _headers_for(request: Request, client: ServiceClient) -> dict[str, str]:
+def _said_of_caller(request: Request, door: SiblingDoor) -> Sequence[Header]:
     if not hasattr(request.state, "caller"):
-        return {"x-request-id": request.state.request_id, "x-tollgate-caller-ip": address_of(request)}
-    return client.headers_for(request.state.caller, request.state.request_id)
-
-
-def _away(sibling: str) -> DomainError:
-    return _BILLING_AWAY if sibling == "billing" else _SIBLING_AWAY
+        return asked_from(address_of(request), request.state.request_id)
+    return door.on_behalf_of(request.state.caller, request.state.request_id)
 
 
 async def send_on(
-    request: Request, client: ServiceClient, headers: dict[str, str], *, away: DomainError, sent: Sequence[str] = _SENT
+    request: Request, door: SiblingDoor, headers: Sequence[Header], *, away: DomainError, sent: Sequence[bytes] = _SENT
 ) -> Response:
     """Send a request to a sibling as it came, path and query byte for byte, and pass its answer back. Of its own
     headers only those named in `sent` go along, as the bytes they were."""
     body = await read_bounded(request)
-    names = {name.encode() for name in sent}
-    own = [(name, value) for name, value in request.scope["headers"] if name in names]
+    own = [(name, value) for name, value in request.scope["headers"] if name in sent]
     target = request.scope["raw_path"]
     if request.scope["query_string"]:
         target += b"?" + request.scope["query_string"]
-    url = client.http.base_url.copy_with(raw_path=target)
     try:
-        answered = await client.http.request(
-            request.method,
-            url,
-            content=body,
-            headers=own + _raw(headers),
-            timeout=httpx.Timeout(DEADLINE_SECONDS, connect=2.0),
-        )
-    except httpx.HTTPError as error:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            told = await door.send(request.method, target, (*own, *headers), body)
+    except (ExchangeFailed, TimeoutError) as error:
         raise away from error
-    kept = {name: value for name, value in answered.headers.items() if name in _PASSED_BACK}
-    return Response(answered.content, answered.status_code, kept)
+    kept = {name.decode("latin-1"): value.decode("latin-1") for name, value in _passed_back(told.headers)}
+    return Response(told.body, told.status, kept)
 
 
-def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode(), value.encode()) for name, value in headers.items()]
+def _passed_back(headers: Sequence[Header]) -> Iterator[Header]:
+    for name, value in headers:
+        lower = name.lower()
+        if lower in _PASSED_BACK:
+            yield lower, value

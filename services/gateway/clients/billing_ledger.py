@@ -15,7 +15,7 @@ from itertools import chain
 import orjson
 
 from services.gateway.clients import http1
-from services.gateway.clients.billing_door import BillingDoor
+from services.gateway.clients.sibling_door import SiblingDoor
 from services.gateway.domain.fair_queue import FairQueue
 from shared.contracts import ledger as contract
 from shared.http_client import SiblingUnavailable
@@ -88,7 +88,8 @@ class BillingLedger:
         most_waiting: int,
         longest_wait_ms: int = 1_000,
     ) -> None:
-        self._door = BillingDoor(base_url, minter, most_connections=batches_in_flight + 2)
+        most = batches_in_flight + 2
+        self._door = SiblingDoor(base_url, audience="billing", minter=minter, most_connections=most, most_waiting=most)
         self._deadline_seconds = deadline_ms / 1_000
         self._batches_in_flight = batches_in_flight
         self._most_waiting = most_waiting

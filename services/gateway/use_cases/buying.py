@@ -1,10 +1,12 @@
 """A purchase begun on a page: sign in, then ask billing for a payment page on the account's behalf."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import orjson
 
+from services.gateway.clients.http1 import ExchangeFailed
 from services.gateway.domain.account import AccountSuspended
 from services.gateway.service import Gateway
 from services.gateway.use_cases.identity import claims_for
@@ -31,15 +33,16 @@ async def begin_purchase(
     if identity.is_suspended:
         raise AccountSuspended
     wanted = {"credits": credits_wanted, "currency": currency}
-    headers = gateway.billing.headers_for(claims_for(identity, ip=address), request_id)
+    caller = claims_for(identity, ip=address)
+    door = gateway.doors["billing"]
+    headers = (*door.on_behalf_of(caller, request_id), (b"content-type", b"application/json"))
     try:
-        answered = await gateway.billing.http.post(
-            "/api/v1/credits/checkout", json=wanted, headers=headers, timeout=_DEADLINE_SECONDS
-        )
-        body: dict[str, Any] = answered.json()
-    except (httpx.HTTPError, ValueError) as error:
+        async with asyncio.timeout(_DEADLINE_SECONDS):
+            told = await door.send("POST", b"/api/v1/credits/checkout", headers, orjson.dumps(wanted))
+        body: dict[str, Any] = orjson.loads(told.body)
+    except (ExchangeFailed, TimeoutError, ValueError) as error:
         raise DomainError("billing_unavailable", "Billing does not answer; try again in a moment.") from error
-    if answered.status_code >= 400:
+    if told.status >= 400:
         extra = {"errors": body["errors"]} if "errors" in body else {}
-        raise DomainError(body["code"], body["detail"], extra=extra, status=answered.status_code)
+        raise DomainError(body["code"], body["detail"], extra=extra, status=told.status)
     return Begun(body["payment_id"], body.get("checkout_url"))
