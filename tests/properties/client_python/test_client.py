@@ -100,7 +100,7 @@ def test_nothing_is_sent_twice_that_may_have_been_carried_out(
             last, sent = script[sent], sent + 1
             if isinstance(last, str):
                 error = httpx.ConnectError("no") if last == "refused" else httpx.ReadError("no")
-                step = flow.throw(error)
+                step = flow.send(error)
             else:
                 headers = {} if retry_after is None else {"retry-after": str(retry_after)}
                 step = flow.send(httpx.Response(last, headers=headers))

@@ -157,3 +157,38 @@ def test_two_credentials_are_refused_and_none_is_shown() -> None:
     with pytest.raises(ValueError, match="not both"):
         TollgateClient("https://tollgate.example", api_key="a", session="b")
     assert "tg_live_secret" not in repr(Server().client(api_key="tg_live_secret"))
+
+
+def test_waiting_for_answers_uses_up_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that hangs is asked once where the first timeout took all the time there was."""
+    now = iter(range(0, 900, 35))
+    monkeypatch.setattr("tollgate_client.exchange.time.monotonic", lambda: float(next(now)))
+    server = Server(httpx.ReadTimeout("late"), httpx.ReadTimeout("late"))
+    with pytest.raises(Unreachable, match="ReadTimeout"):
+        server.client().plans()
+    assert (len(server.asked), server.waited) == (1, [])
+
+
+def test_an_answer_that_cannot_be_decoded_is_none() -> None:
+    broken = {"content-encoding": "gzip"}
+    server = Server(*[httpx.Response(200, stream=httpx.ByteStream(b"no gzip"), headers=broken) for _ in range(4)])
+    with pytest.raises(Unreachable, match="DecodingError"):
+        server.client().plans()
+
+
+@pytest.mark.parametrize("address", ["tollgate.example", "", "ftp://tollgate.example"])
+def test_what_is_no_address_is_refused_at_once(address: str) -> None:
+    with pytest.raises(ValueError, match="base_url"):
+        TollgateClient(address)
+
+
+def test_the_client_says_who_it_is_and_has_a_timeout_to_set() -> None:
+    with TollgateClient("https://tollgate.example", timeout=3.0) as client:
+        assert client._http.timeout == httpx.Timeout(3.0)
+        assert client._http.headers["user-agent"].startswith("tollgate-client/")
+    assert client._http.is_closed
+    own = httpx.Client()
+    with TollgateClient("https://tollgate.example", http=own):
+        pass
+    assert not own.is_closed
+    own.close()

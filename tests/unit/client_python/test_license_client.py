@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,16 @@ from tests.unit.client_python.signing import AUDIENCE, CLAIMS, FINGERPRINT, KEY,
 from tollgate_client import (
     AsyncLicenseClient,
     Code,
+    HighWater,
     HighWaterFile,
     LicenseClient,
     Licensee,
     Offline,
     Problem,
     Retries,
+    TollgateError,
     UnexpectedAnswer,
+    UntrustedAnswer,
 )
 
 LICENSE = {"id": CLAIMS.license_id}
@@ -146,6 +150,11 @@ def asking_something_else(request: httpx.Request) -> httpx.Response:
     return answering()(httpx.Request("POST", request.url, json=theirs))
 
 
+def undecodable(_request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, stream=httpx.ByteStream(b"no gzip"), headers={"content-encoding": "gzip"})
+
+
+VERBS = ("activate", "deactivate", "heartbeat")
 FALSE = {
     "an answer to another question": asking_something_else,
     "unsigned": unsigned,
@@ -159,8 +168,10 @@ FALSE = {
     "body not covered": covering_only('"@status"'),
     "nonsense": in_bad_shape,
     "an error page": lambda _: httpx.Response(502, content=b"<html>"),
+    "what can't be decoded": undecodable,
     "nobody": away,
 }
+NO_ANSWER = (FALSE["an error page"], FALSE["nobody"], FALSE["what can't be decoded"])
 
 
 @pytest.mark.parametrize("handler", FALSE.values(), ids=FALSE.keys())
@@ -201,23 +212,37 @@ def test_without_a_file_nobody_can_say(offline: Offline) -> None:
     assert client(away, offline).validate().code == Code.UNREACHABLE
 
 
-@pytest.mark.parametrize("verb", ["activate", "deactivate", "heartbeat"])
+def granting(request: httpx.Request, activation: dict[str, Any]) -> httpx.Response:
+    said = {"activation": activation, "request_digest": content_digest(request.content)}
+    return word(said, json.loads(request.content)["nonce"])
+
+
+@pytest.mark.parametrize("verb", VERBS)
 def test_a_seat_is_taken_kept_and_given_back(verb: str) -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         assert request.url.path == f"/api/v1/licenses/{verb}"
         body = json.loads(request.content)
+        assert body.pop("nonce")
         assert body == {"license_key": "ab" * 128, "server_id": "web-1", "fingerprint": FINGERPRINT}
-        return httpx.Response(200, json={"activation": {"id": "act_1"}})
+        return granting(request, {"id": "act_1"})
 
     assert getattr(client(handler), verb)() == {"id": "act_1"}
     with pytest.raises(UnexpectedAnswer):
-        getattr(client(lambda _: httpx.Response(200, json=[])), verb)()
+        getattr(client(answering()), verb)()
+
+
+@pytest.mark.parametrize("handler", FALSE.values(), ids=FALSE.keys())
+def test_a_false_server_gives_no_seat(handler: Answering) -> None:
+    for verb in VERBS:
+        with pytest.raises(TollgateError) as raised:
+            getattr(client(handler), verb)()
+        assert isinstance(raised.value, UntrustedAnswer) or handler in NO_ANSWER
 
 
 def test_an_activation_may_replace_another_servers() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
-        return httpx.Response(200, json={"activation": {"metadata": body["metadata"], "follows": body["replaces"]}})
+        return granting(request, {"metadata": body["metadata"], "follows": body["replaces"]})
 
     made = client(handler).activate({"rack": 7}, replaces="web-0")
     assert made == {"metadata": {"rack": 7}, "follows": "web-0"}
@@ -231,13 +256,57 @@ def test_a_refused_activation_is_raised_with_its_code() -> None:
     assert raised.value.code == "too_many_activations"
 
 
+def seating(*, active: bool) -> Answering:
+    return lambda request: granting(request, {"id": "act_1", "license_id": CLAIMS.license_id, "active": active})
+
+
+def test_a_seat_that_was_given_back_is_none_offline_until_it_is_taken_again(offline: Offline) -> None:
+    assert client(away, offline).validate().valid
+    client(seating(active=False), offline).deactivate()
+    assert client(away, offline).validate().code == Code.NOT_ACTIVATED
+    client(seating(active=True), offline).activate()
+    assert client(away, offline).validate().valid
+
+
+def test_a_new_seat_undoes_a_denial_of_the_same_second(offline: Offline) -> None:
+    """Asked, denied, activated, and a file got: all within a second of the platform's clock."""
+    assert client(answering("NOT_ACTIVATED"), offline).validate().code == Code.NOT_ACTIVATED
+    client(seating(active=True), offline).activate()
+    made = httpx.Response(201, json={"file": signed(issued_at=NOW, sequence=3)})
+    assert client(lambda _: made, offline).renew_file("lic_1").valid
+
+
+class Full:
+    """A store on a disk that is full."""
+
+    def read(self) -> HighWater:
+        return HighWater()
+
+    def keep(self, mark: HighWater) -> None:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_store_that_fails_undoes_no_signed_word_and_lets_no_file_pass(offline: Offline) -> None:
+    full = replace(offline, store=Full())
+    assert client(answering(), full).validate().valid
+    assert client(answering("REVOKED"), full).validate().code == Code.REVOKED
+    by_file = client(away, full).validate()
+    assert (by_file.code, by_file.source) == (Code.UNREACHABLE, "nobody")
+
+
 def test_a_new_file_replaces_the_old_one_only_if_it_is_good(offline: Offline) -> None:
     def handing_out(text: str) -> Answering:
-        return lambda _: httpx.Response(201, json={"file": text, "expires_at": "2027-02-28T12:00:00Z"})
+        def handler(request: httpx.Request) -> httpx.Response:
+            assert json.loads(request.content)["fingerprint"] == FINGERPRINT
+            return httpx.Response(201, json={"file": text, "expires_at": "2027-02-28T12:00:00Z"})
+
+        return handler
 
     newer, foreign = signed(sequence=3), signed(server_id="web-2")
     assert client(handing_out(foreign), offline).renew_file("lic_1").code == Code.WRONG_SERVER
     assert offline.license_file.read_text() == signed()
+    with pytest.raises(UnexpectedAnswer):
+        client(lambda _: httpx.Response(201, json=[]), offline).renew_file("lic_1")
     assert client(handing_out(newer), offline).renew_file("lic_1").valid
     assert offline.license_file.read_text() == newer
 
@@ -254,4 +323,17 @@ async def test_the_other_client_does_the_same(offline: Offline) -> None:
 
 def test_no_repr_holds_the_key() -> None:
     who = Licensee(license_key="ab" * 128, server_id="web-1", public_keys=pinned())
-    assert "abab" not in repr(who) + str(who)
+    store = HighWaterFile("mark", seal_key=b"the program's secret")
+    shown = [who, LicenseClient("https://t.example", who), store, Offline(Path("license.txt"), AUDIENCE, store)]
+    assert "abab" not in str(shown) and "secret" not in str(shown)
+
+
+def test_a_verdict_prints_as_its_code_and_why() -> None:
+    verdict = client(answering("NEWER_CODE")).validate()
+    assert str(verdict) == "NEWER_CODE: So it is." and not verdict.valid
+    assert client(answering()).validate().code is Code.VALID
+
+
+def test_one_name_is_no_list_of_entitlements() -> None:
+    with pytest.raises(TypeError, match="collection"):
+        client(answering()).validate("export")

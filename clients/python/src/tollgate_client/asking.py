@@ -8,6 +8,7 @@ So whoever is not the platform can neither grant nor deny; who cuts the line get
 itself. What the platform says is kept in the store: its time, and its denials, which a file from before doesn't undo.
 """
 
+import contextlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from tollgate_client.exchange import Flow, Retries, exchange
 from tollgate_client.high_water import HighWater, Store, replace_file
 from tollgate_client.public_keys import PublicKeys
 from tollgate_client.signed_answer import Heard, digest_of, draw_nonce, signed_at
-from tollgate_client.verdict import GRANTING, Code, Verdict
+from tollgate_client.verdict import Code, Verdict, code_of
 from tollgate_client.verification import check, verify
 
 REMEMBERED = frozenset({Code.REVOKED, Code.SUSPENDED, Code.NOT_ACTIVATED, Code.TOO_MANY_ACTIVATIONS})
@@ -77,7 +78,15 @@ class Asker:
             told, at = yield from self._asked("validate", wanted)
         except TollgateError as error:
             return _without_the_platform(self.who, entitlements, error, self.clock())
-        return _told(self.who, told, at)
+        license = told.get("license") if isinstance(told.get("license"), dict) else None
+        verdict = Verdict(code_of(told.get("code")), str(told.get("detail")), None, "server", license)
+        is_kept = license is not None and (verdict.valid or verdict.code in REMEMBERED)
+        self._remember(
+            server_time=at,
+            license_id=license.get("id") if license is not None and is_kept else None,
+            denial=None if verdict.valid else verdict.code,
+        )
+        return verdict
 
     def activate(self, metadata: Metadata | None = None, *, replaces: str | None = None) -> Flow[views.Activation]:
         """Take a seat for this server, the same one again where it has one; `replaces` is a server whose seat is given
@@ -97,12 +106,7 @@ class Asker:
         offline = self.who.offline
         if offline is None:
             raise ValueError("a license file needs its place: give `offline`")
-        body = without_none(
-            license_key=self.who.license_key,
-            server_id=self.who.server_id,
-            ttl_seconds=ttl_seconds,
-            encrypted=encrypted or None,
-        )
+        body = {**_named(self.who), **without_none(ttl_seconds=ttl_seconds, encrypted=encrypted or None)}
         outgoing = sending("POST", self._url(f"{path_part(license_id)}/file"), body, may_repeat=True)
         answer = yield from exchange(outgoing, self.who.retries)
         if not answer.is_success:
@@ -114,13 +118,23 @@ class Asker:
         return verdict
 
     def _activation(self, verb: str, more: Mapping[str, object]) -> Flow[views.Activation]:
-        """Each may be asked again: it does the same once."""
-        outgoing = sending("POST", self._url(verb), {**_named(self.who), **more}, may_repeat=True)
-        answer = yield from exchange(outgoing, self.who.retries)
-        if not answer.is_success:
-            raise problem_of(answer)
-        activation: views.Activation = _member(json_of(answer), "activation", dict)
+        """Each may be asked again: it does the same once. The store remembers it: a seat that was given back is none
+        offline either, and one that was granted undoes what was denied before."""
+        told, at = yield from self._asked(verb, more)
+        activation: views.Activation = _member(told, "activation", dict)
+        denial = None if activation.get("active") else Code.NOT_ACTIVATED
+        self._remember(server_time=at, license_id=activation.get("license_id"), denial=denial)
         return activation
+
+    def _remember(self, *, server_time: datetime, license_id: str | None, denial: str | None) -> None:
+        """After a signed answer, where a mark that was broken may begin anew. A store that fails undoes no answer."""
+        if self.who.offline is None:
+            return
+        store = self.who.offline.store
+        with contextlib.suppress(OSError):
+            mark = store.read()
+            known = HighWater() if mark.is_broken else mark
+            store.keep(known.told(server_time=server_time, license_id=license_id, denial=denial))
 
     def _asked(self, verb: str, wanted: Mapping[str, object]) -> Flow[tuple[dict[str, Any], datetime]]:
         """What the platform says, and when, by its signature."""
@@ -148,27 +162,6 @@ def _named(who: Licensee) -> dict[str, object]:
     return named if who.fingerprint is None else {**named, "fingerprint": who.fingerprint}
 
 
-def _told(who: Licensee, told: Mapping[str, Any], at: datetime) -> Verdict:
-    license = told.get("license")
-    verdict = Verdict(str(told.get("code")), str(told.get("detail")), None, "server", license)
-    if who.offline is not None:
-        license_id = license.get("id") if isinstance(license, dict) else None
-        mark = _readable(who.offline.store)
-        if verdict.code in GRANTING or verdict.code in REMEMBERED:
-            denial = None if verdict.valid else verdict.code
-            mark = mark.told(server_time=at, license_id=license_id, denial=denial)
-        else:
-            mark = mark.told(server_time=at, license_id=None, denial=None)
-        who.offline.store.keep(mark)
-    return verdict
-
-
-def _readable(store: Store) -> HighWater:
-    """After a signed answer a mark that was broken may begin anew."""
-    mark = store.read()
-    return HighWater() if mark.is_broken else mark
-
-
 def _without_the_platform(who: Licensee, entitlements: Collection[str], error: TollgateError, now: datetime) -> Verdict:
     why = f"The platform gave no word to believe ({error})."
     if who.offline is None:
@@ -178,7 +171,11 @@ def _without_the_platform(who: Licensee, entitlements: Collection[str], error: T
     except OSError:
         return Verdict(Code.UNREACHABLE, f"{why} There is no license file.", None, "nobody")
     terms = _terms(who, who.offline)
-    verdict = check(text, store=who.offline.store, now=now, entitlements=entitlements, **terms)
+    try:
+        verdict = check(text, store=who.offline.store, now=now, entitlements=entitlements, **terms)
+    except OSError as failure:
+        told = f"{why} What was seen before can't be kept ({type(failure).__name__})."
+        return Verdict(Code.UNREACHABLE, told, None, "nobody")
     return replace(verdict, detail=f"{why} {verdict.detail}")
 
 

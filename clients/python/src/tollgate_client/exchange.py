@@ -1,8 +1,8 @@
-"""How a call is sent, refused, sent again and given up: the rules, without a socket and without a clock.
+"""How a call is sent, refused, sent again and given up: the rules, without a socket.
 
 `exchange` is a generator. It yields what is to be done next, an `Outgoing` request or a `Pause`, and is sent the answer
-(or has the transport's error thrown into it); what it returns is the call's result. `drive` and `drive_async` do what
-it asks for, one with httpx.Client, the other with httpx.AsyncClient: all else is common to both kinds of client.
+or the transport's error; what it returns is the call's result. `drive` and `drive_async` do what it asks for, one with
+httpx.Client, the other with httpx.AsyncClient: all else is common to both kinds of client.
 
 A request is sent again only where that does nothing twice: it changes nothing, or bears an Idempotency-Key that stays
 the same, or it certainly wasn't carried out. A paid call costs each time, whatever its method: it is sent again only
@@ -31,7 +31,8 @@ _UNDER_WAY = "idempotency_in_progress"
 
 @dataclass(frozen=True)
 class Retries:
-    """How often, and for how long in all, a call is tried again. `Retries(attempts=1)`: never."""
+    """How often a call is tried in all, and for how long: no attempt begins once the budget is used up by waiting, for
+    answers and between them. `Retries(attempts=1)`: never again."""
 
     attempts: int = 4
     budget_seconds: float = 30.0
@@ -63,30 +64,31 @@ class Pause:
 
 
 Step = Outgoing | Pause
-Flow = Generator[Step, httpx.Response | None, T]
-Outcome = httpx.Response | httpx.TransportError | None
+Outcome = httpx.Response | httpx.RequestError | None
+"""Of a step: the answer, or why none came; None of a pause."""
+Flow = Generator[Step, Outcome, T]
 
 
 def exchange(outgoing: Outgoing, retries: Retries) -> Flow[httpx.Response]:
     """The answer, whatever its status. `Unreachable` where none came."""
-    left_seconds = retries.budget_seconds
-    for attempt in range(1, retries.attempts + 1):
-        answer: httpx.Response | None = None
-        try:
-            answer = yield outgoing
-        except httpx.TransportError as error:
-            if attempt == retries.attempts or not _may_be_sent_again_after(error, outgoing):
-                raise Unreachable(f"{outgoing.method} {outgoing.path}: {type(error).__name__}") from error
-        if answer is not None and (attempt == retries.attempts or not _is_passing(answer, outgoing)):
-            return answer
-        seconds = _pause_seconds(answer, attempt, retries)
-        left_seconds -= seconds
-        if left_seconds < 0:
-            if answer is not None:
-                return answer
-            raise Unreachable(f"{outgoing.method} {outgoing.path}: no answer within the budget")
+    if retries.attempts < 1:
+        raise ValueError("Retries.attempts is at least 1")
+    left_seconds, attempt = retries.budget_seconds, 1
+    while True:
+        began = time.monotonic()
+        outcome = yield outgoing
+        seconds = _pause_seconds(outcome, attempt, retries)
+        left_seconds -= seconds + (time.monotonic() - began)
+        if attempt == retries.attempts or left_seconds < 0 or not _is_passing(outcome, outgoing):
+            return _answer_of(outcome, outgoing)
         yield Pause(seconds)
-    raise ValueError("Retries.attempts is at least 1")
+        attempt += 1
+
+
+def _answer_of(outcome: Outcome, outgoing: Outgoing) -> httpx.Response:
+    if isinstance(outcome, httpx.Response):
+        return outcome
+    raise Unreachable(f"{outgoing.method} {outgoing.path}: {type(outcome).__name__}") from outcome
 
 
 def retry_after_seconds(answer: httpx.Response) -> float | None:
@@ -102,25 +104,23 @@ def retry_after_seconds(answer: httpx.Response) -> float | None:
     return max(0.0, (aware - datetime.now(UTC)).total_seconds())
 
 
-def _may_be_sent_again_after(error: httpx.TransportError, outgoing: Outgoing) -> bool:
-    never_left = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    return never_left or outgoing.may_repeat
-
-
-def _is_passing(answer: httpx.Response, outgoing: Outgoing) -> bool:
+def _is_passing(outcome: Outcome, outgoing: Outgoing) -> bool:
     """Whether the same request may be answered otherwise soon, and may be sent again."""
-    if answer.headers.get("x-should-retry") == "false":
+    if not isinstance(outcome, httpx.Response):
+        never_left = isinstance(outcome, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+        return never_left or outgoing.may_repeat
+    if outcome.headers.get("x-should-retry") == "false":
         return False
-    if answer.status_code == 429:
+    if outcome.status_code == 429:
         return True  # it was not carried out
-    if answer.status_code == 409:
-        return not outgoing.streamed and f'"{_UNDER_WAY}"'.encode() in answer.content
-    return answer.status_code in _PASSING and outgoing.may_repeat
+    if outcome.status_code == 409:
+        return not outgoing.streamed and f'"{_UNDER_WAY}"'.encode() in outcome.content
+    return outcome.status_code in _PASSING and outgoing.may_repeat
 
 
-def _pause_seconds(answer: httpx.Response | None, attempt: int, retries: Retries) -> float:
+def _pause_seconds(outcome: Outcome, attempt: int, retries: Retries) -> float:
     """What Retry-After asks for, else twice as long each time, with half of it by chance."""
-    asked_for = retry_after_seconds(answer) if answer is not None else None
+    asked_for = retry_after_seconds(outcome) if isinstance(outcome, httpx.Response) else None
     grown = min(retries.longest_pause_seconds, retries.first_pause_seconds * 2.0 ** (attempt - 1))
     spread = grown * random.uniform(0.5, 1.0)  # noqa: S311 - so that many clients don't come back together
     return spread if asked_for is None else asked_for + spread * 0.1
@@ -128,18 +128,18 @@ def _pause_seconds(answer: httpx.Response | None, attempt: int, retries: Retries
 
 def drive(flow: Flow[T], http: httpx.Client, sleep: Callable[[float], None] = time.sleep) -> T:
     """Do what the flow asks for, and return its result."""
-    result: Outcome = None
-    while not isinstance(step := _next(flow, result), End):
+    outcome: Outcome = None
+    while not isinstance(step := _next(flow, outcome), End):
         if isinstance(step, Pause):
-            if isinstance(result, httpx.Response):
-                result.close()
+            if isinstance(outcome, httpx.Response):
+                outcome.close()
             sleep(step.seconds)
-            result = None
+            outcome = None
             continue
         try:
-            result = http.send(_request(http, step), stream=step.streamed)
-        except httpx.TransportError as error:
-            result = error
+            outcome = http.send(_request(http, step), stream=step.streamed)
+        except httpx.RequestError as error:
+            outcome = error
     return step.value
 
 
@@ -147,18 +147,18 @@ async def drive_async(
     flow: Flow[T], http: httpx.AsyncClient, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> T:
     """The same, without holding up the event loop."""
-    result: Outcome = None
-    while not isinstance(step := _next(flow, result), End):
+    outcome: Outcome = None
+    while not isinstance(step := _next(flow, outcome), End):
         if isinstance(step, Pause):
-            if isinstance(result, httpx.Response):
-                await result.aclose()
+            if isinstance(outcome, httpx.Response):
+                await outcome.aclose()
             await sleep(step.seconds)
-            result = None
+            outcome = None
             continue
         try:
-            result = await http.send(_request(http, step), stream=step.streamed)
-        except httpx.TransportError as error:
-            result = error
+            outcome = await http.send(_request(http, step), stream=step.streamed)
+        except httpx.RequestError as error:
+            outcome = error
     return step.value
 
 
@@ -167,9 +167,9 @@ class End(Generic[T]):
     value: T
 
 
-def _next(flow: Flow[T], result: Outcome) -> Step | End[T]:
+def _next(flow: Flow[T], outcome: Outcome) -> Step | End[T]:
     try:
-        return flow.throw(result) if isinstance(result, httpx.TransportError) else flow.send(result)
+        return flow.send(outcome)
     except StopIteration as end:
         return End(end.value)
 

@@ -103,6 +103,9 @@ class HighWaterFile:
         replace_file(self._path, body + b"\n" + self._seal(body))
         self._kept = mark
 
+    def __repr__(self) -> str:
+        return f"HighWaterFile({str(self._path)!r})"
+
     def _seal(self, body: bytes) -> bytes:
         return base64.b64encode(hmac.digest(self._key, body, "sha256"))
 

@@ -15,8 +15,8 @@ TIMEOUT = 10.0
 
 
 class LicenseQuestions:
-    """`validate` always answers a verdict; the others raise `TollgateError`. What `activate`, `deactivate` and
-    `heartbeat` answer bears no signature: whether it holds, `validate` tells."""
+    """`validate` always answers a verdict; the others raise `TollgateError`, an `UntrustedAnswer` where whoever
+    says yes is not the platform. Refusals bear no signature: after one, what holds `validate` tells."""
 
     _asker: Asker
 

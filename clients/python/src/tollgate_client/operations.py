@@ -7,6 +7,7 @@ from tollgate_client.seen import Collection, Operation
 class Operations:
     """The public API."""
 
+    register = Operation(calls.register)
     login = Operation(calls.login)
     logout = Operation(calls.logout)
     account = Operation(calls.account)
@@ -25,6 +26,7 @@ class Operations:
     payments = Collection(calls.payments)
     payment = Operation(calls.payment)
     cancel_payment = Operation(calls.cancel_payment)
+    payment_refunds = Collection(calls.payment_refunds)
     payment_methods = Collection(calls.payment_methods)
     add_payment_method = Operation(calls.add_payment_method)
     choose_payment_method = Operation(calls.choose_payment_method)

@@ -42,6 +42,11 @@ class Code(StrEnum):
     UNREACHABLE = "UNREACHABLE"
 
 
+def code_of(text: object) -> str:
+    """The code with that text, where this version knows it."""
+    return Code.__members__.get(str(text), str(text))
+
+
 GRANTING = frozenset({Code.VALID, Code.GRACE})
 
 
@@ -75,6 +80,9 @@ class Verdict:
     @property
     def valid(self) -> bool:
         return self.code in GRANTING
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail}"
 
     def __bool__(self) -> bool:
         """So that `if verify(...)` doesn't let everybody in."""

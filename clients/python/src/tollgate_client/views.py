@@ -118,6 +118,17 @@ class Payment(TypedDict):
     next_action_url: NotRequired[str | None]
 
 
+class Refund(TypedDict):
+    """`credits` are those that it has taken back."""
+
+    id: str
+    payment_id: str
+    amount: Money
+    credits: Credits
+    status: str
+    created_at: str
+
+
 class PaymentMethod(TypedDict):
     id: str
     type: Literal["card"]

@@ -9,6 +9,7 @@ from tollgate_client.calls.accounts import (
     create_api_key,
     login,
     logout,
+    register,
     revoke_api_key,
     rotate_api_key,
 )
@@ -30,6 +31,7 @@ from tollgate_client.calls.paying import (
     choose_payment_method,
     payment,
     payment_methods,
+    payment_refunds,
     payments,
     remove_payment_method,
 )
@@ -82,8 +84,10 @@ __all__ = [
     "pause_subscription",
     "payment",
     "payment_methods",
+    "payment_refunds",
     "payments",
     "plans",
+    "register",
     "remove_payment_method",
     "resume_subscription",
     "revoke_api_key",

@@ -17,6 +17,20 @@ from tollgate_client.calls.call import (
 )
 
 
+def register(
+    *,
+    email: str,
+    password: str,
+    name: str | None = None,
+    country: str | None = None,
+    device_id: str | None = None,
+    idempotency_key: str | None = None,
+) -> Call[views.SignedIn]:
+    """A new account, and a session of it. `Problem` `email_taken`."""
+    body = without_none(email=email, password=password, name=name, country=country, device_id=device_id)
+    return make("/api/v1/auth/register", body, idempotency_key)
+
+
 def login(*, email: str, password: str) -> Call[views.SignedIn]:
     """A session's token. It is used by a client that is made with `session=token`."""
     return Call(sending("POST", "/api/v1/auth/login", {"email": email, "password": password}), json_of)

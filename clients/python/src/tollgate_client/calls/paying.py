@@ -18,6 +18,11 @@ def cancel_payment(payment_id: str, *, idempotency_key: str | None = None) -> Ca
     return make(f"/api/v1/payments/{path_part(payment_id)}/cancel", None, idempotency_key)
 
 
+def payment_refunds(payment_id: str, *, page_size: int = 100) -> Listing[views.Refund]:
+    """What of a payment went back."""
+    return Listing(f"/api/v1/payments/{path_part(payment_id)}/refunds", page_size)
+
+
 def payment_methods() -> Listing[views.PaymentMethod]:
     """Saved cards, the default first."""
     return Listing("/api/v1/payment-methods")
