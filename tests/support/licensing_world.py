@@ -77,9 +77,10 @@ class World:
 
     async def bought(self, **changes: Any) -> tuple[str, str]:
         """The id and the key of a license with this standing."""
-        await self.subscribed(**changes)
-        listed = (await self.get("/api/v1/licenses?limit=1")).json()["data"][0]
-        read = (await self.get(f"/api/v1/licenses/{listed['id']}")).json()
+        subscription_id = await self.subscribed(**changes)
+        listed = (await self.get("/api/v1/licenses")).json()["data"]
+        [license_id] = [each["id"] for each in listed if each["subscription_id"] == subscription_id]
+        read = (await self.get(f"/api/v1/licenses/{license_id}")).json()
         return read["id"], read["key"]
 
     async def validate(self, key: str, *, ip: str = "192.0.2.1", **asked: Any) -> httpx.Response:

@@ -32,7 +32,7 @@ from shared.service_auth import caller_required
 router = APIRouter(route_class=StrictRoute, tags=["licenses"])
 
 Server = Annotated[str | None, Query(max_length=200, description="Judge this server's activation too.")]
-Fingerprint = Annotated[str | None, Query(max_length=500, description="The server's, to compare.")]
+Fingerprint = Annotated[str | None, Query(max_length=500, description="Compared with that of the server's activation.")]
 Entitlements = Annotated[list[str] | None, Query(max_length=100, description="What is asked for, once for each.")]
 
 
@@ -116,7 +116,7 @@ async def explain_own(
 @refuses("license_revoked")
 @takes_idempotency_key
 async def rotate_own(request: Request, license_id: str, body: RotateBody) -> Response:
-    """201 with the new key; the old one works until the overlap is over. Activations stay."""
+    """201 with the new key; the old one works until the overlap is over, one before it no more. Activations stay."""
 
     async def work(claim: Claim) -> Response:
         return await rotated(request, license_id, body, claim, CauseKind.OWNER)

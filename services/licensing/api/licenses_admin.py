@@ -38,7 +38,8 @@ Seconds = Annotated[int, Field(ge=0, le=366 * 86_400)]
 
 
 class MakeBody(Wire):
-    """A license that no subscription stands behind. `days` and `max_activations` left out: the settings' (30, 1). With
+    """A license that no subscription stands behind. `plan` is a name, shown and mailed: none of billing's plans is
+    looked up, and it entitles to nothing by itself. `days` and `max_activations` left out: the settings' (30, 1). With
     `lease_seconds` its activations need a heartbeat."""
 
     account_id: Annotated[str, Field(min_length=1, max_length=64)]
@@ -198,7 +199,7 @@ async def renew(request: Request, license_id: str, body: RenewBody | None = None
 @refuses("license_revoked")
 @takes_idempotency_key
 async def rotate(request: Request, license_id: str, body: RotateBody) -> Response:
-    """201 with the new key; the old one works until the overlap is over. Activations stay."""
+    """201 with the new key; the old one works until the overlap is over, one before it no more. Activations stay."""
 
     async def work(claim: Claim) -> Response:
         return await rotated(request, license_id, body, claim, CauseKind.OPERATOR)

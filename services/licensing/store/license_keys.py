@@ -48,11 +48,15 @@ async def current(connection: AsyncConnection, license_id: str) -> KeyRow:
     return KeyRow(*found.one())
 
 
-async def replace(connection: AsyncConnection, license_id: str, *, valid_until: datetime) -> None:
-    """End the license's keys at `valid_until`, or earlier where they end earlier. Its row is locked."""
+async def replace(connection: AsyncConnection, license_id: str, *, valid_until: datetime, real_now: datetime) -> None:
+    """End the license's own key at `valid_until`, and one that is still in its overlap now: with the key that is to
+    come, no more than two work at any time. The license's row is locked."""
     await connection.execute(
-        text("UPDATE license_keys SET valid_until = least(valid_until, :until) WHERE license_id = :id"),
-        {"id": license_id, "until": valid_until},
+        text(
+            "UPDATE license_keys SET valid_until = CASE WHEN valid_until IS NULL THEN :until ELSE :real_now END"
+            " WHERE license_id = :id AND (valid_until IS NULL OR valid_until > :real_now)"
+        ),
+        {"id": license_id, "until": valid_until, "real_now": real_now},
     )
 
 

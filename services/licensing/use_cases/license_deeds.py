@@ -121,13 +121,13 @@ async def rotate(
     licensing: Licensing, actor: Actor, license_id: str, cause: CauseKind, *, overlap_seconds: int, finish: Finish[T]
 ) -> T:
     """Another key for the license, with its activations kept; the old one works until the overlap is over (real time).
-    Raises `license_revoked` for one that is revoked."""
-    now = licensing.clock.now()
-    until = licensing.clock.real_now() + timedelta(seconds=overlap_seconds)
+    One that an earlier rotation left in its overlap ends at once. Raises `license_revoked` for one that is revoked."""
+    now, real_now = licensing.clock.now(), licensing.clock.real_now()
+    until = real_now + timedelta(seconds=overlap_seconds)
     async with licensing.database.transaction() as connection:
         license = await _locked(connection, license_id)
         _refuse_revoked(license)
-        await license_keys.replace(connection, license.id, valid_until=until)
+        await license_keys.replace(connection, license.id, valid_until=until, real_now=real_now)
         key = await mint(licensing, connection, license)
         await change(connection, license, Action.ROTATED, Cause(cause, actor.account_id), at=now)
         details = {"overlap_seconds": overlap_seconds}

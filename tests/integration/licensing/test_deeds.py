@@ -43,6 +43,7 @@ async def test_a_license_made_by_hand_is_good_for_thirty_days_on_one_server(worl
     made = await _made(world, plan="enterprise", entitlements=["sso", "sso"])
     assert made["expires_at"] == "2027-03-02T12:00:00Z" and made["max_activations"] == 1
     assert made["entitlements"] == ["sso"] and made["origin"] == "operator" and made["status"] == "active"
+    assert made["plan"] == "enterprise", "a name of the operator's own: no plan is looked up"
     assert await world.code(made["key"], entitlements=["sso"]) == "VALID"
     assert (await world.get(f"/api/v1/licenses/{made['id']}")).json()["key"] == made["key"]
     world.clock.advance(timedelta(days=30))
@@ -142,6 +143,19 @@ async def test_a_leaked_key_is_replaced_and_works_until_the_overlap_is_over(worl
     assert await world.code(new) == "VALID"
     await world.operate("POST", f"/{license_id}/rotate", {})
     assert await world.code(new) == "REVOKED"
+
+
+async def test_no_more_than_two_keys_work_however_often_it_is_rotated(world: World) -> None:
+    license_id, first = await world.bought()
+    keys = [first]
+    for _ in range(3):
+        world.clock.advance(timedelta(seconds=1))
+        rotated = await world.post(f"/api/v1/licenses/{license_id}/rotate", {"overlap_seconds": 60})
+        keys.append(rotated.json()["key"])
+        assert [await world.code(key) for key in keys[-2:]] == ["VALID", "VALID"]
+        assert {await world.code(key) for key in keys[:-2]} <= {"REVOKED"}
+    found = await versions(world.licensing.database, world.licensing.secrets, world.clock)
+    assert [each.keys for each in found] == [2]
 
 
 async def test_why_a_key_is_not_good_is_told_step_by_step(world: World) -> None:
