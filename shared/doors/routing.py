@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from fastapi.routing import APIRoute
 from starlette.requests import Request
@@ -46,7 +46,9 @@ def takes_idempotency_key(endpoint: Endpoint) -> Endpoint:
 
 async def read_bounded(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
     """The body, refused as soon as it is known to pass `limit` (413 `body_too_large`), or once it has not come within
-    `BODY_SECONDS` (408 `request_timeout`)."""
+    `BODY_SECONDS` (408 `request_timeout`). Read once: `request.state.body` has it for whoever asks again."""
+    if hasattr(request.state, "body"):
+        return cast(bytes, request.state.body)
     too_large = DomainError("body_too_large", f"A body may have up to {limit} bytes.", headers={"Connection": "close"})
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared[:20]) > limit:
@@ -65,7 +67,9 @@ async def read_bounded(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
         raise DomainError(
             "request_timeout", "The request's body came too slowly.", headers={"Connection": "close"}
         ) from None
-    return b"".join(chunks)
+    body = b"".join(chunks)
+    request.state.body = body
+    return body
 
 
 class _JsonRequest(Request):
@@ -111,7 +115,6 @@ class StrictRoute(APIRoute):
             if field is None:
                 return await inner(request)
             body = await read_bounded(request)
-            request.state.body = body
             if not body and not required:
                 return await inner(_JsonRequest(request, b"", None))
             return await inner(_JsonRequest(request, body, decode(body)))

@@ -75,7 +75,7 @@ CLIENT_GUARDS = (
     ),
     Guard(
         "client: an answer is to the question that was asked",
-        f"{_CLIENT}/license_client.py",
+        f"{_CLIENT}/asking.py",
         'told.get("request_digest") != digest_of(outgoing.content or b"")',
         '"request_digest" not in told',
         _FALSE_SERVERS,

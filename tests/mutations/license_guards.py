@@ -58,4 +58,18 @@ LICENSE_GUARDS = (
         "",
         (f"{_DEEDS}::test_a_leaked_key_is_replaced_and_works_until_the_overlap_is_over",),
     ),
+    Guard(
+        "no more than two keys of a license work",
+        "services/licensing/store/license_keys.py",
+        "THEN :until ELSE :real_now END",
+        "THEN :until ELSE least(valid_until, :until) END",
+        (f"{_DEEDS}::test_no_more_than_two_keys_work_however_often_it_is_rotated",),
+    ),
+    Guard(
+        "an activation with a fingerprint asks for it",
+        "services/licensing/domain/verdict.py",
+        'return Check("fingerprint", Code.FINGERPRINT_MISMATCH, told)',
+        'return Check("fingerprint", None, told)',
+        ("tests/unit/licensing/test_verdict.py::test_activations_are_judged_in_order",),
+    ),
 )

@@ -1,7 +1,5 @@
 """POST /api/v1/licenses/activate, /deactivate, /heartbeat and /activations/transfer: a server with a license key. The
-key is the credential. Each may be repeated: it changes nothing more."""
-
-from datetime import datetime
+key is the credential. Each may be repeated: it changes nothing more. What is granted is signed, as a verdict is."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -17,12 +15,13 @@ from services.licensing.api.seats import (
     bearer_of,
     license_invalid,
 )
+from services.licensing.api.signed import NonceField, question_of, signed_answer
 from services.licensing.api.validate import from_gateway
 from services.licensing.domain.activation import Activation, Server
 from services.licensing.service import Licensing
 from services.licensing.use_cases import activations
 from services.licensing.use_cases.bearing import Bearer, Refused
-from shared.doors import StrictRoute, Text, Wire, answer, guarded, refuses
+from shared.doors import StrictRoute, Text, Wire, guarded, refuses
 
 router = APIRouter(route_class=StrictRoute, tags=["licenses"])
 
@@ -34,13 +33,15 @@ class ActivateBody(ServerBody):
 
 
 class TransferBody(Wire):
-    """Whose seat is handed over, and to whom."""
+    """Whose seat is handed over, and to whom; `fingerprint` is the latter's. `nonce` comes back in the answer's
+    signature."""
 
     license_key: KeyField
     from_server_id: Text
     to_server_id: Text
     fingerprint: FingerprintField | None = None
     metadata: MetadataField | None = None
+    nonce: NonceField | None = None
 
 
 @router.post("/api/v1/licenses/activate", response_model=OneActivationView, summary="Activate a server")
@@ -51,7 +52,7 @@ async def activate(request: Request, body: ActivateBody) -> Response:
     `too_many_activations` where no seat is free; 403 `license_invalid` with the verdict."""
     licensing, server = _asked(request, body)
     found = await activations.activate(licensing, _bearer(request, body), server, replaces=body.replaces)
-    return _answer(found, licensing.clock.now())
+    return await _answer(request, found, nonce=body.nonce)
 
 
 @router.post("/api/v1/licenses/deactivate", response_model=OneActivationView, summary="Deactivate a server")
@@ -62,7 +63,7 @@ async def deactivate(request: Request, body: ServerBody) -> Response:
     verdict NOT_ACTIVATED where it never had one."""
     licensing, server = _asked(request, body)
     found = await activations.deactivate(licensing, _bearer(request, body), server)
-    return _answer(found, licensing.clock.now())
+    return await _answer(request, found, nonce=body.nonce)
 
 
 @router.post("/api/v1/licenses/heartbeat", response_model=OneActivationView, summary="Extend a server's lease")
@@ -73,7 +74,7 @@ async def heartbeat(request: Request, body: ServerBody) -> Response:
     new activation if it gets one, or 409 `too_many_activations`."""
     licensing, server = _asked(request, body)
     found = await activations.heartbeat(licensing, _bearer(request, body), server)
-    return _answer(found, licensing.clock.now())
+    return await _answer(request, found, nonce=body.nonce)
 
 
 @router.post(
@@ -90,7 +91,7 @@ async def transfer(request: Request, body: TransferBody) -> Response:
     server = Server(body.to_server_id, body.fingerprint, body.metadata)
     bearer = bearer_of(request, body.license_key, body.to_server_id)
     found = await activations.transfer(licensing, bearer, server, from_server_id=body.from_server_id)
-    return _answer(found, licensing.clock.now())
+    return await _answer(request, found, nonce=body.nonce)
 
 
 def _asked(request: Request, body: ServerBody) -> tuple[Licensing, Server]:
@@ -101,7 +102,9 @@ def _bearer(request: Request, body: ServerBody) -> Bearer:
     return bearer_of(request, body.license_key, body.server_id)
 
 
-def _answer(found: Activation | Refused, now: datetime) -> Response:
+async def _answer(request: Request, found: Activation | Refused, *, nonce: str | None) -> Response:
+    now = licensing_of(request).clock.now()
     if isinstance(found, Refused):
         raise license_invalid(found, now)
-    return answer({"activation": activation_view(found, now)})
+    view: OneActivationView = {"activation": activation_view(found, now), **question_of(request, nonce)}
+    return await signed_answer(request, view, nonce=nonce)

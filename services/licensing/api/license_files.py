@@ -9,7 +9,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from services.licensing.api.guards import active_caller_required, caller_of, licensing_of, own_license
-from services.licensing.api.seats import KeyField, bearer_of, license_invalid
+from services.licensing.api.seats import FingerprintField, KeyField, bearer_of, license_invalid
 from services.licensing.api.validate import from_gateway
 from services.licensing.domain.license_file import LONGEST_TTL, SHORTEST_TTL
 from services.licensing.use_cases import license_files
@@ -19,18 +19,23 @@ from shared.audit import Actor
 from shared.db import Connection
 from shared.doors import StrictRoute, Text, Wire, guarded, refuses, takes_idempotency_key
 from shared.doors.idempotent import idempotently
+from shared.doors.routing import read_bounded
+from shared.doors.strict_json import decode
 from shared.errors import DomainError
 from shared.idempotency import Claim
 
 router = APIRouter(route_class=StrictRoute, tags=["licenses"])
 
+_NO_CREDENTIAL = DomainError("unauthenticated", "Sign in, or send the license key as license_key.")
 _Ttl = Annotated[int, Field(ge=int(SHORTEST_TTL.total_seconds()), le=int(LONGEST_TTL.total_seconds()))]
 
 
 class FileBody(Wire):
-    """`license_key` takes a session's place. Without `ttl_seconds` the file lasts as long as the license."""
+    """`license_key` takes a session's place; `fingerprint` is then needed where the server was activated with one.
+    Without `ttl_seconds` the file lasts as long as the license."""
 
     server_id: Text
+    fingerprint: FingerprintField | None = None
     ttl_seconds: _Ttl | None = None
     encrypted: bool = False
     license_key: KeyField | None = None
@@ -52,6 +57,18 @@ async def _owner_if_signed_in(request: Request) -> None:
     except DomainError:  # an account's token, or none at all, which the next guard refuses
         await active_caller_required(request)
         await own_license(request)
+    else:
+        await _license_key_sent(request)
+
+
+async def _license_key_sent(request: Request) -> None:
+    """The body's credential is looked for before the body is judged: without one nothing else is told."""
+    try:
+        said = decode(await read_bounded(request))
+    except DomainError:
+        raise _NO_CREDENTIAL from None
+    if not isinstance(said, dict) or not isinstance(said.get("license_key"), str):
+        raise _NO_CREDENTIAL
 
 
 @router.post(
@@ -70,6 +87,8 @@ async def make_file(request: Request, license_id: str, body: FileBody) -> Respon
         body.server_id,
         None if body.ttl_seconds is None else timedelta(seconds=body.ttl_seconds),
         body.encrypted,
+        body.fingerprint,
+        by_owner=caller_of(request).role != "service",
     )
 
     async def work(claim: Claim) -> Response:
@@ -90,8 +109,7 @@ async def _asker(request: Request, license_id: str, body: FileBody) -> str:
     """The account, or the license whose key the body holds: whose request it is, and whose Idempotency-Key."""
     if caller_of(request).role != "service":
         return caller_of(request).account_id
-    if body.license_key is None:
-        raise DomainError("unauthenticated", "Sign in, or send the license key as license_key.")
+    assert body.license_key is not None, "the guard saw it"
     bearer = bearer_of(request, body.license_key, body.server_id)
     found = await license_files.bearer_s_license(licensing_of(request), bearer, license_id)
     if isinstance(found, Refused):

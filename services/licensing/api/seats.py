@@ -7,6 +7,7 @@ from fastapi import Request
 from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
+from services.licensing.api.signed import NonceField, SignedView
 from services.licensing.api.validate import LONGEST_KEY
 from services.licensing.api.views import validated_view
 from services.licensing.domain.activation import Activation, Ending
@@ -41,12 +42,14 @@ FingerprintField = Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class ServerBody(Wire):
-    """A server that bears a license key."""
+    """A server that bears a license key. One that was activated with a `fingerprint` sends it from then on. `nonce`
+    comes back in the answer's signature."""
 
     license_key: KeyField
     server_id: Text
     fingerprint: FingerprintField | None = None
     metadata: MetadataField | None = None
+    nonce: NonceField | None = None
 
 
 class ActivationView(TypedDict):
@@ -66,7 +69,9 @@ class ActivationView(TypedDict):
     follows: str | None
 
 
-class OneActivationView(TypedDict):
+class OneActivationView(SignedView):
+    """`request_digest` (as `Content-Digest` has it) is of the request's body, as in a validation's answer."""
+
     activation: ActivationView
 
 

@@ -1,16 +1,14 @@
 """POST /api/v1/licenses/validate: is this key good, for this server, now (L4)? Public; answers are signed."""
 
-from typing import Annotated, NotRequired
+from typing import Annotated
 
 from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
-from typing_extensions import TypedDict
 
 from services.licensing.api.guards import caller_of, licensing_of
-from services.licensing.api.signed import signed_answer
+from services.licensing.api.signed import NonceField, SignedView, question_of, signed_answer
 from services.licensing.api.views import ValidatedView, validated_view
-from services.licensing.domain.answer_signature import NONCE, content_digest
 from services.licensing.domain.validation_limit import limit_headers
 from services.licensing.domain.verdict import Code
 from services.licensing.use_cases.validation import Question, validate
@@ -32,10 +30,10 @@ class ValidateBody(Wire):
     server_id: Text | None = None
     fingerprint: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     entitlements: Annotated[tuple[Entitlement, ...], Field(strict=False, max_length=100)] = ()
-    nonce: Annotated[str, Field(pattern=NONCE)] | None = None
+    nonce: NonceField | None = None
 
 
-class VerdictView(TypedDict):
+class VerdictView(SignedView):
     """`license` is what the key opens, null where it opens nothing. `request_digest` (as `Content-Digest` has it) is of
     the request's body: with it the signature says which question was answered."""
 
@@ -43,8 +41,6 @@ class VerdictView(TypedDict):
     code: Annotated[str, one_of(Code)]
     detail: str
     license: ValidatedView | None
-    request_digest: str
-    nonce: NotRequired[str]
 
 
 async def from_gateway(request: Request) -> None:
@@ -74,8 +70,6 @@ async def validate_key(request: Request, body: ValidateBody) -> Response:
         "code": found.verdict.code.value,
         "detail": found.verdict.detail,
         "license": None if found.license is None else validated_view(found.license, licensing.clock.now()),
-        "request_digest": content_digest(request.state.body),
+        **question_of(request, body.nonce),
     }
-    if body.nonce is not None:
-        view["nonce"] = body.nonce
-    return await signed_answer(licensing, view, limit_headers(found.taken), nonce=body.nonce)
+    return await signed_answer(request, view, limit_headers(found.taken), nonce=body.nonce)

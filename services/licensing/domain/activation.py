@@ -10,6 +10,10 @@ An activation whose lease is over is dead: it holds no seat, though nobody has e
 never comes back; a new one is appended, and nothing is deleted. A license whose plan allows fewer servers than are
 active keeps them, gives no new seat, and is not valid on any until enough are given back (`verdict`).
 
+An activation that was made with a fingerprint asks for it whenever it is to grant something, so that a copied key is
+none on another machine; giving a seat back refuses only another fingerprint. One that was made without takes up the
+first that is sent.
+
 Whoever decides holds the license's lock, and has seen that it is valid. Pure; instants are business time.
 """
 
@@ -131,17 +135,17 @@ def beaten(seats: Seats, server: Server, new_id: ActivationId, *, now: datetime)
         return Refusal.NOT_ACTIVATED
     if own.is_active(now):
         return _renewed(seats.license, own, server, now=now)
-    if _differs(own, server):
+    if not _is_of(own, server):
         return Refusal.FINGERPRINT_MISMATCH
     return activated(seats, _said_again(own, server), new_id, now=now)
 
 
 def deactivated(seats: Seats, server: Server, *, now: datetime) -> Decision | Refusal:
-    """The seat given back; one that has ended already stays as it is."""
+    """The seat given back, also where no fingerprint is sent; one that has ended already stays as it is."""
     own = seats.own
     if own is None:
         return Refusal.NOT_ACTIVATED
-    if own.is_open and _differs(own, server):
+    if own.is_open and server.fingerprint is not None and not _is_of(own, server):
         return Refusal.FINGERPRINT_MISMATCH
     return Decision(ended_by(own, Ending.DEACTIVATED, now=now))
 
@@ -169,7 +173,7 @@ def transferred(
         return Refusal.NOT_ACTIVATED
     own = seats.own
     if own is not None and own.is_active(now) and own.follows == leaving.id:
-        return Decision(own)
+        return Decision(own) if _is_of(own, server) else Refusal.FINGERPRINT_MISMATCH
     if not leaving.is_active(now):
         return Refusal.NOT_ACTIVATED
     assert own is None or not own.is_active(now), "whoever asks is told that the server is activated already"
@@ -201,7 +205,7 @@ def _new(license: License, server: Server, new_id: ActivationId, *, now: datetim
 
 def _renewed(license: License, own: Activation, server: Server, *, now: datetime) -> Decision | Refusal:
     """The same activation, alive. A fingerprint that was not known is taken up."""
-    if _differs(own, server):
+    if not _is_of(own, server):
         return Refusal.FINGERPRINT_MISMATCH
     return Decision(
         replace(
@@ -215,13 +219,12 @@ def _renewed(license: License, own: Activation, server: Server, *, now: datetime
 
 
 def _said_again(own: Activation, server: Server) -> Server:
-    fingerprint = own.fingerprint if server.fingerprint is None else server.fingerprint
-    metadata = own.metadata if server.metadata is None else server.metadata
-    return Server(server.server_id, fingerprint, metadata)
+    return replace(server, metadata=own.metadata if server.metadata is None else server.metadata)
 
 
-def _differs(own: Activation, server: Server) -> bool:
-    return None not in (own.fingerprint, server.fingerprint) and own.fingerprint != server.fingerprint
+def _is_of(own: Activation, server: Server) -> bool:
+    """Whether it is the machine that the activation was made for, as far as that is known."""
+    return own.fingerprint is None or own.fingerprint == server.fingerprint
 
 
 def _ended_by_lease(own: Activation) -> Activation:

@@ -8,7 +8,7 @@
     expiry        what was paid, and its grace, is not over       EXPIRED
     activation    the server is activated                         NOT_ACTIVATED
     seats         no more are active than the plan allows         TOO_MANY_ACTIVATIONS
-    fingerprint   that of the activation, where both have one     FINGERPRINT_MISMATCH
+    fingerprint   that of the activation, where it has one        FINGERPRINT_MISMATCH
     heartbeat     the activation's lease runs                     HEARTBEAT_DEAD
     entitlements  all that are asked for                          ENTITLEMENTS_MISSING
 
@@ -198,8 +198,11 @@ def _seats(license: License, active: int) -> Check:
 
 
 def _fingerprint(activation: Seat, fingerprint: str | None) -> Check:
-    if fingerprint is None or activation.fingerprint is None:
-        return Check("fingerprint", None, "No fingerprint is compared.")
+    if activation.fingerprint is None:
+        return Check("fingerprint", None, "The server was activated without a fingerprint.")
+    if fingerprint is None:
+        told = "The server was activated with a fingerprint, and none was sent."
+        return Check("fingerprint", Code.FINGERPRINT_MISMATCH, told)
     if fingerprint != activation.fingerprint:
         return Check("fingerprint", Code.FINGERPRINT_MISMATCH, "The server's fingerprint is not its activation's.")
     return Check("fingerprint", None, "The fingerprint is its activation's.")

@@ -39,7 +39,7 @@ Decide = Callable[[Connection, Seats, ActivationId], Awaitable[Decision | Refusa
 _VERDICTS = {
     Refusal.NOT_ACTIVATED: Verdict(Code.NOT_ACTIVATED, "The license is not activated on this server."),
     Refusal.FINGERPRINT_MISMATCH: Verdict(
-        Code.FINGERPRINT_MISMATCH, "The server's fingerprint is not its activation's."
+        Code.FINGERPRINT_MISMATCH, "The server's fingerprint is not its activation's, or was not sent."
     ),
 }
 

@@ -29,21 +29,23 @@ async def explain(
     fingerprint: str | None,
     entitlements: tuple[str, ...],
 ) -> Explanation:
-    """The license's own key, asked as `validate` would be, at this moment and past no cache."""
+    """The license's own key, asked as `validate` would be, at this moment and past no cache. Where no fingerprint is
+    said, the server's own is taken: who looks into a license is not on the server."""
     now = licensing.clock.now()
     async with licensing.database.transaction() as connection:
         key = await license_keys.current(connection, license.id)
         seats = await activations.open_of(connection, {license.id: license})
         history = await license_steps.of_license(connection, license.id, limit=MOST_STEPS)
+    seat = next((each for each in seats if each.server_id == server_id), None)
     found = [
         _signature(licensing, key.secret_version),
         *checks(
             license,
             now=now,
-            activation=next((seat for seat in seats if seat.server_id == server_id), None),
-            active=sum(seat.is_active(now) for seat in seats),
+            activation=seat,
+            active=sum(each.is_active(now) for each in seats),
             server_id=server_id,
-            fingerprint=fingerprint,
+            fingerprint=seat.fingerprint if seat is not None and fingerprint is None else fingerprint,
             wanted=entitlements,
         ),
     ]

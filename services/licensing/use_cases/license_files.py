@@ -32,12 +32,15 @@ Kept = TypeVar("Kept")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A file that is wanted. `ttl` None: for as long as the license lasts."""
+    """A file that is wanted. `ttl` None: for as long as the license lasts. `by_owner`: the owner asks, who need not
+    know the server's fingerprint; the file is bound to it all the same."""
 
     license_id: str
     server_id: str
     ttl: timedelta | None
     encrypted: bool
+    fingerprint: str | None = None
+    by_owner: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,10 @@ async def _judged(
     connection: Connection, license: License, seat: Activation | None, order: Order, now: datetime
 ) -> Verdict:
     active = await activations.count_active(connection, license, now=now)
-    return judge(license, now=now, activation=seat, active=active, server_id=order.server_id)
+    sent = order.fingerprint
+    if sent is None and order.by_owner and seat is not None:
+        sent = seat.fingerprint
+    return judge(license, now=now, activation=seat, active=active, server_id=order.server_id, fingerprint=sent)
 
 
 def _encryption(seat: Activation) -> Encryption:

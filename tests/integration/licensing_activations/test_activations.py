@@ -1,5 +1,6 @@
 """Seats taken, kept, handed on and given back, by servers that bear a license key."""
 
+import base64
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,8 @@ from tests.integration.licensing_activations.conftest import (
     seat_of,
     verdict_of,
 )
+from tollgate_client.public_keys import PublicKey
+from tollgate_client.signed_answer import Heard, digest_of, signed_at
 
 LEASE = 60
 
@@ -46,9 +49,41 @@ async def test_fingerprint_is_taken_up_once_and_then_kept(office: Office) -> Non
     held = await office.license()
     assert seat_of(await office.bear("activate", held.key, "web-1"))["fingerprint"] is None
     assert seat_of(await office.bear("activate", held.key, "web-1", fingerprint="f"))["fingerprint"] == "f"
-    assert seat_of(await office.bear("heartbeat", held.key, "web-1"))["fingerprint"] == "f"
+    assert seat_of(await office.bear("heartbeat", held.key, "web-1", fingerprint="f"))["fingerprint"] == "f"
     for what in ("activate", "heartbeat", "deactivate"):
         assert verdict_of(await office.bear(what, held.key, "web-1", fingerprint="g")) == "FINGERPRINT_MISMATCH"
+
+
+async def test_what_was_activated_with_a_fingerprint_asks_for_it(office: Office) -> None:
+    held = await office.license()
+    seat_of(await office.bear("activate", held.key, "web-1", fingerprint="f"))
+    for sent, code in (({}, "FINGERPRINT_MISMATCH"), ({"fingerprint": "f"}, "VALID")):
+        assert await office.verdict(held.key, "web-1", **sent) == code
+    for what in ("activate", "heartbeat"):
+        assert verdict_of(await office.bear(what, held.key, "web-1")) == "FINGERPRINT_MISMATCH"
+    path = f"/api/v1/licenses/{held.id}/explain?server_id=web-1"
+    assert (await office.as_account(held.owner, "GET", path)).json()["code"] == "VALID", "it asks in the server's place"
+    assert (await office.as_account(held.owner, "GET", f"{path}&fingerprint=g")).json()["valid"] is False
+    assert not seat_of(await office.bear("deactivate", held.key, "web-1"))["active"]
+
+
+async def test_what_is_granted_is_signed_for_its_question(office: Office) -> None:
+    held = await office.license()
+    key = {each["kid"]: each for each in (await office.http.get("/api/v1/licenses/public-keys")).json()["data"]}
+    public_keys = {kid: PublicKey(base64.b64decode(each["public_key"])) for kid, each in key.items()}
+    answers = [await office.bear(what, held.key, "web-1", nonce=what) for what in ("activate", "heartbeat")]
+    answers.append(await office.transfer(held.key, "web-1", "web-2", nonce="transfer"))
+    answers.append(await office.bear("deactivate", held.key, "web-2", nonce="deactivate"))
+    for answer in answers:
+        seat_of(answer)
+        nonce = answer.json()["nonce"]
+        heard = Heard(answer.status_code, answer.headers, answer.content)
+        assert signed_at(heard, public_keys=public_keys, nonce=nonce, now=office.clock.now())
+        assert answer.json()["request_digest"] == digest_of(answer.request.content)
+    assert [answer.json()["nonce"] for answer in answers] == ["activate", "heartbeat", "transfer", "deactivate"]
+    assert "nonce" not in (await office.bear("activate", held.key, "web-2")).json()
+    for wrong in ("", 'a"b', "a" * 129):
+        refused_with(await office.bear("heartbeat", held.key, "web-2", nonce=wrong), 422, "validation_failed")
 
 
 async def test_metadata_is_kept_and_bounded(office: Office) -> None:
@@ -155,17 +190,17 @@ async def test_dead_lease_frees_its_seat_and_a_returning_zombie_competes(office:
     first = seat_of(await office.bear("activate", held.key, "web-1", fingerprint="f"))
     assert first["lease_until"]
     office.clock.ahead = timedelta(seconds=LEASE - 5)
-    assert seat_of(await office.bear("heartbeat", held.key, "web-1"))["id"] == first["id"]
+    assert seat_of(await office.bear("heartbeat", held.key, "web-1", fingerprint="f"))["id"] == first["id"]
     refused_with(await office.bear("activate", held.key, "web-2"), 409, "too_many_activations")
     office.clock.ahead += timedelta(seconds=LEASE)
-    assert await office.verdict(held.key, "web-1") == "HEARTBEAT_DEAD"
+    assert await office.verdict(held.key, "web-1", fingerprint="f") == "HEARTBEAT_DEAD"
     seat_of(await office.bear("activate", held.key, "web-2"))
     assert await office.verdict(held.key, "web-2") == "VALID"
-    refused_with(await office.bear("heartbeat", held.key, "web-1"), 409, "too_many_activations")
+    refused_with(await office.bear("heartbeat", held.key, "web-1", fingerprint="f"), 409, "too_many_activations")
     office.clock.ahead += timedelta(seconds=LEASE)
-    back = seat_of(await office.bear("heartbeat", held.key, "web-1"))
+    back = seat_of(await office.bear("heartbeat", held.key, "web-1", fingerprint="f"))
     assert back["id"] != first["id"] and back["fingerprint"] == "f"
-    assert await office.verdict(held.key, "web-1") == "VALID"
+    assert await office.verdict(held.key, "web-1", fingerprint="f") == "VALID"
 
 
 async def test_of_zombies_that_return_at_once_one_has_the_seat(office: Office) -> None:
@@ -218,7 +253,8 @@ async def test_transfer_hands_the_seat_over_and_may_be_repeated(office: Office) 
     old = seat_of(await office.bear("activate", held.key, "old", metadata={"os": "linux"}))
     new = seat_of(await office.transfer(held.key, "old", "new", fingerprint="f"))
     assert new["follows"] == old["id"] and new["metadata"] == {"os": "linux"} and new["fingerprint"] == "f"
-    assert seat_of(await office.transfer(held.key, "old", "new"))["id"] == new["id"]
+    assert seat_of(await office.transfer(held.key, "old", "new", fingerprint="f"))["id"] == new["id"]
+    assert verdict_of(await office.transfer(held.key, "old", "new")) == "FINGERPRINT_MISMATCH"
     assert verdict_of(await office.transfer(held.key, "old", "third")) == "NOT_ACTIVATED"
     seat_of(await office.bear("activate", held.key, "third"))
     refused_with(await office.transfer(held.key, "third", "new"), 422, "validation_failed")

@@ -112,6 +112,21 @@ async def test_server_gets_its_file_with_the_license_key_alone(office: Office) -
     refused_with(await ask_with_key(office, held.id, server_id="web-1"), 401, "unauthenticated")
     refused_with(await ask_with_key(office, held.id, server_id="web-1", license_key=other.key), 404, "not_found")
     assert verdict_of(await ask_with_key(office, held.id, server_id="web-1", license_key="0" * 256)) == "BAD_SIGNATURE"
+    seat_of(await office.bear("activate", held.key, "web-1", fingerprint="f"))
+    asked = {"server_id": "web-1", "license_key": held.key}
+    for sent in ({}, {"fingerprint": "g"}):
+        assert verdict_of(await ask_with_key(office, held.id, **asked, **sent)) == "FINGERPRINT_MISMATCH"
+    answer = await ask_with_key(office, held.id, **asked, fingerprint="f")
+    assert (await opened(office, answer))["fingerprint"] == "f"
+
+
+async def test_whoever_brings_no_credential_is_told_nothing_of_the_body(office: Office) -> None:
+    held = await office.license()
+    path, headers = f"/api/v1/licenses/{held.id}/file", service_headers("licensing")
+    for body in (b"", b"{", b"[]", b"{}", b'{"license_key": 1}', b'{"ttl_seconds": -1, "odd": true}', b"\xff", b"NaN"):
+        refused_with(await office.http.post(path, content=body, headers=headers), 401, "unauthenticated")
+    refused_with(await ask_with_key(office, held.id, license_key=held.key), 422, "validation_failed")
+    refused_with(await ask(office, held, server_id=1), 422, "validation_failed")
 
 
 async def test_strangers_get_no_file(office: Office) -> None:

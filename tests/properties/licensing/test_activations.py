@@ -73,7 +73,7 @@ class Activations(RuleBasedStateMachine):
         seats = self._seats(server_id)
         found = self._write(seats_of.activated(seats, Server(server_id, fingerprint), self._id(), now=self.now))
         if own is not None and own in before:
-            mismatch = None not in (own.fingerprint, fingerprint) and own.fingerprint != fingerprint
+            mismatch = own.fingerprint is not None and own.fingerprint != fingerprint
             assert found is Refusal.FINGERPRINT_MISMATCH if mismatch else self._newest(server_id).id == own.id  # type: ignore[union-attr]
         else:
             assert (found is Refusal.TOO_MANY) == (len(before) >= self.license.max_activations)
@@ -81,7 +81,10 @@ class Activations(RuleBasedStateMachine):
     @rule(server_id=SERVERS, fingerprint=FINGERPRINTS)
     def heartbeat(self, server_id: str, fingerprint: str | None) -> None:
         seats = self._seats(server_id)
-        self._write(seats_of.beaten(seats, Server(server_id, fingerprint), self._id(), now=self.now))
+        own = seats.own
+        found = self._write(seats_of.beaten(seats, Server(server_id, fingerprint), self._id(), now=self.now))
+        if isinstance(found, Decision) and own is not None:
+            assert own.fingerprint in (None, fingerprint)
 
     @rule(server_id=SERVERS)
     def deactivate(self, server_id: str) -> None:

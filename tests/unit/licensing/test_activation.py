@@ -58,9 +58,15 @@ def test_same_server_has_the_same_activation_even_where_too_many_are_active() ->
 def test_unknown_fingerprint_is_taken_up_and_then_kept() -> None:
     took = decided(seats_of.activated(Seats(FIXED, seat(), 0), Server("a", "f"), NEW, now=NOW)).activation
     assert took.fingerprint == "f"
-    kept = decided(seats_of.activated(Seats(FIXED, took, 0), Server("a"), NEW, now=NOW)).activation
+    kept = decided(seats_of.activated(Seats(FIXED, took, 0), Server("a", "f"), NEW, now=NOW)).activation
     assert kept.fingerprint == "f"
-    assert seats_of.activated(Seats(FIXED, took, 0), Server("a", "g"), NEW, now=NOW) is Refusal.FINGERPRINT_MISMATCH
+
+
+@pytest.mark.parametrize("sent", [None, "g"])
+def test_bound_activation_asks_for_its_fingerprint(sent: str | None) -> None:
+    seats, server = Seats(FIXED, seat(fingerprint="f"), 0), Server("a", sent)
+    for decide in (seats_of.activated, seats_of.beaten):
+        assert decide(seats, server, NEW, now=NOW) is Refusal.FINGERPRINT_MISMATCH
 
 
 def test_reactivation_is_a_new_activation() -> None:
@@ -92,17 +98,18 @@ def test_returning_zombie_competes_again(swept: bool) -> None:
         own = replace(own, deactivated_at=own.lease_until, ending=Ending.LEASE_OVER)
     late = NOW + timedelta(seconds=LEASE)
     assert seats_of.beaten(Seats(FLOATING, own, 1), Server("a", "f"), NEW, now=late) is Refusal.TOO_MANY
-    back = decided(seats_of.beaten(Seats(FLOATING, own, 0), Server("a"), NEW, now=late))
+    back = decided(seats_of.beaten(Seats(FLOATING, own, 0), Server("a", "f"), NEW, now=late))
     assert back.activation.id == NEW and back.activation.metadata == {"os": "linux"}
     assert back.activation.fingerprint == "f"
     assert [each.ending for each in back.ended] == ([] if swept else [Ending.LEASE_OVER])
     assert all(each.deactivated_at == each.lease_until for each in back.ended)
 
 
-def test_returning_zombie_is_the_same_machine() -> None:
+@pytest.mark.parametrize("sent", [None, "g"])
+def test_returning_zombie_is_the_same_machine(sent: str | None) -> None:
     own = seat(license=FLOATING, fingerprint="f")
     late = NOW + timedelta(seconds=LEASE)
-    answer = seats_of.beaten(Seats(FLOATING, own, 0), Server("a", "g"), NEW, now=late)
+    answer = seats_of.beaten(Seats(FLOATING, own, 0), Server("a", sent), NEW, now=late)
     assert answer is Refusal.FINGERPRINT_MISMATCH
 
 
@@ -124,6 +131,8 @@ def test_deactivation_is_the_same_machine_s() -> None:
     own = seat(fingerprint="f")
     answer = seats_of.deactivated(Seats(FIXED, own, 0), Server("a", "g"), now=NOW)
     assert answer is Refusal.FINGERPRINT_MISMATCH
+    given_back = decided(seats_of.deactivated(Seats(FIXED, own, 0), Server("a"), now=NOW))
+    assert not given_back.activation.is_open, "giving a seat back needs no fingerprint"
 
 
 def test_deactivated_zombie_stays_away() -> None:
@@ -162,6 +171,8 @@ def test_transfer_hands_the_seat_over_and_may_be_repeated() -> None:
     assert gone.ending is Ending.TRANSFERRED
     again = seats_of.transferred(Seats(FIXED, moved.activation, 0), gone, Server("a", "g"), NEW, now=NOW + SECOND)
     assert decided(again) == Decision(moved.activation)
+    unsaid = seats_of.transferred(Seats(FIXED, moved.activation, 0), gone, Server("a"), NEW, now=NOW + SECOND)
+    assert unsaid is Refusal.FINGERPRINT_MISMATCH
 
 
 def test_transfer_keeps_the_number_of_seats_even_in_overage() -> None:

@@ -76,7 +76,8 @@ def test_without_a_grace_it_expires_at_its_end() -> None:
     [
         (None, 0, None, Code.NOT_ACTIVATED),
         (Activated(deactivated_at=NOW), 0, None, Code.NOT_ACTIVATED),
-        (Activated(), 1, None, Code.VALID),
+        (Activated(), 1, None, Code.FINGERPRINT_MISMATCH),
+        (Activated(fingerprint=None), 1, None, Code.VALID),
         (Activated(), 1, "print", Code.VALID),
         (Activated(), 2, "other", Code.TOO_MANY_ACTIVATIONS),
         (Activated(), 1, "other", Code.FINGERPRINT_MISMATCH),
