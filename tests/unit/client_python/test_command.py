@@ -47,6 +47,23 @@ def test_what_cannot_be_looked_at_ends_with_2(terms: list[str], capsys: pytest.C
     assert "No such file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("options", "why"), [(["--at", "noon"], "no time"), (["--at", "2027-02-01T00:00:00"], "offset"), ([], "required")]
+)
+def test_what_is_asked_wrongly_is_said(
+    options: list[str], why: str, terms: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*terms, *options] if options else [])
+    assert ended.value.code == 2
+    assert why in capsys.readouterr().err
+
+
+def test_keys_that_are_none_are_said(terms: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*terms, "--keys", terms[1]]) == 2
+    assert "public keys are JSON" in capsys.readouterr().err
+
+
 def test_a_store_remembers_between_two_runs(terms: list[str], tmp_path: Path) -> None:
     (tmp_path / "seal").write_bytes(b"0123456789abcdef")
     kept = ["--store", str(tmp_path / "mark"), "--store-key", str(tmp_path / "seal")]

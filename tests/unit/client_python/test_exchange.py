@@ -1,5 +1,6 @@
 """What is tried again, how long is waited, and what is not sent twice."""
 
+import pickle
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -192,3 +193,12 @@ def test_the_client_says_who_it_is_and_has_a_timeout_to_set() -> None:
         pass
     assert not own.is_closed
     own.close()
+
+
+def test_a_refusal_says_each_error_once_and_passes_between_processes() -> None:
+    errors = [{"pointer": "/email", "message": "must be an address"}, {"pointer": "/name", "message": "is too long"}]
+    document = {"code": "validation_failed", "detail": "email: must be an address", "errors": errors}
+    problem = Problem(422, document, retry_after_seconds=1.5)
+    assert str(problem) == "422 validation_failed: email: must be an address; /name is too long"
+    again = pickle.loads(pickle.dumps(problem))  # noqa: S301 - our own
+    assert (str(again), again.document, again.retry_after_seconds) == (str(problem), document, 1.5)

@@ -9,6 +9,7 @@ TollgateClient, AsyncTollgateClient  the public API
 from tollgate_client.asking import Licensee, Offline
 from tollgate_client.calls import Charge, charge_of
 from tollgate_client.client import AsyncTollgateClient, TollgateClient
+from tollgate_client.connection import VERSION as __version__
 from tollgate_client.errors import Problem, TollgateError, UnexpectedAnswer, Unreachable, UntrustedAnswer
 from tollgate_client.exchange import Retries
 from tollgate_client.high_water import Denial, HighWater, HighWaterFile, Store
@@ -40,6 +41,7 @@ __all__ = [
     "Unreachable",
     "UntrustedAnswer",
     "Verdict",
+    "__version__",
     "charge_of",
     "check",
     "load_public_keys",

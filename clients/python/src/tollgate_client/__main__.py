@@ -1,4 +1,5 @@
-"""`python -m tollgate_client verify FILE --keys KEYS.json ...`: is a license file good here? Without network.
+"""`tollgate-license verify FILE --keys KEYS.json ...`, or `python -m tollgate_client verify ...`: is a license file good
+here? Without network.
 
 Ends with 0 where it is (also in its grace), with 1 where it isn't, with 2 where it couldn't be looked at. The first
 word that is printed is the verdict's code; `--json` prints all of it.
@@ -11,10 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tollgate_client.connection import VERSION
 from tollgate_client.high_water import HighWaterFile
 from tollgate_client.public_keys import load_public_keys
 from tollgate_client.verdict import Verdict
 from tollgate_client.verification import check, verify
+
+_NAME = "tollgate-license"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,14 +27,15 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         verdict = _verdict(asked)
     except (OSError, ValueError) as error:
-        print(f"tollgate_client: {error}", file=sys.stderr)
+        print(f"{_NAME}: {error}", file=sys.stderr)
         return 2
     print(json.dumps(_document(verdict)) if asked.json else f"{verdict.code}: {verdict.detail}")
     return 0 if verdict.valid else 1
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tollgate_client", description="Check license files without network.")
+    parser = argparse.ArgumentParser(prog=_NAME, description="Check license files without network.")
+    parser.add_argument("--version", action="version", version=f"{_NAME} {VERSION}")
     command = parser.add_subparsers(dest="command", required=True).add_parser("verify", help="is a license file good?")
     command.add_argument("file", help="the license file; - reads standard input")
     command.add_argument("--keys", required=True, help="JSON with the pinned public keys")
@@ -81,9 +86,12 @@ def _document(verdict: Verdict) -> dict[str, object]:
 
 
 def _instant(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time as RFC 3339 has it") from None
     if at.tzinfo is None:
-        raise ValueError("a time needs its offset")
+        raise argparse.ArgumentTypeError(f"{text!r} needs its offset, or Z")
     return at
 
 

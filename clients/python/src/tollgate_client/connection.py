@@ -24,7 +24,8 @@ def _version() -> str:
         return "0"
 
 
-USER_AGENT = f"tollgate-client/{_version()} python/{platform.python_version()} httpx/{httpx.__version__}"
+VERSION = _version()
+USER_AGENT = f"tollgate-client/{VERSION} python/{platform.python_version()} httpx/{httpx.__version__}"
 _HEADERS = {"User-Agent": USER_AGENT}
 
 

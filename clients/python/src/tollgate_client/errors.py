@@ -45,4 +45,14 @@ class Problem(TollgateError):
         super().__init__(f"{status} {self.code}: {self.detail or self.title}{self._where()}")
 
     def _where(self) -> str:
-        return "".join(f"; {error.get('pointer', '')} {error.get('message', '')}" for error in self.errors)
+        """What the detail leaves unsaid."""
+        said = ((str(error.get("pointer", "")), str(error.get("message", ""))) for error in self.errors)
+        return "".join(f"; {pointer} {message}" for pointer, message in said if message not in self.detail)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """So that it may pass from one process to another."""
+        return _problem, (self.status, dict(self.document), self.retry_after_seconds)
+
+
+def _problem(status: int, document: Mapping[str, Any], retry_after_seconds: float | None) -> Problem:
+    return Problem(status, document, retry_after_seconds=retry_after_seconds)

@@ -47,7 +47,10 @@ PublicKeys = Mapping[str, PublicKey]
 def read_public_keys(text: str | bytes) -> dict[str, PublicKey]:
     """Keys from JSON: what `GET /api/v1/licenses/public-keys` answers, or an object of `kid` to base64. ValueError
     where it is neither, or holds none."""
-    document = json.loads(text)
+    try:
+        document = json.loads(text)
+    except ValueError:
+        raise ValueError("public keys are JSON, as the platform answers them") from None
     listed = document.get("data") if isinstance(document, dict) and "data" in document else document
     if isinstance(listed, dict):
         found = {kid: PublicKey(_bytes(key)) for kid, key in listed.items()}
