@@ -20,6 +20,9 @@ from shared.db import Database
 WEBHOOKS_BELL = "billing:webhooks"
 """The channel that rings when one of Stripe's events has been stored."""
 
+LICENSING_BELL = "events:licensing"
+"""The channel that rings when licensing has news."""
+
 
 class Posting(Protocol):
     """How items of paid calls are posted: `use_cases.posting`."""
@@ -36,7 +39,8 @@ class Billing:
     """`app.state.service`: the schema, Redis, the clock, the settings and the systems that billing asks.
 
     `webhook_bell` wakes this process's worker at once; the channel `WEBHOOKS_BELL` wakes the others'. `news_bell` wakes
-    the dispatcher of events, and `deeds_bell` whoever asks of Stripe what a subscription's change wants.
+    the dispatcher of events, `deeds_bell` whoever asks of Stripe what a subscription's change wants, and
+    `licensing_bell` whoever reads licensing's news.
     """
 
     database: Database
@@ -51,3 +55,4 @@ class Billing:
     webhook_bell: asyncio.Event = field(default_factory=asyncio.Event)
     news_bell: asyncio.Event = field(default_factory=asyncio.Event)
     deeds_bell: asyncio.Event = field(default_factory=asyncio.Event)
+    licensing_bell: asyncio.Event = field(default_factory=asyncio.Event)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
+from services.billing.events import licensing
 from services.billing.service import Billing
 from services.billing.use_cases.auto_top_up import TOP_UPS_EVERY_SECONDS, buy_due
 from services.billing.use_cases.debts import DEBTS_EVERY_SECONDS, recover_debts
@@ -59,6 +60,7 @@ def loops(billing: Billing) -> Sequence[Loop]:
         Loop("business-figures", FIGURES_EVERY_SECONDS, partial(show_figures, billing), rests_first=True),
         mails.loop("mails", billing.database, billing.gateway.client, billing.clock),
         Loop("subscriptions", WATCH_EVERY_SECONDS, partial(watch_subscriptions, billing), by_clock=True),
+        licensing.reader(billing).loop(billing.licensing_bell),
         Loop("subscription-deeds", 10.0, partial(do_deeds, billing), billing.deeds_bell, by_clock=True),
         Loop("forget-answers", 300.0, partial(idempotency.forget_old, billing.database, billing.clock)),
     ]

@@ -1,4 +1,5 @@
-"""Licensing -> whoever follows licenses: what an event `license.<action>` tells. Instants are RFC 3339 in UTC.
+"""Licensing -> whoever follows licenses: what an event `license.<action>` tells, and where it says whose they are.
+Instants are RFC 3339 in UTC.
 
 `license.revoked` `by` an operator of a license that a subscription stands behind is billing's order to cancel that
 subscription: who was refused for good is charged no more. One that is told `by` billing came from there. It may be told
@@ -8,6 +9,9 @@ again of a license that is revoked already.
 from typing import Literal, TypedDict
 
 REVOKED = "license.revoked"
+
+LICENSES_PATH = "/internal/v1/subscriptions/licenses"
+"""`?subscription=` as often as a page is long: which license each subscription has."""
 
 By = Literal["billing", "operator", "owner"]
 

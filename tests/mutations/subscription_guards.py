@@ -38,7 +38,7 @@ SUBSCRIPTION_GUARDS = (
     Guard(
         "subscription: only an invoice that cost something adds a period",
         f"{_DOMAIN}/subscription.py",
-        'self.status == "paid" and self.total_minor != 0 and',
+        'self.status == "paid" and self.costs and',
         'self.status == "paid" and',
         (f"{_STANDING}::test_free_invoice_adds_no_period_and_a_trial_does",),
     ),

@@ -1,5 +1,6 @@
 """Operators look at anybody's subscriptions, at what all of them bring (L12), and switch their monitoring (L6)."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -118,11 +119,11 @@ async def list_all(
     status: OfStatus = None,
     account: OfAccount = None,
 ) -> Response:
-    """Newest first. `license_id` is not looked up here."""
-    found = await list_subscriptions(
-        billing_of(request), account, status=status, after=checked_cursor(PREFIX, after), limit=limit + 1
-    )
-    return page(found, limit, operators_view)
+    """Newest first."""
+    billing, cursor = billing_of(request), checked_cursor(PREFIX, after)
+    found = await list_subscriptions(billing, account, status=status, after=cursor, limit=limit + 1)
+    licenses = await billing.licensing.licenses_of(each.id for each in found[:limit])
+    return page(found, limit, lambda each: operators_view(each, licenses))
 
 
 @router.get(
@@ -174,19 +175,21 @@ async def stop_monitoring(request: Request) -> Response:
 @refuses("not_found")
 async def explain(request: Request, subscription_id: str) -> Response:
     """The subscription and its story in order of time: what it became, why, by whose doing, and its invoices."""
-    explained = await explain_subscription(billing_of(request), subscription_id)
+    billing = billing_of(request)
+    explained = await explain_subscription(billing, subscription_id)
+    licenses = await billing.licensing.licenses_of([subscription_id])
     return answer(
         {
-            "subscription": operators_view(explained.subscription),
+            "subscription": operators_view(explained.subscription, licenses),
             "story": [line.as_view() for line in explained.story],
         }
     )
 
 
-def operators_view(subscription: Subscription) -> SubscriptionForOperatorsView:
+def operators_view(subscription: Subscription, licenses: Mapping[str, str]) -> SubscriptionForOperatorsView:
     """A subscription with what only operators see."""
     return {
-        **subscription_view(subscription, {}),
+        **subscription_view(subscription, licenses),
         "account_id": subscription.account_id,
         "standing": subscription.standing.value,
         "version": subscription.version,

@@ -34,10 +34,14 @@ class CauseKind(StrEnum):
     """The loop that compares subscriptions with Stripe."""
     SUBSCRIPTION_DEED = "subscription_deed"
     """The loop that asks of Stripe what a subscription's change wants."""
+    LICENSE = "license"
+    """An operator revoked the license of a subscription, by the license."""
     UNKNOWN = "unknown"
 
 
-NAMED = frozenset({CauseKind.EVENT, CauseKind.OPERATOR, CauseKind.REFUND_LOOP, CauseKind.RECONCILIATION})
+NAMED = frozenset(
+    {CauseKind.EVENT, CauseKind.OPERATOR, CauseKind.REFUND_LOOP, CauseKind.RECONCILIATION, CauseKind.LICENSE}
+)
 """Those that bear a reference."""
 
 

@@ -47,18 +47,21 @@ async def by_status(connection: AsyncConnection) -> Mapping[Status, int]:
 
 async def paying(connection: AsyncConnection) -> Iterator[Paying]:
     """Those that may bring money, each with what its newest regular invoice cost, where nothing was changed since and
-    that is less than its plan's price: that is the price less discounts."""
+    that is less than its plan's price: that is the price less discounts. `has_paid` where there is an invoice of
+    something that has a price."""
     found = await connection.execute(
         text(
             """
             SELECT s.status, s.standing, s.expires_at, s.currency, p."interval", p.interval_count,
-                   least(s.price_minor, coalesce(i.total_minor, s.price_minor)) AS paid_minor
+                   least(s.price_minor, coalesce(i.total_minor, s.price_minor)) AS paid_minor,
+                   i.was_paid IS NOT NULL AS has_paid
             FROM subscriptions s
             JOIN plans p ON p.id = s.plan_id
             LEFT JOIN LATERAL (
-                SELECT CASE WHEN billing_reason <> 'subscription_update' THEN total_minor END AS total_minor
+                SELECT CASE WHEN billing_reason <> 'subscription_update' THEN total_minor END AS total_minor,
+                       true AS was_paid
                 FROM subscription_invoices
-                WHERE subscription_id = s.id AND status = 'paid' AND total_minor <> 0
+                WHERE subscription_id = s.id AND status = 'paid' AND (total_minor <> 0 OR discount_minor > 0)
                 ORDER BY created_at DESC LIMIT 1) i ON true
             WHERE s.status IN ('active', 'past_due') AND s.standing = 'good'
             """
@@ -72,6 +75,7 @@ async def paying(connection: AsyncConnection) -> Iterator[Paying]:
             paid=Money(row.paid_minor, row.currency),
             interval=row.interval,
             interval_count=row.interval_count,
+            has_paid=row.has_paid,
         )
         for row in found
     )

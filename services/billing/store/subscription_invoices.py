@@ -11,7 +11,7 @@ from services.billing.domain.subscriptions.subscription import InvoiceState, Sub
 
 _TOLD = (
     *("status", "billing_reason", "currency", "total_minor", "paid_minor", "attempts", "period_start_at"),
-    *("period_end_at", "intent_id", "paid_at"),
+    *("period_end_at", "intent_id", "paid_at", "discount_minor"),
 )
 _NAMES = ("stripe_invoice_id", "subscription_id", *_TOLD, "charge_id", "created_at")
 

@@ -6,6 +6,7 @@ with; what comes later finds one.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.clients.stripe.disputes import disputes_of_charge
 from services.billing.clients.stripe.intents import find_intent
 from services.billing.clients.stripe.refunds import refunds_of_charge
@@ -19,6 +20,9 @@ from services.billing.use_cases.bookkeeping import settle_transaction
 from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.disputes import settle_dispute
 from services.billing.use_cases.refunds import settle_refund
+from shared.telemetry import logger_of
+
+logger = logger_of("subscriptions")
 
 CHARGES_EVERY_SECONDS = 2.0
 _PAGE = 50
@@ -37,16 +41,25 @@ class _Charge:
 
 async def learn_charges(billing: Billing) -> bool:
     """Ask Stripe for the charges of payments that are known by their intents alone; whether there may be more. What
-    the charges did to the balance is booked with them, and what went back of them settled. Raises StripeRefused,
-    StripeUnavailable."""
+    the charges did to the balance is booked with them, and what went back of them settled. One that fails is left until
+    its lease ends, and holds nobody up."""
     async with billing.database.transaction() as connection:
         leased = await subscription_payments.lease_without_charge(connection, lease_seconds=_LEASE_SECONDS, limit=_PAGE)
-    for _, intent_id in leased:
-        charge = await _find(billing, intent_id)
-        if charge is not None:
-            with caused_by(CauseKind.SUBSCRIPTION_CHECK):
-                await _keep(billing, charge)
+    for payment_id, intent_id in leased:
+        try:
+            await _learn(billing, intent_id)
+        except (StripeRefused, StripeUnavailable) as error:
+            logger.warning("subscription_charge_not_learned", payment_id=payment_id, error=str(error))
+        except Exception as error:  # noqa: BLE001  whatever it was, it is this payment's own
+            logger.error("subscription_charge_not_learned", payment_id=payment_id, error=repr(error))
     return len(leased) == _PAGE
+
+
+async def _learn(billing: Billing, intent_id: str) -> None:
+    charge = await _find(billing, intent_id)
+    if charge is not None:
+        with caused_by(CauseKind.SUBSCRIPTION_CHECK):
+            await _keep(billing, charge)
 
 
 async def _find(billing: Billing, intent_id: str) -> _Charge | None:

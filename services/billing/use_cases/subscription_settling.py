@@ -6,13 +6,13 @@ alone. What is then to be asked of Stripe is written down with the change and do
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from services.billing.clients.stripe import StripeRefused
 from services.billing.clients.stripe.subscriptions import find_subscription
 from services.billing.domain.checkout_session import Ignored, SessionState
-from services.billing.domain.subscriptions.deeds import deeds_wanted
+from services.billing.domain.subscriptions.deeds import Deed, deeds_wanted
 from services.billing.domain.subscriptions.notices import Notice, next_look, notices_of_change, notices_of_time
 from services.billing.domain.subscriptions.standing import differs, judged
 from services.billing.domain.subscriptions.subscription import (
@@ -59,7 +59,7 @@ async def settle_subscription(billing: Billing, connection: Connection, state: S
     after = judged(known, state, returned, now=billing.clock.now(), rules=billing.settings.subscription_rules)
     after = await keep(billing, connection, before, after)
     await mail(billing, connection, after, _notices(billing, before, after, state))
-    await _want(billing, connection, after, state)
+    await want(billing, connection, deeds_wanted(after, state))
     return None
 
 
@@ -112,6 +112,15 @@ async def keep(billing: Billing, connection: Connection, before: Subscription, a
     if version > before.version:
         await tell_subscription(billing, connection, after)
     return after
+
+
+async def want(billing: Billing, connection: Connection, deeds: Iterable[Deed]) -> None:
+    """Have it asked of Stripe once this is committed; what was wanted before is not wanted again."""
+    wanted = await subscription_deeds.want(connection, deeds, at=billing.clock.now())
+    for deed in wanted:
+        logger.info("subscription_deed_wanted", subscription_id=deed.subscription_id, deed=deed.key)
+    if wanted:
+        asyncio.get_running_loop().call_later(_COMMITTED_IN_SECONDS, billing.deeds_bell.set)
 
 
 async def keep_never_begun(billing: Billing, connection: Connection, subscription_id: SubscriptionId) -> None:
@@ -177,11 +186,3 @@ async def _with_plan(connection: Connection, before: Subscription, state: Subscr
         logger.warning("price_of_no_plan", subscription_id=before.id, price_id=state.price_id)
         return before
     return before if plan.id == before.plan_id else replace(before, plan_id=plan.id, price=plan.price)
-
-
-async def _want(billing: Billing, connection: Connection, after: Subscription, state: SubscriptionState) -> None:
-    wanted = await subscription_deeds.want(connection, deeds_wanted(after, state), at=billing.clock.now())
-    for deed in wanted:
-        logger.info("subscription_deed_wanted", subscription_id=after.id, deed=deed.key)
-    if wanted:
-        asyncio.get_running_loop().call_later(_COMMITTED_IN_SECONDS, billing.deeds_bell.set)

@@ -1,4 +1,4 @@
-"""What siblings ask: the license of a subscription, and the audit trail."""
+"""What siblings ask: the licenses of subscriptions, and the audit trail."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -8,9 +8,10 @@ from starlette.responses import Response
 
 from services.licensing.api.guards import licensing_of
 from services.licensing.use_cases.audit import read_audit
-from services.licensing.use_cases.licenses import of_subscription
+from services.licensing.use_cases.licenses import of_subscriptions
 from shared.audit import PREFIX
 from shared.contracts.audit import PATH
+from shared.contracts.licenses import LICENSES_PATH
 from shared.doors import StrictRoute, answer, guarded
 from shared.doors.lists import LONGEST_PAGE, After, checked_cursor
 from shared.service_auth import service_required
@@ -21,11 +22,13 @@ Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE + 1)]
 """A page's, and the one that says whether there is more."""
 
 
-@router.get("/internal/v1/subscriptions/{subscription_id}/license")
+@router.get(LICENSES_PATH)
 @guarded(service_required)
-async def license_of_subscription(request: Request, subscription_id: str) -> Response:
-    """`{license_id}`, or 404 where the subscription has none yet."""
-    return answer({"license_id": (await of_subscription(licensing_of(request), subscription_id)).id})
+async def licenses_of_subscriptions(
+    request: Request, subscription: Annotated[list[str], Query(max_length=LONGEST_PAGE)]
+) -> Response:
+    """`{licenses: {subscription's id: license's id}}` of those of a page that have one."""
+    return answer({"licenses": await of_subscriptions(licensing_of(request), subscription)})
 
 
 @router.get(PATH)

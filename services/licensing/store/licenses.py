@@ -1,6 +1,6 @@
 """The table `licenses`. What a license is changes under the lock of its row."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -70,8 +70,12 @@ async def locked_of_subscription(connection: AsyncConnection, subscription_id: s
     return await _one(connection, "subscription_id = :value FOR UPDATE", subscription_id)
 
 
-async def find_of_subscription(connection: AsyncConnection, subscription_id: str) -> License | None:
-    return await _one(connection, "subscription_id = :value", subscription_id)
+async def ids_of_subscriptions(connection: AsyncConnection, subscription_ids: Sequence[str]) -> Mapping[str, str]:
+    """The license's id of each of these subscriptions that has one. Served by the index on subscription_id."""
+    found = await connection.execute(
+        text("SELECT subscription_id, id FROM licenses WHERE subscription_id = ANY(:ids)"), {"ids": [*subscription_ids]}
+    )
+    return {row.subscription_id: row.id for row in found}
 
 
 async def find(connection: AsyncConnection, license_id: str) -> License | None:

@@ -1,6 +1,6 @@
 """Reading licenses: an account's, all, one with its key, and how many there are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from services.licensing.domain.license import License, Status
 from services.licensing.service import Licensing
@@ -34,13 +34,10 @@ async def list_licenses(
         )
 
 
-async def of_subscription(licensing: Licensing, subscription_id: str) -> License:
-    """The license of a subscription. Raises NotFound."""
+async def of_subscriptions(licensing: Licensing, subscription_ids: Sequence[str]) -> Mapping[str, str]:
+    """The license's id of each of these subscriptions that has one."""
     async with licensing.database.transaction() as connection:
-        found = await licenses.find_of_subscription(connection, subscription_id)
-    if found is None:
-        raise NotFound("license")
-    return found
+        return await licenses.ids_of_subscriptions(connection, subscription_ids)
 
 
 async def count_licenses(licensing: Licensing) -> Mapping[Status, int]:

@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from services.billing.store import subscriptions
+from services.billing.use_cases.subscription_figures import subscription_figures_of
+from shared.money import Money
 from tests.integration.billing_subscriptions.conftest import DAY, FAILING_CARD, HOUR, Club, Member
 from tests.support.keys import service_headers
 
@@ -140,3 +142,27 @@ async def test_who_subscribes_again_has_a_subscription_of_its_own(club: Club) ->
     async with club.billing.database.transaction() as connection:
         kept = await subscriptions.page(connection, account_id=None, status=None, after=None, limit=10)
     assert {each.id for each in kept} == {first.id, second.id}
+
+
+async def test_credit_balance_that_covers_the_first_invoice_begins_it(club: Club) -> None:
+    subscription, url = await club.order()
+    customer_id = subscription.stripe_customer_id
+    await club.stripe.customers.update_async(customer_id, {"balance": -9_000})
+    assert (await club.shop.pay(url)).status_code == 303
+    await club.work()
+    assert await club.state(subscription) == ("active", "good", None)
+    row = await club.row(subscription)
+    assert row.expires_at is not None and row.expires_at == row.current_period_end_at
+    assert (await subscription_figures_of(club.billing)).monthly == (Money(2_500, "usd"),)
+    assert await club.shop.rows("SELECT 1 FROM payments") == []
+
+
+async def test_trial_that_has_ended_brings_nothing_until_its_first_payment(club: Club) -> None:
+    member = await club.joined(trial_days=7)
+    await club.to((await club.row(member)).trial_ends_at, plus=timedelta(minutes=10))
+    await club.work()
+    assert await club.state(member) == ("active", "good", None)
+    assert (await subscription_figures_of(club.billing)).monthly == (Money(0, "usd"),)
+    await club.move(2 * HOUR)
+    await club.work()
+    assert (await subscription_figures_of(club.billing)).monthly == (Money(2_500, "usd"),)

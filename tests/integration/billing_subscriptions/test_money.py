@@ -53,6 +53,17 @@ async def test_period_is_owed_until_its_days_have_gone_by(club: Club) -> None:
     assert {"receivables", "suspense", "payments"} & books.keys() == set()
 
 
+async def test_charge_that_can_not_be_learned_holds_no_other_up(club: Club) -> None:
+    members = [await club.joined() for _ in range(2)]
+    first = await payment_of(club, members[0])
+    await club.control("/test/faults", {"status": 500, "times": 20, "path": f"/v1/payment_intents/{first.intent_id}"})
+    await club.shop.rows(
+        "UPDATE payments SET leased_until = now() - interval '1 day' WHERE id = $1 RETURNING 1", first.id
+    )
+    assert not await learn_charges(club.billing)
+    assert [(await payment_of(club, each)).charge_id is None for each in members] == [True, False]
+
+
 async def test_refund_of_all_takes_back_what_was_earned_and_ends_the_subscription(club: Club) -> None:
     member = await club.joined()
     await club.pass_time(3 * DAY)

@@ -3,6 +3,8 @@
 import asyncio
 from datetime import datetime, timedelta
 
+import pytest
+
 from tests.integration.billing_payments.conftest import BAD_CARD, OPERATOR
 from tests.integration.billing_subscriptions.conftest import DAY, FAILING_CARD, PLAN, Club
 from tests.integration.billing_subscriptions_api.conftest import PRO, Customer, sell_pro
@@ -190,3 +192,15 @@ async def test_same_key_is_the_first_answer(customer: Customer) -> None:
     again = await customer.post(f"/{found['id']}/cancel", key="once")
     assert (again.status_code, again.json()) == (200, first.json())
     assert again.headers["idempotent-replayed"] == "true"
+
+
+@pytest.mark.parametrize("at_period_end", [True, False])
+async def test_cancels_at_the_same_moment_are_one_and_told_once(
+    club: Club, customer: Customer, at_period_end: bool
+) -> None:
+    found = await customer.joined()
+    body = {"at_period_end": at_period_end}
+    *answers, _ = await asyncio.gather(*(customer.post(f"/{found['id']}/cancel", body) for _ in range(4)), club.work())
+    assert {answer.status_code for answer in answers} <= {200, 409}
+    await club.work()
+    assert await club.mails(await customer.member(found["id"])) == ["subscription_canceled"]

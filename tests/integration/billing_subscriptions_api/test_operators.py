@@ -3,6 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
+import httpx
+import pytest
+
 from tests.integration.billing_payments.conftest import OPERATOR, a_customer
 from tests.integration.billing_subscriptions.conftest import FAILING_CARD, Club
 from tests.integration.billing_subscriptions_api.conftest import PRO, Customer, sell_pro
@@ -33,6 +36,24 @@ async def test_everybodys_subscriptions_by_status_and_account(club: Club, custom
     [own] = (await asked(club, f"?account={customer.caller.account_id}"))["data"]
     assert own == active
     assert (await club.shop.get(OPERATOR, f"{AT}?status=gone")).status_code == 422
+
+
+async def test_page_names_its_licenses_by_one_question(
+    club: Club, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, waiting = await customer.joined(), await customer.subscribe()
+    asked_for: list[list[str]] = []
+
+    async def get(path: str) -> httpx.Response:
+        asked_for.append(httpx.URL(path).params.get_list("subscription"))
+        return httpx.Response(200, json={"licenses": {running["id"]: "lic_1"}})
+
+    monkeypatch.setattr(club.billing.licensing.client, "get", get)
+    found = (await asked(club))["data"]
+    assert {each["id"]: each["license_id"] for each in found} == {running["id"]: "lic_1", waiting["id"]: None}
+    assert asked_for == [[waiting["id"], running["id"]]]
+    explained = await asked(club, f"/{running['id']}/explain")
+    assert explained["subscription"]["license_id"] == "lic_1"
 
 
 async def test_statistics_of_what_runs_fails_and_ends(club: Club, customer: Customer) -> None:
@@ -74,6 +95,12 @@ async def test_discount_given_at_stripe_is_taken_off(club: Club, customer: Custo
     await customer.joined()
     await club.shop.rows("UPDATE subscription_invoices SET total_minor = 2000 RETURNING 1")
     assert (await asked(club, "/statistics"))["mrr"] == [{"amount": 2000, "currency": USD}]
+
+
+async def test_discount_to_nothing_brings_nothing(club: Club, customer: Customer) -> None:
+    await customer.joined()
+    await club.shop.rows("UPDATE subscription_invoices SET total_minor = 0, discount_minor = 2500 RETURNING 1")
+    assert (await asked(club, "/statistics"))["mrr"] == [{"amount": 0, "currency": USD}]
 
 
 async def test_nothing_sold_is_nothing_earned(club: Club) -> None:

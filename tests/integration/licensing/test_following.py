@@ -13,6 +13,7 @@ from services.licensing.domain.license_key import read_license_key, version_that
 from services.licensing.events.billing import reader
 from services.licensing.use_cases.welcome import add_key
 from shared import doors, mails
+from shared.contracts.licenses import LICENSES_PATH
 from shared.contracts.subscriptions import CHANGED
 from shared.db import Database
 from shared.ids import new_id
@@ -121,6 +122,7 @@ async def test_an_operators_revocation_survives_payments_and_plan_changes(world:
 async def test_a_new_subscription_has_a_new_key(world: World) -> None:
     first_subscription = await world.subscribed()
     await world.tell(world.facts(first_subscription, standing="revoked", reason="canceled"))
+    world.clock.advance(timedelta(seconds=1))
     await world.subscribed()
     licenses = (await world.get("/api/v1/licenses")).json()["data"]
     assert [license["status"] for license in licenses] == ["active", "revoked"]
@@ -153,9 +155,11 @@ async def test_billings_feed_is_read_once_by_both_replicas(settings_for: Setting
             for _ in range(2):
                 await asyncio.gather(*(reader(world.licensing).run_once() for world in (one, other)))
             assert len((await one.get("/api/v1/licenses")).json()["data"]) == 3
-            of_subscription = f"/internal/v1/subscriptions/{facts[0]['subscription_id']}/license"
+            asked = {"subscription": [*(each["subscription_id"] for each in facts), new_id("sub", at=START)]}
             headers = keys.service_headers("licensing", "billing")
-            assert (await other.http.get(of_subscription, headers=headers)).json()["license_id"].startswith("lic_")
+            told = (await other.http.get(LICENSES_PATH, params=asked, headers=headers)).json()["licenses"]
+            assert set(told) == {each["subscription_id"] for each in facts}
+            assert len({license_id for license_id in told.values() if license_id.startswith("lic_")}) == 3
 
 
 class _Service:

@@ -46,8 +46,9 @@ def verdict(stripe: StripeSubscription, now: datetime) -> str:
 
 
 def monthly_micros(stripe: StripeSubscription, now: datetime) -> int:
-    """What it brings by the month: nothing while it is tried, suspended or over."""
-    if is_over(stripe) or is_suspended(stripe, now) or stripe.status == "trialing":
+    """What it brings by the month: nothing while it is tried, nor until its first payment, suspended or over."""
+    has_paid = any(invoice.status == "paid" and invoice.total_minor > 0 for invoice in stripe.invoices)
+    if is_over(stripe) or is_suspended(stripe, now) or not has_paid:
         return 0
     return stripe.price_minor * 10_000 // stripe.months
 

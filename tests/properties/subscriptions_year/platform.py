@@ -45,6 +45,7 @@ class Platform:
     heard: list[BillingNews] = field(default_factory=list)
     mails: dict[str, str] = field(default_factory=dict)
     asked: int = 0
+    has_paid: bool = False
 
     def __post_init__(self) -> None:
         price, began_at = Money(self.stripe.price_minor, "usd"), self.stripe.began_at
@@ -65,6 +66,7 @@ class Platform:
             after = replace(after, version=before.version + 1)
             self._tell(after)
         self.known = after
+        self.has_paid |= any(invoice.status == "paid" and invoice.costs for invoice in state.invoices)
         if before.asked_at is None or state.asked_at >= before.asked_at:
             for notice in self._notices(before, after, state, now):
                 self.mails.setdefault(notice.key, notice.kind.value)
@@ -77,7 +79,8 @@ class Platform:
     def paying(self) -> Paying:
         known = self.known
         return Paying(
-            known.status, known.standing, known.expires_at, self.plan.price, "month", self.plan.interval_count
+            *(known.status, known.standing, known.expires_at),
+            *(self.plan.price, "month", self.plan.interval_count, self.has_paid),
         )
 
     def told(self) -> Counter[str]:

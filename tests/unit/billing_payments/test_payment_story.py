@@ -14,7 +14,7 @@ from services.billing.domain.dispute import Dispute, DisputeId, DisputeState
 from services.billing.domain.figures import DisputesDue
 from services.billing.domain.ledger.transfer import Posted, Transfer
 from services.billing.domain.payment import FLAG_LATE_MONEY, FLAG_UNASSESSED, Payment, PaymentId, Reason, Status
-from services.billing.domain.payment_step import Cause, CauseKind, PaymentStep
+from services.billing.domain.payment_step import NAMED, Cause, CauseKind, PaymentStep
 from services.billing.domain.payment_story import (
     Booked,
     Deed,
@@ -138,8 +138,7 @@ def test_each_change_of_status_says_its_cause(then: Status, cause: Cause, said: 
 
 def test_every_cause_has_words() -> None:
     for kind in CauseKind:
-        named = kind in {CauseKind.EVENT, CauseKind.OPERATOR, CauseKind.REFUND_LOOP, CauseKind.RECONCILIATION}
-        step = a_step(1, Status.SUCCEEDED, Status.REFUNDED, Cause(kind, "x" if named else None))
+        step = a_step(1, Status.SUCCEEDED, Status.REFUNDED, Cause(kind, "x" if kind in NAMED else None))
         assert the(Facts(PAYMENT, (BEGUN, step)), "status").startswith("It went from succeeded to refunded: ")
 
 

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from services.billing.domain.subscriptions.deeds import Deed, DeedKind, deeds_wanted
+from services.billing.domain.subscriptions.deeds import Deed, DeedKind, deed_of_end, deeds_wanted
+from services.billing.domain.subscriptions.standing import with_license_revoked
 from services.billing.domain.subscriptions.subscription import Returned, SubscriptionState
 from tests.unit.billing_subscriptions.states import (
     BEGIN,
@@ -30,6 +31,15 @@ def test_what_ended_here_is_ended_at_stripe() -> None:
     assert wanted(a_state(), Returned(lost=True)) == ["cancel:sub_stripe"]
     assert wanted(a_state(), Returned(refunded_invoices=frozenset({"in_1"}))) == ["cancel:sub_stripe"]
     assert wanted(a_state(status="canceled", ended_at=BEGIN), Returned(lost=True)) == []
+
+
+def test_what_ends_with_its_license_is_ended_at_stripe_and_paid_for_no_more() -> None:
+    ended = with_license_revoked(after(a_state()), at=BEGIN + DAY)
+    deed = deed_of_end(ended)
+    assert deed is not None and deed.key == "cancel:sub_stripe"
+    assert deed_of_end(replace(ended, stripe_subscription_id=None)) is None
+    late = a_state(an_invoice("in_2", paid_at=BEGIN + DAY + SECOND), an_invoice(), status="canceled")
+    assert [each.key for each in deeds_wanted(ended, late)] == ["refund:in_2"]
 
 
 def test_open_invoices_of_what_ended_are_voided_and_drafts_left() -> None:

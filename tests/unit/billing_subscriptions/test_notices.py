@@ -11,8 +11,10 @@ from services.billing.domain.subscriptions.notices import (
     NoticeKind,
     next_look,
     notices_of_change,
+    notices_of_end,
     notices_of_time,
 )
+from services.billing.domain.subscriptions.standing import with_license_revoked
 from services.billing.domain.subscriptions.subscription import Subscription, SubscriptionState
 from shared.contracts.mails import VALUES
 from shared.money import Money
@@ -135,3 +137,10 @@ def test_failed_payment_says_until_when_the_license_lives() -> None:
     )
     suspended = after(a_state(replace(invoice, attempts=3), an_invoice(), status="past_due"), now=END)
     assert words_of(notice, suspended, "License", RULES)["until"] == ""
+
+
+def test_end_with_the_license_is_told_though_another_was_announced() -> None:
+    for before in (ACTIVE, after(a_state(cancel_at_period_end=True))):
+        ended = replace(with_license_revoked(before, at=BEGIN + DAY), version=7)
+        assert [notice.key for notice in notices_of_end(before, ended)] == ["canceled:7"]
+        assert kinds(list(notices_of_end(ended, ended))) == []

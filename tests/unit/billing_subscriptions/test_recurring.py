@@ -14,7 +14,7 @@ from shared.money import Money
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 GRACE = timedelta(days=3)
-MONTHLY = Paying(Status.ACTIVE, Standing.GOOD, NOW + timedelta(days=9), Money(2_500, "usd"), "month", 1)
+MONTHLY = Paying(Status.ACTIVE, Standing.GOOD, NOW + timedelta(days=9), Money(2_500, "usd"), "month", 1, True)
 
 
 def costing(amount_minor: int, interval: Interval, count: int = 1, currency: str = "usd") -> Paying:
@@ -56,6 +56,7 @@ def test_who_counts(status: Status, standing: Standing, expires_in: timedelta | 
     expires_at = None if expires_in is None else NOW + expires_in
     subscription = replace(MONTHLY, status=status, standing=standing, expires_at=expires_at)
     assert counts(subscription, now=NOW, grace=GRACE) is is_counted
+    assert not counts(replace(subscription, has_paid=False), now=NOW, grace=GRACE), "a trial that ended, not paid yet"
 
 
 def test_sum_is_by_currency_and_keeps_what_single_cents_would_lose() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.billing.domain.subscriptions.standing import differs, judged
+from services.billing.domain.subscriptions.standing import differs, judged, with_license_revoked
 from services.billing.domain.subscriptions.subscription import Returned, Standing
 from tests.unit.billing_subscriptions.states import (
     BEGIN,
@@ -57,6 +57,30 @@ def test_free_invoice_adds_no_period_and_a_trial_does() -> None:
     assert says(after(trial)) == ("trialing", "good", None) and after(trial).expires_at == BEGIN + 7 * DAY
     paid = a_state(an_invoice("in_2"), free, trial_ends_at=BEGIN + 7 * DAY)
     assert after(trial, paid).expires_at == END
+
+
+def test_period_that_a_discount_takes_to_nothing_is_given() -> None:
+    given = an_invoice(total_minor=0, paid_minor=0, discount_minor=2_500)
+    became = after(a_state(given))
+    assert says(became) == ("active", "good", None) and became.expires_at == END
+    trial = an_invoice(total_minor=0, paid_minor=0)
+    began = a_state(given, trial, trial_ends_at=BEGIN + 7 * DAY)
+    assert after(began).expires_at == END
+
+
+def test_period_that_a_credit_balance_paid_is_paid() -> None:
+    became = after(a_state(an_invoice(paid_minor=0, attempts=0, intent_id=None)))
+    assert says(became) == ("active", "good", None) and became.expires_at == END
+
+
+def test_revoked_license_ends_it_for_good() -> None:
+    for before in (after(a_state()), after(a_state(unpaid(attempts=3), an_invoice()), now=END)):
+        ended = with_license_revoked(before, at=BEGIN + DAY)
+        assert says(ended) == ("canceled", "revoked", "license_revoked")
+        assert (ended.canceled_at, ended.suspended_at) == (BEGIN + DAY, None)
+        assert with_license_revoked(ended, at=END) == ended
+        renewed = a_state(an_invoice("in_2", period_start_at=END, period_end_at=NEXT_END), an_invoice(), asked_at=END)
+        assert says(after(renewed, before=replace(ended, asked_at=None), now=END)) == says(ended)
 
 
 def test_shorter_plan_ends_the_longer_period_whose_money_was_credited() -> None:

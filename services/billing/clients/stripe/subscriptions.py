@@ -89,6 +89,7 @@ def _invoice(raw: dict[str, Any]) -> InvoiceState:
         currency=raw["currency"],
         total_minor=raw["total"],
         paid_minor=raw["amount_paid"],
+        discount_minor=sum(each["amount"] for each in raw.get("total_discount_amounts") or ()),
         attempts=raw["attempt_count"],
         created_at=datetime.fromtimestamp(raw["created"], UTC),
         period_start_at=start,

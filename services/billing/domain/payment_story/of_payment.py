@@ -113,6 +113,7 @@ _CAUSES = {
     CauseKind.TOP_UP: "by the charge of the automatic top-up",
     CauseKind.SUBSCRIPTION_CHECK: "so Stripe said when its subscription was looked at",
     CauseKind.SUBSCRIPTION_DEED: "as its subscription wanted of Stripe",
+    CauseKind.LICENSE: "as its subscription's license was revoked",
     CauseKind.UNKNOWN: "what caused it was not kept",
 }
 

@@ -1,7 +1,8 @@
 """What is to be asked of Stripe because of what a subscription has become. Each is wanted once; `key` names it.
 
     deed       when                                                               so that
-    cancel     it ended here (a refund, a lost dispute), and goes on at Stripe    nothing more is charged
+    cancel     it ended here (a refund, a lost dispute, its license revoked by    nothing more is charged
+               an operator), and goes on at Stripe
     void       it ended, and an invoice is open                                   retries stop, nobody can pay it
     refund     it ended, and an invoice was paid after that                       nobody pays for nothing
     collect    Stripe gave it up as unpaid, what failed was paid, a draft waits   it recovers
@@ -65,6 +66,14 @@ def deeds_wanted(after: Subscription, state: SubscriptionState) -> Iterator[Deed
         if drafts:
             newest = max(drafts, key=lambda invoice: invoice.created_at)
             yield Deed(DeedKind.COLLECT, after.id, newest.id)
+
+
+def deed_of_end(after: Subscription) -> Deed | None:
+    """The same for one that ended here without a state of Stripe's; what else is to be done follows from the state that
+    is read once that is done. None of one that Stripe has not begun."""
+    if after.stripe_subscription_id is None:
+        return None
+    return Deed(DeedKind.CANCEL, after.id, after.stripe_subscription_id)
 
 
 def _of_an_end(after: Subscription, state: SubscriptionState) -> Iterator[Deed]:

@@ -13,6 +13,7 @@ from services.billing.domain.subscriptions.standing import SubscriptionRules
 from services.billing.domain.subscriptions.subscription import (
     FINAL,
     InvoiceState,
+    Reason,
     Standing,
     Status,
     Subscription,
@@ -56,7 +57,17 @@ def notices_of_change(before: Subscription, after: Subscription, state: Subscrip
     if before.standing is Standing.SUSPENDED and after.standing is Standing.GOOD:
         yield Notice(NoticeKind.RESTORED, f"restored:{after.version}", at=after.expires_at)
     yield from _renewal(before, after, state)
-    yield from _cancellation(before, after)
+    yield from notices_of_end(before, after)
+
+
+def notices_of_end(before: Subscription, after: Subscription) -> Iterator[Notice]:
+    """That it has ended, or will with its period. Of one that was to end so it is told again only where its license was
+    taken before that."""
+    if after.standing is Standing.REVOKED and before.standing is not Standing.REVOKED:
+        if not before.cancel_at_period_end or after.reason is Reason.LICENSE_REVOKED:
+            yield Notice(NoticeKind.CANCELED, f"canceled:{after.version}", at=after.canceled_at)
+    elif after.cancel_at_period_end and not before.cancel_at_period_end:
+        yield Notice(NoticeKind.CANCELED, f"canceled:{after.version}", at=after.expires_at)
 
 
 def notices_of_time(known: Subscription, *, now: datetime, rules: SubscriptionRules) -> Iterator[Notice]:
@@ -102,11 +113,3 @@ def _renewal(before: Subscription, after: Subscription, state: SubscriptionState
     for invoice in state.invoices:
         if invoice.sells_period and invoice.period_end_at is not None and invoice.period_end_at > before.expires_at:
             yield Notice(NoticeKind.RENEWED, f"renewed:{invoice.id}", invoice=invoice, at=invoice.period_end_at)
-
-
-def _cancellation(before: Subscription, after: Subscription) -> Iterator[Notice]:
-    if after.standing is Standing.REVOKED and before.standing is not Standing.REVOKED:
-        if not before.cancel_at_period_end:
-            yield Notice(NoticeKind.CANCELED, f"canceled:{after.version}", at=after.canceled_at)
-    elif after.cancel_at_period_end and not before.cancel_at_period_end:
-        yield Notice(NoticeKind.CANCELED, f"canceled:{after.version}", at=after.expires_at)

@@ -1,10 +1,11 @@
 """What subscriptions bring by the month (L12), and by what policy they are counted.
 
 Counted are those that are active, and those whose payment is late while the grace lasts; with what they pay for a
-period, net of discounts. Not counted: trials, paused and suspended ones, and what was never paid or is over. Who has
-canceled at the period's end counts until then. A year's price is a twelfth by the month, a week's 52 twelfths, a
-day's 365 twelfths. Micros are millionths of a currency's major unit; each subscription's are rounded down, and so is
-their sum, to the minor unit. The yearly figure is twelve times the monthly one. Pure.
+period, net of discounts: one that is discounted to nothing with nothing. Not counted: trials, and ended ones until
+their first payment; paused and suspended ones, and what was never paid or is over. Who has canceled at the period's end
+counts until then. A year's price is a twelfth by the month, a week's 52 twelfths, a day's 365 twelfths. Micros are
+millionths of a currency's major unit; each subscription's are rounded down, and so is their sum, to the minor unit. The
+yearly figure is twelve times the monthly one. Pure.
 """
 
 from collections import defaultdict
@@ -23,7 +24,8 @@ _A_YEAR: dict[Interval, int] = {"day": 365, "week": 52, "month": 12, "year": 1}
 
 @dataclass(frozen=True, slots=True)
 class Paying:
-    """One subscription: `paid` for every `interval_count` intervals, after discounts."""
+    """One subscription: `paid` for every `interval_count` intervals, after discounts. `has_paid`: a period of it was
+    sold, by any invoice."""
 
     status: Status
     standing: Standing
@@ -31,11 +33,12 @@ class Paying:
     paid: Money
     interval: Interval
     interval_count: int
+    has_paid: bool
 
 
 def counts(subscription: Paying, *, now: datetime, grace: timedelta) -> bool:
     """The policy."""
-    if subscription.standing is not Standing.GOOD or subscription.expires_at is None:
+    if subscription.standing is not Standing.GOOD or subscription.expires_at is None or not subscription.has_paid:
         return False
     if subscription.status is Status.PAST_DUE:
         return now < subscription.expires_at + grace

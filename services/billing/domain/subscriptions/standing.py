@@ -1,7 +1,7 @@
 """What a subscription is, from what Stripe says of it now and the time: the one table of its states.
 
     first that holds                                        status        standing     reason
-    it ended here for good                                  as it was     as it was    as it was
+    it ended here for good (*)                              as it was     as it was    as it was
     a dispute of it was lost                                canceled      revoked      dispute_lost
     its running period's money went back whole              canceled      revoked      refunded
     Stripe: incomplete_expired                              expired       void         never_paid
@@ -20,6 +20,8 @@
     Stripe: trialing                                        trialing      good
     Stripe: active, and nothing was paid yet                active        pending      never_paid
     Stripe: active                                          active        good
+
+(*) Whose license an operator revoked ended by that, whatever Stripe says: canceled, revoked, license_revoked.
 
 `expires_at` is the end of the last paid period, or of a trial; only a paid invoice that sells a period moves it. Past
 it the license lives on for the grace, whatever the status, and then not: time alone sees to that. So no order of
@@ -87,6 +89,21 @@ def judgement(
     if state.status == "incomplete":
         return Judgement(Status.INCOMPLETE, Standing.PENDING, Reason.NEVER_PAID)
     return _unpaid(known, state, returned, now=now, rules=rules) or _running(known, state, now=now)
+
+
+def with_license_revoked(before: Subscription, *, at: datetime) -> Subscription:
+    """What it is once an operator has revoked its license (`at`): over for good, as Stripe is to be told. One that has
+    ended already stays as it is."""
+    if before.standing in FINAL:
+        return before
+    return replace(
+        before,
+        status=Status.CANCELED,
+        standing=Standing.REVOKED,
+        reason=Reason.LICENSE_REVOKED,
+        canceled_at=before.canceled_at or at,
+        suspended_at=None,
+    )
 
 
 def expiry(state: SubscriptionState, returned: Returned) -> datetime | None:

@@ -68,6 +68,7 @@ _REASONS = {
     Reason.CANCELED: "it was canceled",
     Reason.REFUNDED: "the running period's money went back",
     Reason.DISPUTE_LOST: "a dispute of its payment was lost",
+    Reason.LICENSE_REVOKED: "its license was revoked",
     Reason.NEVER_PAID: "nothing was paid",
 }
 _CAUSES = {
@@ -76,6 +77,7 @@ _CAUSES = {
     CauseKind.EVENT: "by an event of Stripe's",
     CauseKind.OPERATOR: "by an operator",
     CauseKind.RECONCILIATION: "by a comparison with Stripe",
+    CauseKind.LICENSE: "by an operator, who revoked its license",
 }
 _STATUSES = {
     "draft": "is a draft",

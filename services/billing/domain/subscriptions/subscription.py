@@ -56,14 +56,17 @@ class Reason(StrEnum):
     CANCELED = "canceled"
     REFUNDED = "refunded"
     DISPUTE_LOST = "dispute_lost"
+    LICENSE_REVOKED = "license_revoked"
+    """By an operator, who ended the subscription with it."""
     NEVER_PAID = "never_paid"
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceState:
     """One invoice of a subscription. `period_start_at` and `period_end_at` are those of the period that it sells, None
-    where it sells none (a proration). `total_minor` is before the customer's balance pays of it. `attempts` are
-    Stripe's own, which tries by hand do not add to; `failed_card_id` is the card that was refused last."""
+    where it sells none (a proration). `total_minor` is after discounts, which took `discount_minor` off, and before the
+    customer's balance pays of it. `attempts` are Stripe's own, which tries by hand do not add to; `failed_card_id` is
+    the card that was refused last."""
 
     id: str
     status: str
@@ -81,12 +84,20 @@ class InvoiceState:
     page_url: str | None = None
     paid_at: datetime | None = None
     failed_card_id: str | None = None
+    discount_minor: int = 0
 
     @property
     def sells_period(self) -> bool:
         """Whether its payment adds a period: it was paid, it is not free, and it is no proration. One under zero sells
-        its period for what a dearer plan had left."""
-        return self.status == "paid" and self.total_minor != 0 and self.period_end_at is not None
+        its period for what a dearer plan had left; one that a discount takes to nothing sells a period that was given,
+        where a trial's, which costs nothing to begin with, sells none. By what it is paid, the customer's balance
+        too, does not matter."""
+        return self.status == "paid" and self.costs and self.period_end_at is not None
+
+    @property
+    def costs(self) -> bool:
+        """Whether it is of something that has a price."""
+        return self.total_minor != 0 or self.discount_minor > 0
 
     @property
     def is_failing(self) -> bool:
