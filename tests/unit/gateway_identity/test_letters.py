@@ -114,6 +114,12 @@ def test_failed_payment_without_a_page_tells_to_save_a_card() -> None:
     assert "Save a card" in part(made("payment_failed", failure="1", pay_link="", next_try="", until=""), "plain")
 
 
+@pytest.mark.parametrize("template", ["renewal_upcoming", "trial_ending"])
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_who_cancels_is_told_how_to_keep_what_is_paid(template: str, kind: str) -> None:
+    assert "at_period_end" in part(made(template), kind)
+
+
 @pytest.mark.parametrize(
     ("reason", "says"),
     [
