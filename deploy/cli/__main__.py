@@ -32,7 +32,7 @@ USAGE = f"""usage: tollgate SERVICE COMMAND [OPTIONS]
 
 services: {", ".join(SERVICES)}
 commands of each: serve, worker, migrate, settings
-the gateway's own: create-operator --email ADDRESS, seed
+the gateway's own: create-operator --email ADDRESS [--data-dir .tollgate], seed
 
 Each command tells of its options with --help. Settings come from the environment; `tollgate SERVICE settings` lists
 them. In a checkout this command is .venv/bin/tollgate. For everything on one machine, use `make run`.
@@ -47,7 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     if given[:1] and given[0] in SERVICES and len(given) > 1:
         service, *rest = given
-        importlib.import_module(f"services.{service}.__main__").main(CommandLine(f"tollgate {service}", rest))
+        from deploy.cli.stack_settings import StackParser, settings_taker  # noqa: PLC0415 - help alone needs none
+
+        line = CommandLine(f"tollgate {service}", rest, StackParser, settings_taker(service))
+        importlib.import_module(f"services.{service}.__main__").main(line)
         return
     if given[:1] == ["clock"]:
         from deploy.cli import clock_command  # noqa: PLC0415 - other commands ask no gateway

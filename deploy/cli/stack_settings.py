@@ -13,6 +13,8 @@ from deploy.local.runner.files import read_json
 from deploy.local.runner.keyring import open_keyring
 from deploy.local.runner.programs import SERVICES, Addresses, Plan
 
+_OF_EVERY_SERVICE = ("serve", "worker", "migrate")
+
 EXIT_UNAVAILABLE = 69
 """EX_UNAVAILABLE of sysexits.h."""
 
@@ -33,11 +35,12 @@ class StackParser(argparse.ArgumentParser):
 
 def settings_taker(service: str) -> Callable[[argparse.Namespace], None]:
     """Lets the service find the settings of the folder's stack in the environment, unless that has its own and no
-    folder is named."""
+    folder is named. What runs a service takes none unless a folder is named: a setting that lacks is to be said."""
 
     def take(given: argparse.Namespace) -> None:
         data_dir: Path | None = getattr(given, "data_dir", None)
-        if data_dir is not None or "DATABASE_URL" not in os.environ:
+        is_own_command = given.command not in _OF_EVERY_SERVICE
+        if data_dir is not None or (is_own_command and "DATABASE_URL" not in os.environ):
             os.environ.update(_settings_of_stack((data_dir or Path(".tollgate")).resolve(), service))
 
     return take

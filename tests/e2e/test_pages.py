@@ -15,7 +15,10 @@ def browser(running: Running) -> httpx.Client:
     return httpx.Client(base_url=running.gateway, trust_env=False)
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/credits/buy", "/credits/paid?session_id=x"])
+PATHS = ["/", "/docs", "/credits/buy", "/credits/paid?session_id=x", "/subscriptions/paid", "/cards/saved"]
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_pages_load_nothing_from_elsewhere(browser: httpx.Client, path: str) -> None:
     page = browser.get(path)
     assert page.status_code == 200

@@ -18,7 +18,7 @@ from services.billing.use_cases.return_addresses import return_address
 from shared.db import Connection
 from shared.errors import DomainError, NotFound
 
-_OWN_PATH = "credits/buy"
+_SAVED_PATH, _LEFT_PATH = "cards/saved", ""
 
 Kept = TypeVar("Kept")
 
@@ -46,8 +46,8 @@ async def list_cards(billing: Billing, account_id: str) -> tuple[SavedCard, ...]
 
 async def begin_saving(billing: Billing, account_id: str, *, success_url: str | None, cancel_url: str | None) -> str:
     """The address of a page on which a card is saved. Raises Invalid, `service_unavailable`."""
-    success = return_address(billing, success_url, "/success_url", _OWN_PATH)
-    cancel = return_address(billing, cancel_url, "/cancel_url", _OWN_PATH)
+    success = return_address(billing, success_url, "/success_url", _SAVED_PATH)
+    cancel = return_address(billing, cancel_url, "/cancel_url", _LEFT_PATH)
     customer_id = await customer_of(billing, account_id)
     try:
         return await create_setup(billing.stripe, NewSetup(account_id, customer_id, success, cancel))

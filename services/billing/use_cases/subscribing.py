@@ -31,7 +31,7 @@ logger = logger_of("subscriptions")
 
 PAGE_LASTS = timedelta(hours=23)
 """Stripe keeps a page for 24 hours at most, by its own clock."""
-_OWN_PATH = ""
+_PAID_PATH, _LEFT_PATH = "subscriptions/paid", ""
 
 T = TypeVar("T")
 Finish = Callable[[Connection, Subscription], Awaitable[T]]
@@ -50,8 +50,8 @@ class SubscriptionOrder:
 async def subscribe(billing: Billing, account_id: str, order: SubscriptionOrder, finish: Finish[T]) -> T:
     """A subscription with the page on which it is paid. Raises Invalid, `service_unavailable`."""
     plan = await plan_on_sale(billing, order.plan_id)
-    success = return_address(billing, order.success_url, "/success_url", _OWN_PATH)
-    cancel = return_address(billing, order.cancel_url, "/cancel_url", _OWN_PATH)
+    success = return_address(billing, order.success_url, "/success_url", _PAID_PATH)
+    cancel = return_address(billing, order.cancel_url, "/cancel_url", _LEFT_PATH)
     customer_id = await customer_of(billing, account_id)
     price_id = await price_of(billing, plan)
     with caused_by(CauseKind.CHECKOUT):

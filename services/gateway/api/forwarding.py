@@ -23,7 +23,7 @@ from shared.service_auth import Caller
 DEADLINE_SECONDS = 30.0
 """The slowest inside answer is a checkout's, which waits for Stripe."""
 
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+_ALL = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _SENT = (b"content-type", b"idempotency-key", b"accept")
 _PASSED_BACK = frozenset(
     {
@@ -49,11 +49,13 @@ _SIBLING_AWAY = DomainError(
 
 @dataclass(frozen=True)
 class Forwarded:
-    """A public path (and all below it, where it ends in `/{rest:path}`), who serves it, and who may ask."""
+    """A public path (and all below it, where it ends in `/{rest:path}`), who serves it, who may ask, and how; what it
+    does not serve is refused here where the sibling would take it for another path."""
 
     path: str
     sibling: str
     guard: Guard
+    methods: Sequence[str] = tuple(_ALL)
 
 
 async def open_to_all(_request: Request) -> None:
@@ -104,12 +106,12 @@ FORWARDED = (
     Forwarded("/api/v1/admin/subscriptions/{rest:path}", "billing", operator_required),
     Forwarded("/api/v1/admin/ledger/verify", "billing", operator_required),
     Forwarded("/api/v1/admin/reports/{rest:path}", "billing", operator_required),
-    Forwarded("/api/v1/licenses/validate", "licensing", brought_by_us),
-    Forwarded("/api/v1/licenses/public-keys", "licensing", open_to_all),
-    Forwarded("/api/v1/licenses/activate", "licensing", brought_by_us),
-    Forwarded("/api/v1/licenses/deactivate", "licensing", brought_by_us),
-    Forwarded("/api/v1/licenses/heartbeat", "licensing", brought_by_us),
-    Forwarded("/api/v1/licenses/activations/transfer", "licensing", brought_by_us),
+    Forwarded("/api/v1/licenses/validate", "licensing", brought_by_us, ("POST",)),
+    Forwarded("/api/v1/licenses/public-keys", "licensing", open_to_all, ("GET", "HEAD")),
+    Forwarded("/api/v1/licenses/activate", "licensing", brought_by_us, ("POST",)),
+    Forwarded("/api/v1/licenses/deactivate", "licensing", brought_by_us, ("POST",)),
+    Forwarded("/api/v1/licenses/heartbeat", "licensing", brought_by_us, ("POST",)),
+    Forwarded("/api/v1/licenses/activations/transfer", "licensing", brought_by_us, ("POST",)),
     Forwarded("/api/v1/licenses/{license_id}/file", "licensing", session_if_said),
     Forwarded("/api/v1/licenses", "licensing", session_required),
     Forwarded("/api/v1/licenses/{rest:path}", "licensing", session_required),
@@ -124,7 +126,7 @@ def router() -> APIRouter:
     """One route for each forwarded path."""
     made = APIRouter()
     for forwarded in FORWARDED:
-        made.add_route(forwarded.path, _handler(forwarded), methods=_METHODS, include_in_schema=False)
+        made.add_route(forwarded.path, _handler(forwarded), methods=_ALL, include_in_schema=False)
     return made
 
 
@@ -133,6 +135,9 @@ def _handler(forwarded: Forwarded) -> Callable[[Request], Awaitable[Response]]:
 
     async def handle(request: Request) -> Response:
         request.scope["route"] = forwarded  # by its path the request is logged and counted
+        if request.method not in forwarded.methods:
+            allowed = ", ".join(forwarded.methods)
+            raise DomainError("method_not_allowed", f"This path takes {allowed}.", headers={"Allow": allowed})
         await forwarded.guard(request)
         service: Gateway = request.app.state.service
         door = service.doors[forwarded.sibling]

@@ -20,6 +20,18 @@ async def paid(request: Request) -> Response:
     return page("paid.html", public_url=request.app.state.service.settings.public_url)
 
 
+@router.get("/subscriptions/paid")
+async def subscribed(request: Request) -> Response:
+    """Where a subscription's payment page leads. It shows nothing of it and grants nothing."""
+    return page("subscribed.html", public_url=request.app.state.service.settings.public_url)
+
+
+@router.get("/cards/saved")
+async def card_saved() -> Response:
+    """Where a page on which a card is saved leads."""
+    return page("done.html", said="Your card is saved.")
+
+
 @router.get("/assets/plain.css")
 async def style() -> Response:
     return Response(stylesheet(), media_type="text/css", headers={"Cache-Control": "max-age=3600"})

@@ -56,6 +56,12 @@ async def test_private_paths_are_closed_to_everyone_without_a_session(world: Wor
             assert ("www-authenticate" in refused.headers) == (refused.status_code == 401)
 
 
+async def test_a_public_path_says_how_it_is_asked(world: World) -> None:
+    refused = await world.http.get("/api/v1/licenses/validate")
+    assert (refused.status_code, code_of(refused)) == (405, "method_not_allowed")
+    assert refused.headers["allow"] == "POST"
+
+
 async def test_a_credential_sent_twice_is_ambiguous(world: World, rich: Customer) -> None:
     for name, value in (("authorization", f"Bearer {rich.token}"), ("x-api-key", "some key")):
         refused = await world.http.get("/api/v1/account", headers=[(name, value), (name, value)])

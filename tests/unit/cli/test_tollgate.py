@@ -43,6 +43,15 @@ def test_a_missing_setting_is_named_with_its_mend() -> None:
     assert "Traceback" not in refused.stderr
 
 
+def test_a_services_own_command_looks_for_a_stack(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "deploy.cli", "gateway", "create-operator", "--email", "a@b.example"]
+    root = str(Path(__file__).parents[3])
+    environment = {"PATH": "/usr/bin", "PYTHONPATH": root}
+    refused = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path)
+    assert refused.returncode == 69
+    assert f"No stack is running in {tmp_path / '.tollgate'}" in refused.stderr
+
+
 def test_a_report_that_there_is_not_is_refused() -> None:
     refused = _tollgate("books", "forecast")
     assert refused.returncode == 2
@@ -75,6 +84,7 @@ def test_a_reports_period_is_read_as_days_and_instants(capsys: pytest.CaptureFix
         (("reconcile", "--help"), "--days 1-30"),
         (("explain", "--help"), "PAYMENT_ID"),
         (("gateway", "create-operator", "--help"), "--email EMAIL"),
+        (("gateway", "create-operator", "--help"), "--data-dir DIR"),
         (("gateway", "--help"), "create-operator"),
         (("billing", "--help"), "reconcile"),
         (("billing", "books", "profit", "--help"), "--to TO"),

@@ -9,7 +9,7 @@ from shared.telemetry import logger_of
 
 logger = logger_of("stripe")
 
-_MOST_CARDS = 100
+_MOST_CARDS = _MOST_SUBSCRIPTIONS = 100
 _MOST_DELETED = 10
 """Of one account within the day that Stripe keeps a key."""
 
@@ -59,10 +59,15 @@ async def find_customer(gate: StripeGate, customer_id: str, *, asked_at: datetim
 
 
 async def set_default_card(gate: StripeGate, customer_id: str, card_id: str) -> None:
-    """Charge this card from now on where none is named. Raises StripeRefused, StripeUnavailable."""
+    """Charge this card from now on where none is named, and for every subscription that goes on: each has a card of its
+    own since its first payment, which Stripe asks before the customer's. Raises StripeRefused, StripeUnavailable."""
     await gate.ask(
         gate.v1.customers.update_async(customer_id, {"invoice_settings": {"default_payment_method": card_id}})
     )
+    listed = await gate.ask(gate.v1.subscriptions.list_async({"customer": customer_id, "limit": _MOST_SUBSCRIPTIONS}))
+    for each in listed.data:
+        if each.status != "incomplete" and each.default_payment_method != card_id:
+            await gate.ask(gate.v1.subscriptions.update_async(each.id, {"default_payment_method": card_id}))
 
 
 async def detach_card(gate: StripeGate, card_id: str) -> None:

@@ -1,0 +1,27 @@
+"""Which card pays for a subscription."""
+
+from typing import Any
+
+from tests.integration.billing_payments.conftest import GOOD_CARD
+from tests.integration.billing_payments.test_top_ups import ask
+from tests.integration.billing_subscriptions_api.conftest import Customer
+
+ANOTHER_CARD = "5555555555554444"
+
+
+async def test_a_card_that_its_owner_chooses_pays_for_what_runs(customer: Customer) -> None:
+    club, shop = customer.club, customer.club.shop
+    subscription = await customer.joined(card=GOOD_CARD)
+    page = (await ask(shop, customer.caller, "POST", "/api/v1/payment-methods", {})).json()["setup_url"]
+    assert (await shop.pay(page, ANOTHER_CARD)).status_code == 303
+    await club.work()
+
+    async def own_card() -> str:
+        return str((await club.at_stripe(await customer.member(subscription["id"])))["default_payment_method"])
+
+    listed = await ask(shop, customer.caller, "GET", "/api/v1/payment-methods")
+    cards: dict[str, Any] = {card["last4"]: card["id"] for card in listed.json()["data"]}
+    assert await own_card() != cards[ANOTHER_CARD[-4:]], "saving one alone takes nothing over"
+    chosen = await ask(shop, customer.caller, "POST", f"/api/v1/payment-methods/{cards[ANOTHER_CARD[-4:]]}/default")
+    assert chosen.status_code == 200
+    assert await own_card() == cards[ANOTHER_CARD[-4:]]
