@@ -36,7 +36,8 @@ VALUES: Mapping[str, frozenset[str]] = {
     "subscription_suspended": frozenset({"plan", "reason", "pay_link"}),
     # `until` may be "".
     "subscription_restored": frozenset({"plan", "until"}),
-    # `until`: how long it is good yet, "" where it ended at once; `reason`: canceled, refunded, dispute_lost.
+    # `until`: how long it is good yet, "" where it ended at once; `reason`: canceled, refunded, dispute_lost,
+    # license_revoked.
     "subscription_canceled": frozenset({"plan", "reason", "until"}),
     "trial_ending": frozenset({"plan", "amount", "ends_on"}),
     # Automatic buying of credits has stopped; `reason`: words that complete "because ...".
