@@ -6,14 +6,15 @@ LicenseClient, AsyncLicenseClient    the platform's signed word on a license
 TollgateClient, AsyncTollgateClient  the public API
 """
 
-from tollgate_client.asking import Licensee, Offline
 from tollgate_client.calls import Charge, charge_of
 from tollgate_client.client import AsyncTollgateClient, TollgateClient
 from tollgate_client.connection import VERSION as __version__
 from tollgate_client.errors import Problem, TollgateError, UnexpectedAnswer, Unreachable, UntrustedAnswer
 from tollgate_client.exchange import Retries
-from tollgate_client.high_water import Denial, HighWater, HighWaterFile, Store
+from tollgate_client.high_water import Denial, HighWater, Store
+from tollgate_client.high_water_file import HighWaterFile
 from tollgate_client.license_client import AsyncLicenseClient, LicenseClient
+from tollgate_client.licensee import Licensee, Offline
 from tollgate_client.public_keys import PublicKey, PublicKeys, load_public_keys, read_public_keys
 from tollgate_client.verdict import Claims, Code, Verdict
 from tollgate_client.verification import check, verify

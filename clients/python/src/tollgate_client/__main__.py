@@ -1,5 +1,5 @@
-"""`tollgate-license verify FILE --keys KEYS.json ...`, or `python -m tollgate_client verify ...`: is a license file good
-here? Without network.
+"""`tollgate-license verify FILE --keys KEYS.json ...` (or `python -m tollgate_client`): is a license file good here?
+Without network.
 
 Ends with 0 where it is (also in its grace), with 1 where it isn't, with 2 where it couldn't be looked at. The first
 word that is printed is the verdict's code; `--json` prints all of it.
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tollgate_client.connection import VERSION
-from tollgate_client.high_water import HighWaterFile
+from tollgate_client.high_water_file import HighWaterFile
 from tollgate_client.public_keys import load_public_keys
 from tollgate_client.verdict import Verdict
 from tollgate_client.verification import check, verify

@@ -9,56 +9,24 @@ itself. What the platform says is kept in the store: its time, and its denials, 
 """
 
 import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 from tollgate_client import views
 from tollgate_client.calls.call import json_of, path_part, problem_of, sending, without_none
 from tollgate_client.errors import TollgateError, UnexpectedAnswer, UntrustedAnswer
-from tollgate_client.exchange import Flow, Retries, exchange
-from tollgate_client.high_water import HighWater, Store, replace_file
-from tollgate_client.public_keys import PublicKeys
+from tollgate_client.exchange import Flow, exchange
+from tollgate_client.high_water import HighWater
+from tollgate_client.high_water_file import replace_file
+from tollgate_client.licensee import Clock, Licensee, Metadata, Offline, utc_now
 from tollgate_client.signed_answer import Heard, digest_of, draw_nonce, signed_at
 from tollgate_client.verdict import Code, Verdict, code_of
 from tollgate_client.verification import check, verify
 
 REMEMBERED = frozenset({Code.REVOKED, Code.SUSPENDED, Code.NOT_ACTIVATED, Code.TOO_MANY_ACTIVATIONS})
 """Denials that stay when the line is cut. The others depend on what was asked, or a file tells them by itself."""
-
-Clock = Callable[[], datetime]
-Metadata = Mapping[str, str | int | bool | None]
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class Offline:
-    """That the license file at `license_file` may stand in for the platform, for software of this `audience`; what was
-    seen is kept in `store`."""
-
-    license_file: Path
-    audience: str
-    store: Store
-
-
-@dataclass(frozen=True, kw_only=True)
-class Licensee:
-    """Who asks, whom it believes, and what it does without the platform. Its repr has no key."""
-
-    license_key: str
-    server_id: str
-    public_keys: PublicKeys
-    fingerprint: str | None = None
-    offline: Offline | None = None
-    retries: Retries = Retries(attempts=2, budget_seconds=5.0)  # noqa: RUF009 - a frozen value
-
-    def __repr__(self) -> str:
-        return f"Licensee(server_id={self.server_id!r})"
 
 
 @dataclass(frozen=True)

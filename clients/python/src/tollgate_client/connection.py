@@ -11,7 +11,8 @@ from typing import Self, TypeVar
 
 import httpx
 
-from tollgate_client.exchange import Flow, drive, drive_async
+from tollgate_client.driving import drive, drive_async
+from tollgate_client.exchange import Flow
 
 T = TypeVar("T")
 Timeout = float | httpx.Timeout

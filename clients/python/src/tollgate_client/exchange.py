@@ -1,8 +1,7 @@
 """How a call is sent, refused, sent again and given up: the rules, without a socket.
 
 `exchange` is a generator. It yields what is to be done next, an `Outgoing` request or a `Pause`, and is sent the answer
-or the transport's error; what it returns is the call's result. `drive` and `drive_async` do what it asks for, one with
-httpx.Client, the other with httpx.AsyncClient: all else is common to both kinds of client.
+or the transport's error; what it returns is the call's result. driving.py does what it asks for.
 
 A request is sent again only where that does nothing twice: it changes nothing, or bears an Idempotency-Key that stays
 the same, or it certainly wasn't carried out. A paid call costs each time, whatever its method: it is sent again only
@@ -10,14 +9,13 @@ with an Idempotency-Key. Retry-After is honoured where it fits the budget; a lon
 since sending earlier would only be refused again.
 """
 
-import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Generic, TypeVar
+from typing import TypeVar
 
 import httpx
 
@@ -124,56 +122,3 @@ def _pause_seconds(outcome: Outcome, attempt: int, retries: Retries) -> float:
     grown = min(retries.longest_pause_seconds, retries.first_pause_seconds * 2.0 ** (attempt - 1))
     spread = grown * random.uniform(0.5, 1.0)  # noqa: S311 - so that many clients don't come back together
     return spread if asked_for is None else asked_for + spread * 0.1
-
-
-def drive(flow: Flow[T], http: httpx.Client, sleep: Callable[[float], None] = time.sleep) -> T:
-    """Do what the flow asks for, and return its result."""
-    outcome: Outcome = None
-    while not isinstance(step := _next(flow, outcome), End):
-        if isinstance(step, Pause):
-            if isinstance(outcome, httpx.Response):
-                outcome.close()
-            sleep(step.seconds)
-            outcome = None
-            continue
-        try:
-            outcome = http.send(_request(http, step), stream=step.streamed)
-        except httpx.RequestError as error:
-            outcome = error
-    return step.value
-
-
-async def drive_async(
-    flow: Flow[T], http: httpx.AsyncClient, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-) -> T:
-    """The same, without holding up the event loop."""
-    outcome: Outcome = None
-    while not isinstance(step := _next(flow, outcome), End):
-        if isinstance(step, Pause):
-            if isinstance(outcome, httpx.Response):
-                await outcome.aclose()
-            await sleep(step.seconds)
-            outcome = None
-            continue
-        try:
-            outcome = await http.send(_request(http, step), stream=step.streamed)
-        except httpx.RequestError as error:
-            outcome = error
-    return step.value
-
-
-@dataclass(frozen=True)
-class End(Generic[T]):
-    value: T
-
-
-def _next(flow: Flow[T], outcome: Outcome) -> Step | End[T]:
-    try:
-        return flow.send(outcome)
-    except StopIteration as end:
-        return End(end.value)
-
-
-def _request(http: httpx.Client | httpx.AsyncClient, step: Outgoing) -> httpx.Request:
-    params: Any = step.params or None
-    return http.build_request(step.method, step.path, params=params, headers=dict(step.headers), content=step.content)

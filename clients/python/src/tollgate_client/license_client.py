@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 
-from tollgate_client.asking import Asker, Clock, Licensee, utc_now
+from tollgate_client.asking import Asker
 from tollgate_client.connection import Blocking, NonBlocking, Timeout
+from tollgate_client.licensee import Clock, Licensee, utc_now
 from tollgate_client.seen import Question
 
 TIMEOUT = 10.0
