@@ -11,8 +11,6 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from shared.service_main import CommandLine
-
 SERVICES = ("gateway", "billing", "licensing", "fraud")
 EXIT_USAGE = 64
 """EX_USAGE of sysexits.h."""
@@ -46,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.write(USAGE)
         return
     if given[:1] and given[0] in SERVICES and len(given) > 1:
+        from shared.service_main import CommandLine  # noqa: PLC0415 - help and refusals need no server
+
         service, *rest = given
         from deploy.cli.stack_settings import StackParser, settings_taker  # noqa: PLC0415 - help alone needs none
 

@@ -10,29 +10,25 @@ from pathlib import Path
 import pytest
 
 from deploy.cli.__main__ import EXIT_USAGE, SERVICES, main
+from services.billing.__main__ import main as billing
 from services.billing.commands import COMMANDS
 from services.billing.commands.books import add_arguments
 from services.billing.use_cases.reports import period_of
 from shared.errors import Invalid
 
 
-def _tollgate(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "deploy.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_services_settings_are_listed(service: str) -> None:
-    listed = _tollgate(service, "settings")
-    assert listed.returncode == 0, listed.stderr
-    assert "DATABASE_URL (required)" in listed.stdout
+def test_a_services_settings_are_listed(service: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main((service, "settings"))
+    assert "DATABASE_URL (required)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [(), ("gateway",), ("portal", "serve")])
-def test_what_it_does_not_know_gets_the_usage(arguments: tuple[str, ...]) -> None:
-    refused = _tollgate(*arguments)
-    assert refused.returncode == EXIT_USAGE
-    assert refused.stderr.startswith("usage: tollgate")
+def test_what_it_does_not_know_gets_the_usage(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == EXIT_USAGE
+    assert capsys.readouterr().err.startswith("usage: tollgate")
 
 
 def test_a_missing_setting_is_named_with_its_mend() -> None:
@@ -52,11 +48,13 @@ def test_a_services_own_command_looks_for_a_stack(tmp_path: Path) -> None:
     assert f"No stack is running in {tmp_path / '.tollgate'}" in refused.stderr
 
 
-def test_a_report_that_there_is_not_is_refused() -> None:
-    refused = _tollgate("books", "forecast")
-    assert refused.returncode == 2
-    assert refused.stderr.startswith("usage: tollgate books ")
-    assert "trial-balance, profit" in refused.stderr.replace("'", "")
+def test_a_report_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(("books", "forecast"))
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert said.startswith("usage: tollgate books ")
+    assert "trial-balance, profit" in said.replace("'", "")
 
 
 def test_a_reports_period_is_read_as_days_and_instants(capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,8 +107,13 @@ def test_help_needs_nothing_and_tells_of_the_commands_own_options(
     assert said in told
 
 
-def test_each_of_billings_commands_is_described() -> None:
-    told = _python("-m", "services.billing", "--help").stdout
+def test_each_of_billings_commands_is_described(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["billing", "--help"])
+    with pytest.raises(SystemExit):
+        billing()
+    told = capsys.readouterr().out
     assert told.startswith("usage: python -m services.billing ")
     for command in COMMANDS:
         assert command in told
@@ -128,7 +131,3 @@ def test_a_period_without_length_is_refused() -> None:
     assert period_of(None, None, now=now) == (datetime(2026, 1, 30, tzinfo=UTC), now)
     with pytest.raises(Invalid, match="to: must be after from"):
         period_of(now, now, now=now)
-
-
-def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
