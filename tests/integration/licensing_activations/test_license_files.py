@@ -126,7 +126,7 @@ async def test_whoever_brings_no_credential_is_told_nothing_of_the_body(office: 
     for body in (b"", b"{", b"[]", b"{}", b'{"license_key": 1}', b'{"ttl_seconds": -1, "odd": true}', b"\xff", b"NaN"):
         refused_with(await office.http.post(path, content=body, headers=headers), 401, "unauthenticated")
     refused_with(await ask_with_key(office, held.id, license_key=held.key), 422, "validation_failed")
-    refused_with(await ask(office, held, server_id=1), 422, "validation_failed")
+    refused_with(await ask(office, held, ttl_seconds=1), 422, "validation_failed")
 
 
 async def test_strangers_get_no_file(office: Office) -> None:
