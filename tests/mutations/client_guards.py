@@ -40,7 +40,7 @@ CLIENT_GUARDS = (
     ),
     Guard(
         "client: an edited mark is noticed",
-        f"{_CLIENT}/high_water.py",
+        f"{_CLIENT}/high_water_file.py",
         "if not hmac.compare_digest(self._seal(body), seal):",
         "if not body:",
         (f"{_MARK}::test_an_edited_mark_is_noticed",),
@@ -93,5 +93,19 @@ CLIENT_GUARDS = (
         "return never_left or outgoing.may_repeat",
         "return True",
         (f"{_EXCHANGE}::test_a_paid_call_is_not_made_twice_without_a_key",),
+    ),
+    Guard(
+        "client: a seat that was given back is none offline",
+        f"{_CLIENT}/asking.py",
+        'denial = None if activation.get("active") else Code.NOT_ACTIVATED',
+        "denial = None",
+        (f"{_ONLINE}::test_a_seat_that_was_given_back_is_none_offline_until_it_is_taken_again",),
+    ),
+    Guard(
+        "client: waiting for answers uses up the budget",
+        f"{_CLIENT}/exchange.py",
+        "left_seconds -= seconds + (time.monotonic() - began)",
+        "left_seconds -= seconds",
+        (f"{_EXCHANGE}::test_waiting_for_answers_uses_up_the_budget",),
     ),
 )

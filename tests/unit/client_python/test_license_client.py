@@ -174,7 +174,7 @@ FALSE = {
 NO_ANSWER = (FALSE["an error page"], FALSE["nobody"], FALSE["what can't be decoded"])
 
 
-@pytest.mark.parametrize("handler", FALSE.values(), ids=FALSE.keys())
+@pytest.mark.parametrize("handler", FALSE.values(), ids=[name.replace(" ", "-") for name in FALSE])
 def test_a_false_server_can_neither_grant_nor_deny(handler: Answering, offline: Offline) -> None:
     alone = client(handler).validate()
     assert (alone.code, alone.valid, alone.source) == (Code.UNREACHABLE, False, "nobody")
@@ -231,7 +231,7 @@ def test_a_seat_is_taken_kept_and_given_back(verb: str) -> None:
         getattr(client(answering()), verb)()
 
 
-@pytest.mark.parametrize("handler", FALSE.values(), ids=FALSE.keys())
+@pytest.mark.parametrize("handler", FALSE.values(), ids=[name.replace(" ", "-") for name in FALSE])
 def test_a_false_server_gives_no_seat(handler: Answering) -> None:
     for verb in VERBS:
         with pytest.raises(TollgateError) as raised:
