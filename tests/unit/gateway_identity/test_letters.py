@@ -141,6 +141,7 @@ def test_suspension_says_why(reason: str, says: str) -> None:
         ("canceled", "", "Plan has ended. Your"),
         ("refunded", "", "Plan has ended, because its payment was refunded. Your"),
         ("dispute_lost", "", "Plan has ended, because your bank took its payment back. Your"),
+        ("license_revoked", "", "Plan has ended, because its license was revoked. Your"),
     ],
 )
 def test_cancellation_says_when_and_why(reason: str, until: str, says: str) -> None:
