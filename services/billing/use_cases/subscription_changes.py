@@ -220,6 +220,7 @@ async def _card_charged(billing: Billing, stripe_subscription_id: str) -> AsyncI
         await settle_anew(billing, stripe_subscription_id)
         raise DomainError(
             "card_declined",
-            "The card was refused and nothing was changed. Save another (POST /api/v1/payment-methods) and try again.",
+            "The card was refused and nothing was changed. Choose another (POST /api/v1/payment-methods/{id}/default),"
+            " saved before by POST /api/v1/payment-methods, and try again.",
             extra={"decline_code": refusal.decline_code or refusal.code},
         ) from refusal
