@@ -2,13 +2,14 @@
 
 import inspect
 import re
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 
-from tollgate_client import AsyncTollgateClient, Problem, TollgateClient, calls, charge_of
+from tollgate_client import AsyncTollgateClient, Problem, TollgateClient, Unreachable, calls, charge_of
 from tollgate_client.operations import Operations
 from tollgate_client.seen import Collection, Operation
 
@@ -80,6 +81,32 @@ def test_a_streamed_call_is_read_as_it_comes() -> None:
     assert answer.is_closed
     with pytest.raises(Problem), blocking(upstream).stream("none"):
         pass
+
+
+class Cut(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A stream that breaks off."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"data: one"
+        raise httpx.ReadError("cut")
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self:
+            yield part
+
+
+async def test_a_stream_that_breaks_off_is_told_apart() -> None:
+    def cut(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=Cut())
+
+    told = "GET /proxy/demo/v1 broke off: ReadError"
+    with pytest.raises(Unreachable, match=told), blocking(cut).stream("demo", "v1") as answer:
+        answer.read()
+    with pytest.raises(Unreachable):
+        async with awaited(cut).stream("demo", "v1") as answer:
+            await answer.aread()
+    with pytest.raises(httpx.ConnectError), blocking(cut).stream("demo", "v1"):
+        raise httpx.ConnectError("of another", request=httpx.Request("GET", "https://other.example"))
 
 
 def test_credits_are_sent_as_the_numbers_they_are() -> None:

@@ -11,6 +11,7 @@ import httpx
 from tollgate_client.calls import Call, Listing
 from tollgate_client.calls.metering import raise_refusal
 from tollgate_client.connection import Blocking, NonBlocking, Timeout
+from tollgate_client.errors import Unreachable
 from tollgate_client.exchange import Flow, Retries, exchange
 from tollgate_client.operations import Operations
 
@@ -57,13 +58,17 @@ class TollgateClient(Operations, Blocking):
     @contextlib.contextmanager
     def stream(self, route: str, path: str = "", **options: Any) -> Iterator[httpx.Response]:
         """A paid call whose answer is read as it comes: `with client.stream("demo", "v1/...") as answer:`. The options
-        are those of `call`. A refusal is raised as `Problem`."""
+        are those of `call`. A refusal is raised as `Problem`, `Unreachable` where the answer breaks off."""
         answer = self.call(route, path, **options, streamed=True)
         try:
             if answer.is_error:
                 answer.read()
                 raise_refusal(answer)
             yield answer
+        except httpx.RequestError as error:
+            if error.request is not answer.request:
+                raise
+            raise _broken_off(error) from error
         finally:
             answer.close()
 
@@ -108,6 +113,10 @@ class AsyncTollgateClient(Operations, NonBlocking):
                 await answer.aread()
                 raise_refusal(answer)
             yield answer
+        except httpx.RequestError as error:
+            if error.request is not answer.request:
+                raise
+            raise _broken_off(error) from error
         finally:
             await answer.aclose()
 
@@ -124,3 +133,8 @@ def performed(call: Call[T], prefix: str, headers: Mapping[str, str], retries: R
     """The flow of one call."""
     answer = yield from exchange(call.outgoing.at(prefix, headers), retries)
     return call.result(answer)
+
+
+def _broken_off(error: httpx.RequestError) -> Unreachable:
+    """Of a stream that ended early. (What another request raised while it was read stays as it is.)"""
+    return Unreachable(f"{error.request.method} {error.request.url.path} broke off: {type(error).__name__}")

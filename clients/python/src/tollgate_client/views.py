@@ -244,7 +244,7 @@ class LicenseKey(License):
 
 
 class Activation(TypedDict):
-    """One server's seat; it holds it while `active`."""
+    """One server's seat; it holds it while `active`. `ending` says why it ended, `follows` whose seat it was before."""
 
     id: str
     license_id: str
@@ -256,6 +256,8 @@ class Activation(TypedDict):
     lease_until: str | None
     last_heartbeat_at: str | None
     deactivated_at: str | None
+    ending: str | None
+    follows: str | None
 
 
 class Explanation(TypedDict):
