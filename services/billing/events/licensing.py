@@ -17,10 +17,10 @@ def reader(billing: Billing) -> FeedReader:
 
 
 async def handle(billing: Billing, connection: Connection, event: Event) -> None:
-    """One event, in the transaction that moves the cursor."""
+    """One event, in the transaction that moves the cursor. Older ones say not by whom, and end nothing."""
     if event.kind != REVOKED:
         return
     facts = cast(LicenseFacts, event.data)
-    if facts["by"] == "operator" and facts["subscription_id"] is not None:
+    if facts.get("by") == "operator" and facts["subscription_id"] is not None:
         at = datetime.fromisoformat(facts["at"])
         await end_with_license(billing, connection, facts["subscription_id"], facts["license_id"], at=at)
