@@ -1,4 +1,4 @@
-"""News that licensing told before it said whose doing they were: they stay in its outbox for weeks and are read first."""
+"""News that licensing told before it said whose doing they were: they stay in its outbox for weeks."""
 
 from typing import cast
 
