@@ -22,7 +22,7 @@ from deploy.local.redis import RedisServer
 from shared import bus
 from shared.db import Database
 from shared.telemetry import configure_logging
-from tests.support import databases, keys, scratch
+from tests.support import databases, kept_routes, keys, scratch
 from tests.support.databases import Databases, TestDatabase
 
 hypothesis.settings.register_profile("tollgate", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -30,6 +30,7 @@ hypothesis.settings.load_profile("tollgate")  # a busy machine is no failing exa
 
 # Each of httpx's clients reads the system's certificates anew, 20 ms of CPU, and a service makes ten clients.
 transports.create_ssl_context = functools.lru_cache(transports.create_ssl_context)  # type: ignore[attr-defined]
+kept_routes.keep()
 
 
 def pytest_configure(config: pytest.Config) -> None:
