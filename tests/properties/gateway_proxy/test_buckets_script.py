@@ -60,11 +60,25 @@ class Rule:
         return said
 
 
+UNHEALTHY = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
 @given(steps=STEPS)
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=UNHEALTHY)
 async def test_script_and_rule_agree(redis: Redis, steps: list[tuple[int, Batch | str]]) -> None:
+    await they_agree(redis, steps)
+
+
+@pytest.mark.long
+@given(steps=STEPS)
+@settings(max_examples=1_000, deadline=None, suppress_health_check=UNHEALTHY)
+async def test_script_and_rule_agree_in_a_thousand_histories(
+    redis: Redis, steps: list[tuple[int, Batch | str]]
+) -> None:
+    await they_agree(redis, steps)
+
+
+async def they_agree(redis: Redis, steps: list[tuple[int, Batch | str]]) -> None:
     await redis.flushdb()
     shared, rule, now_ms = Buckets(redis, RULE), Rule(), START_MS
     for pause_ms, action in steps:
