@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 
 from deploy.local.postgres import PostgresServer
 from deploy.local.redis import RedisServer
-from shared import bus
+from shared import bus, db
 from shared.db import Database
 from shared.telemetry import configure_logging
 from tests.support import databases, kept_routes, keys, scratch
@@ -31,6 +31,9 @@ hypothesis.settings.load_profile("tollgate")  # a busy machine is no failing exa
 # Each of httpx's clients reads the system's certificates anew, 20 ms of CPU, and a service makes ten clients.
 transports.create_ssl_context = functools.lru_cache(transports.create_ssl_context)  # type: ignore[attr-defined]
 kept_routes.keep()
+
+# A busy machine is no failing statement: the services' own patience is ten seconds.
+db._SERVER_SETTINGS["statement_timeout"] = "30000"
 
 
 def pytest_configure(config: pytest.Config) -> None:

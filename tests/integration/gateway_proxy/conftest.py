@@ -9,8 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from services.billing import app as billing_app
 from services.billing.app import create_app as create_billing
 from services.billing.use_cases.post_credit import post_purchase
+from services.billing.worker import loops
 from services.gateway.app import create_app as create_gateway
 from services.gateway.clients.http1 import origin_of
 from services.gateway.service import Gateway
@@ -32,6 +34,8 @@ CREDIT = 1_000
 CLOCK = SystemClock()
 _numbers = itertools.count(1)
 _NOBODY = Actor("system")
+_LOOPS = {"billing-dispatcher", "ledger-holds", "credit-expiry", "credit-lots", "ledger-months"}
+"""Billing's that a paid call may need. All of them would look a first time in each test, for a third of its CPU."""
 
 
 @dataclass
@@ -157,12 +161,15 @@ MakePlatform = Callable[..., Awaitable[Platform]]
 
 
 @pytest.fixture
-async def make_platform(settings_for: Callable[..., Any], billing_db: Database) -> AsyncIterator[MakePlatform]:
+async def make_platform(
+    settings_for: Callable[..., Any], billing_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[MakePlatform]:
+    monkeypatch.setattr(billing_app, "loops", lambda billing: [each for each in loops(billing) if each.name in _LOOPS])
     async with AsyncExitStack() as stack:
 
         async def make(**overrides: Any) -> Platform:
             upstream = await stack.enter_async_context(Upstream().running())
-            billing = create_billing(settings_for("billing", stripe_secret_key="sk_test_x"))
+            billing = create_billing(settings_for("billing", stripe_secret_key="sk_test_x", license_plan_id=""))
             billing_url = overrides.pop("billing_url", None) or await stack.enter_async_context(running(billing))
             quick = {
                 "password_memory_kib": 8192,
