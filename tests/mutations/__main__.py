@@ -24,7 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 _COPIED = ("services", "shared", "deploy", "clients", "tests", "docs", "benchmarks", "pyproject.toml", "README.md")
 _TESTS_FAILED = 1
 _LONGEST_RUN_SECONDS = 300
-_FAILED = re.compile(r"^FAILED (\S+)(?: - (.*))?$", re.MULTILINE)
+_FAILED = re.compile(r"^FAILED (.+?)(?: - (.*))?$", re.MULTILINE)
+"""A test's id, which may hold spaces where its parameters do, and what it said."""
 
 
 def main() -> int:
@@ -61,13 +62,19 @@ def _is_held(guard: Guard) -> bool:
     with _copy_of_checkout() as copy:
         guard.take_away(copy)
         status, told = _run(guard.tests, copy)
-    failed = _FAILED.search(told) if status == _TESTS_FAILED else None
+    failed = failed_test(told) if status == _TESTS_FAILED else None
     print(f"{'held' if failed else 'NOT HELD':<9} {guard.name} ({time.monotonic() - began_at:.0f} s)", flush=True)
     if failed is None:
         print(told[-2_000:], file=sys.stderr)
         return False
-    print(f"          {failed[1]}: {failed[2] or 'failed'}", flush=True)
+    print(f"          {failed[0]}: {failed[1]}", flush=True)
     return True
+
+
+def failed_test(told: str) -> tuple[str, str] | None:
+    """The first failed test that pytest's summary names, and what it said; None where none failed."""
+    found = _FAILED.search(told)
+    return None if found is None else (found[1], found[2] or "failed")
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutations.__main__ import failed_test
 from tests.mutations.guard import Guard
 from tests.mutations.guards import GUARDS
 
@@ -37,3 +38,19 @@ def test_its_tests_are_there(guard: Guard) -> None:
 
 def test_no_two_guards_have_one_name() -> None:
     assert Counter(guard.name for guard in GUARDS).most_common(1)[0][1] == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "failed"),
+    [
+        ("FAILED tests/a.py::test_b - assert 1 == 2", ("tests/a.py::test_b", "assert 1 == 2")),
+        (
+            "FAILED tests/a.py::test_b[two words] - KeyError: 'a - b'",
+            ("tests/a.py::test_b[two words]", "KeyError: 'a - b'"),
+        ),
+        ("FAILED tests/a.py::test_b[two words]", ("tests/a.py::test_b[two words]", "failed")),
+        ("ERROR tests/a.py::test_b - fixture 'x' not found", None),
+    ],
+)
+def test_a_failed_test_is_seen_whatever_its_id(line: str, failed: tuple[str, str] | None) -> None:
+    assert failed_test(f"=== short test summary info ===\n{line}\n1 failed in 0.1s\n") == failed
