@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar, cast
 
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -99,6 +100,7 @@ class StrictRoute(APIRoute):
         refusals = {code: status for each in (*guards, endpoint) for code, status in refusals_of(each).items()}
         self.openapi_extra = {
             **(self.openapi_extra or {}),
+            **({"requestBody": {"required": False}} if _may_be_empty(self) else {}),
             REFUSALS: refusals if self.body_field is None else {**refusals, **dict.fromkeys(_OF_A_BODY, 0)},
             TAKES_KEY: getattr(endpoint, _TAKES_KEY, False),
         }
@@ -108,6 +110,7 @@ class StrictRoute(APIRoute):
         guards: tuple[Guard, ...] = getattr(self.endpoint, _GUARDS, ())
         field = self.body_field
         required = field is not None and field.field_info.is_required()
+        empty = b"{}" if _may_be_empty(self) else b""
 
         async def handle(request: Request) -> Response:
             for guard in guards:
@@ -117,6 +120,17 @@ class StrictRoute(APIRoute):
             body = await read_bounded(request)
             if not body and not required:
                 return await inner(_JsonRequest(request, b"", None))
-            return await inner(_JsonRequest(request, body, decode(body)))
+            said = body or empty
+            return await inner(_JsonRequest(request, said, decode(said)))
 
         return handle
+
+
+def _may_be_empty(route: APIRoute) -> bool:
+    """Whether its body has defaults for all that it may say: an empty one is the empty object then."""
+    body = None if route.body_field is None else route.body_field.field_info.annotation
+    return (
+        isinstance(body, type)
+        and issubclass(body, BaseModel)
+        and not any(field.is_required() for field in body.model_fields.values())
+    )
