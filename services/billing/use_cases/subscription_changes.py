@@ -1,14 +1,13 @@
 """What a customer does with a subscription: cancel, resume, pause, change the plan.
 
 Each asks Stripe, which decides, and then settles what Stripe has: asked again, it changes nothing more. Our own pause
-is kept on the row, under its lock, once Stripe charges no more. Who charges at once does it whole or not at all, under
-a key that holds until the subscription is next read, so that two requests at the same moment charge once.
+is kept by Stripe with its own, so that no answer that is lost can part the two. Who charges at once does it whole or
+not at all, under a key that holds until the subscription is next read, so that two requests at the same moment charge
+once.
 """
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import datetime
 
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.clients.stripe import subscribing as stripe
@@ -64,12 +63,13 @@ async def pause(billing: Billing, account_id: str, subscription_id: str) -> Subs
     changes nothing. Raises NotFound, `subscription_ended`, `not_pausable`, `service_unavailable`."""
     known = await _living(billing, account_id, subscription_id)
     if known.paused_at is not None:
+        known = await _read_anew(billing, known)
+    if known.paused_at is not None:
         return known
     if known.status not in RUNNING or known.cancel_at_period_end or known.stripe_subscription_id is None:
         raise DomainError("not_pausable", "Only a subscription that runs, is paid and goes on can be paused.")
     async with _asking_stripe(billing, known):
-        await stripe.pause_collection(billing.stripe, known.stripe_subscription_id)
-        await _keep_pause(billing, known, paused_at=billing.clock.now())
+        await stripe.pause_collection(billing.stripe, known.stripe_subscription_id, at=billing.clock.now())
         return await settle_anew(billing, known.stripe_subscription_id)
 
 
@@ -77,16 +77,16 @@ async def resume(billing: Billing, account_id: str, subscription_id: str) -> Sub
     """Undo a cancel at the period's end, or a pause. Where what was paid is used up meanwhile, a new period begins and
     is paid at once. Raises NotFound, `subscription_ended`, `not_paused`, `card_declined`, `service_unavailable`."""
     known = await _living(billing, account_id, subscription_id)
-    paused = known.paused_at is not None or known.status is Status.PAUSED
-    if known.stripe_subscription_id is None or not (paused or known.cancel_at_period_end):
+    if not _can_go_on(known):
+        known = await _read_anew(billing, known)
+    if known.stripe_subscription_id is None or not _can_go_on(known):
         raise DomainError("not_paused", "The subscription is neither paused nor about to end.")
     async with _asking_stripe(billing, known):
         state = await _state(billing, known.stripe_subscription_id)
         if state.cancel_at_period_end:
             await stripe.cancel_at_period_end(billing.stripe, state.id, ends=False)
-        if paused:
+        if _is_paused(known) or state.paused_at is not None:
             await _go_on(billing, known, state)
-            await _keep_pause(billing, known, paused_at=None)
         return await settle_anew(billing, state.id)
 
 
@@ -112,6 +112,25 @@ async def _living(billing: Billing, account_id: str, subscription_id: str) -> Su
     known = await find_subscription(billing, account_id, subscription_id)
     _require_living(known)
     return known
+
+
+def _is_paused(known: Subscription) -> bool:
+    return known.paused_at is not None or known.status is Status.PAUSED
+
+
+def _can_go_on(known: Subscription) -> bool:
+    return _is_paused(known) or known.cancel_at_period_end
+
+
+async def _read_anew(billing: Billing, known: Subscription) -> Subscription:
+    """As Stripe has it: what was asked for before may have been done though its answer was lost. Raises
+    `subscription_ended`, `service_unavailable`."""
+    if known.stripe_subscription_id is None:
+        return known
+    async with _asking_stripe(billing, known):
+        read = await settle_anew(billing, known.stripe_subscription_id)
+    _require_living(read)
+    return read
 
 
 def _require_living(known: Subscription) -> None:
@@ -148,13 +167,14 @@ async def _leave_begun(billing: Billing, stripe_subscription_id: str) -> Subscri
 
 async def _go_on(billing: Billing, known: Subscription, state: SubscriptionState) -> None:
     """Charge again; nothing where Stripe does already."""
+    ours = state.collection_paused and (state.paused_at or known.paused_at) is not None
     used_up = known.expires_at is None or billing.clock.now() >= known.expires_at
     async with _card_charged(billing, state.id):
         if state.status == "paused":
             await stripe.resume_after_trial(billing.stripe, state.id, key=_key("resume", known))
-        elif state.collection_paused and known.paused_at is not None and used_up:
+        elif ours and used_up:
             await stripe.resume_in_new_period(billing.stripe, state.id, key=_key("resume", known))
-        elif state.collection_paused and known.paused_at is not None:
+        elif ours:
             await stripe.resume_collection(billing.stripe, state.id)
 
 
@@ -174,13 +194,6 @@ async def _state(billing: Billing, stripe_subscription_id: str) -> SubscriptionS
     if state is None:
         raise stripe_is_away()
     return state
-
-
-async def _keep_pause(billing: Billing, known: Subscription, *, paused_at: datetime | None) -> None:
-    async with billing.database.transaction() as connection:
-        current = await subscriptions.locked(connection, known.id)
-        assert current is not None
-        await subscriptions.save(connection, replace(current, paused_at=paused_at), at=billing.clock.now())
 
 
 def _key(deed: str, known: Subscription) -> str:

@@ -1,11 +1,9 @@
 """How a subscription changes and ends."""
 
-from dataclasses import replace
-
 import pytest
 
 from services.billing.clients.stripe import StripeRefused
-from services.billing.clients.stripe.subscribing import cancel_at_period_end, change_price
+from services.billing.clients.stripe.subscribing import cancel_at_period_end, change_price, pause_collection
 from services.billing.domain.subscriptions.plan import Plan, PlanId
 from services.billing.store import plans
 from services.billing.use_cases.plans import make_missing
@@ -149,16 +147,10 @@ async def test_collection_that_somebody_paused_is_no_pause(club: Club) -> None:
 
 
 async def test_own_pause_lasts_until_what_is_paid_is_used_up(club: Club) -> None:
-    from services.billing.store import subscriptions
-
     member = await club.joined()
-    await club.stripe.subscriptions.update_async(member.stripe_id, {"pause_collection": {"behavior": "void"}})
-    async with club.billing.database.transaction() as connection:
-        row = await subscriptions.locked(connection, member.id)
-        assert row is not None
-        await subscriptions.save(connection, replace(row, paused_at=club.billing.clock.now()), at=row.created_at)
+    await pause_collection(club.billing.stripe, member.stripe_id, at=club.billing.clock.now())
     await club.work()
     assert await club.state(member) == ("paused", "good", None)
-    await club.to(row.expires_at)
+    await club.to((await club.row(member)).expires_at)
     await club.work()
     assert await club.state(member) == ("paused", "suspended", "paused")

@@ -2,9 +2,12 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from unittest.mock import AsyncMock
 
 import pytest
 
+from services.billing.clients.stripe import StripeUnavailable
+from services.billing.use_cases import subscription_changes
 from tests.integration.billing_payments.conftest import BAD_CARD, OPERATOR
 from tests.integration.billing_subscriptions.conftest import DAY, FAILING_CARD, PLAN, Club
 from tests.integration.billing_subscriptions_api.conftest import PRO, Customer, sell_pro
@@ -118,6 +121,31 @@ async def test_resuming_with_a_refused_card_changes_nothing_and_may_be_tried_aga
         assert (await customer.read(found["id"]))["status"] == "paused"
     await customer.club.use_card(member, "4242424242424242")
     assert (await customer.changed(found["id"], "resume"))["status"] == "active"
+
+
+async def test_pause_and_resuming_whose_answers_are_lost_are_found_at_stripe(
+    customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = await customer.joined()
+
+    async def with_answer_lost(deed: str) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(subscription_changes, "settle_anew", AsyncMock(side_effect=StripeUnavailable("lost")))
+            assert (await customer.post(f"/{found['id']}/{deed}")).status_code == 503
+
+    await with_answer_lost("pause")
+    assert (await customer.changed(found["id"], "pause"))["status"] == "paused"
+    await with_answer_lost("resume")
+    await customer.club.work()
+    assert (await customer.read(found["id"]))["status"] == "active"
+    await with_answer_lost("pause")
+    await customer.club.pass_time(MONTH + DAY * 5, by=MONTH + DAY * 5)
+    assert (await customer.read(found["id"]))["status"] == "paused"
+    await with_answer_lost("resume")
+    again = await customer.changed(found["id"], "resume")
+    assert (again["status"], again["reason"]) == ("active", None)
+    paid = [one for one in await customer.club.invoices(await customer.member(found["id"])) if one["amount_paid"]]
+    assert len(paid) == 2, "the period that began is paid once"
 
 
 async def test_upgrade_is_charged_at_once_and_extends_nothing(club: Club, customer: Customer) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.billing.domain.subscriptions.standing import differs, judged, with_license_revoked
-from services.billing.domain.subscriptions.subscription import Returned, Standing
+from services.billing.domain.subscriptions.subscription import PAUSED_AT, Returned, Standing
 from tests.unit.billing_subscriptions.states import (
     BEGIN,
     DAY,
@@ -195,6 +195,17 @@ def test_own_pause_is_good_until_what_is_paid_is_used_up() -> None:
     assert says(after(a_state(collection_paused=True), before=paused, now=END - SECOND)) == ("paused", "good", None)
     assert says(after(a_state(collection_paused=True), before=paused, now=END)) == ("paused", "suspended", "paused")
     assert says(after(a_state(collection_paused=True), now=END + DAY)) == GOOD
+
+
+def test_pause_is_ours_as_far_as_stripe_carries_it() -> None:
+    ours = {PAUSED_AT: (BEGIN + DAY).isoformat()}
+    told = after(a_state(collection_paused=True, metadata=ours))
+    assert (says(told), told.paused_at) == (("paused", "good", None), BEGIN + DAY)
+    for over in (a_state(metadata=ours), a_state()):
+        resumed = after(over, before=replace(told, asked_at=None))
+        assert (says(resumed), resumed.paused_at) == (GOOD, None)
+    for other in ("", "yesterday", "2027-01-01T12:00:00"):
+        assert says(after(a_state(collection_paused=True, metadata={PAUSED_AT: other}))) == GOOD
 
 
 def test_what_has_ended_stays_so() -> None:

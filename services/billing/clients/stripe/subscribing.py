@@ -11,6 +11,7 @@ from stripe.params import SubscriptionUpdateParams
 from stripe.params.checkout import SessionCreateParams
 
 from services.billing.clients.stripe.gate import StripeGate, StripeRefused
+from services.billing.domain.subscriptions.subscription import PAUSED_AT
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,19 @@ async def cancel_at_period_end(gate: StripeGate, stripe_subscription_id: str, *,
     await _update(gate, stripe_subscription_id, {"cancel_at_period_end": ends})
 
 
-async def pause_collection(gate: StripeGate, stripe_subscription_id: str) -> None:
-    """Charge nothing from the next period on: its invoices are void."""
-    await _update(gate, stripe_subscription_id, {"pause_collection": {"behavior": "void"}})
+async def pause_collection(gate: StripeGate, stripe_subscription_id: str, *, at: datetime) -> None:
+    """Charge nothing from the next period on: its invoices are void. That it is our pause, since `at`, Stripe keeps
+    with it."""
+    await _update(
+        gate,
+        stripe_subscription_id,
+        {"pause_collection": {"behavior": "void"}, "metadata": {PAUSED_AT: at.isoformat()}},
+    )
 
 
 async def resume_collection(gate: StripeGate, stripe_subscription_id: str) -> None:
     """Charge again from the next period on."""
-    await _update(gate, stripe_subscription_id, {"pause_collection": ""})
+    await _update(gate, stripe_subscription_id, {"pause_collection": "", "metadata": {PAUSED_AT: ""}})
 
 
 async def resume_in_new_period(gate: StripeGate, stripe_subscription_id: str, *, key: str) -> None:
@@ -76,6 +82,7 @@ async def resume_in_new_period(gate: StripeGate, stripe_subscription_id: str, *,
         stripe_subscription_id,
         {
             "pause_collection": "",
+            "metadata": {PAUSED_AT: ""},
             "billing_cycle_anchor": {"type": "now"},
             "proration_behavior": "none",
             "payment_behavior": "error_if_incomplete",

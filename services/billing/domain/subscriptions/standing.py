@@ -26,6 +26,9 @@
 `expires_at` is the end of the last paid period, or of a trial; only a paid invoice that sells a period moves it. Past
 it the license lives on for the grace, whatever the status, and then not: time alone sees to that. So no order of
 events, no loss of one and no late state ends otherwise than the last state does. Pure.
+
+"Paused here" is a pause of collection that carries our label (`SubscriptionState.paused_at`); one that somebody else
+asked Stripe for is none.
 """
 
 from collections.abc import Iterable
@@ -147,8 +150,17 @@ def _told(before: Subscription, state: SubscriptionState, returned: Returned) ->
         canceled_at=before.canceled_at or state.ended_at,
         payment_failures=failing.attempts if failing else 0,
         failing_invoice_id=failing.id if failing else None,
+        paused_at=_paused_at(before, state),
         asked_at=state.asked_at,
     )
+
+
+def _paused_at(before: Subscription, state: SubscriptionState) -> datetime | None:
+    """Our own pause, as Stripe carries it: whoever settles a state repairs what a lost answer left here. One that was
+    begun before Stripe carried it lasts as long as nothing is collected."""
+    if not state.collection_paused:
+        return None
+    return state.paused_at or before.paused_at
 
 
 def _ended(known: Subscription, state: SubscriptionState, returned: Returned, *, now: datetime) -> Judgement | None:

@@ -14,6 +14,8 @@ from shared.money import Money
 
 SubscriptionId = NewType("SubscriptionId", str)
 PREFIX = "sub"
+PAUSED_AT = "paused_at"
+"""The label of Stripe's subscription that says that its pause of collection is ours, and since when (RFC 3339)."""
 
 
 class Status(StrEnum):
@@ -129,6 +131,18 @@ class SubscriptionState:
     invoices: tuple[InvoiceState, ...] = ()
     card_id: str | None = None
     default_card_id: str | None = None
+
+    @property
+    def paused_at(self) -> datetime | None:
+        """Since when our own pause holds: Stripe collects nothing, and our label says that we asked for it. What
+        somebody else paused has no label, and a label without a pause says nothing."""
+        if not self.collection_paused:
+            return None
+        try:
+            at = datetime.fromisoformat(self.metadata.get(PAUSED_AT, ""))
+        except ValueError:
+            return None
+        return at if at.tzinfo is not None else None
 
 
 @dataclass(frozen=True, slots=True)
