@@ -19,9 +19,11 @@ import pytest
 
 from deploy.stripe_sandbox.app import create_app as create_sandbox
 from deploy.stripe_sandbox.settings import Settings as SandboxSettings
+from services.billing import app as billing_app
 from services.billing.app import create_app as create_billing
 from services.billing.domain.webhook_signature import sign
 from services.billing.service import Billing
+from services.billing.worker import loops
 from services.fraud.app import create_app as create_fraud
 from shared.ids import new_id
 from shared.service_auth import Caller
@@ -165,9 +167,12 @@ OpenShop = Callable[..., AbstractAsyncContextManager[Shop]]
 
 
 @pytest.fixture
-def open_shop(settings_for: Callable[..., Any], tmp_path: Path) -> OpenShop:
+def open_shop(settings_for: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenShop:
     """`async with open_shop(run_workers=False, fraud_away=True)`: settings of billing's, beside a few switches. No
-    plan is made unless a test names it."""
+    plan is made unless a test names it, and no loop looks for what is old enough to be forgotten."""
+    monkeypatch.setattr(
+        billing_app, "loops", lambda billing: [each for each in loops(billing) if not each.name.startswith("forget")]
+    )
 
     @contextlib.asynccontextmanager
     async def opened(*, fraud_away: bool = False, **overrides: Any) -> AsyncIterator[Shop]:
