@@ -79,6 +79,7 @@ async def test_a_seat_is_given_to_one_server_at_a_time(platform: Platform, tmp_p
         assert raised.value.code == "too_many_activations"
         assert not (await first.deactivate())["active"]
         assert (await second.activate())["active"]
+        assert (await first.transfer_from("web-2"))["server_id"] == "web-1"
 
 
 async def test_an_owner_gets_a_file_that_verifies(platform: Platform, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def signed(*, key: SigningKey = KEY, encrypted_to: str | None = None, **changed:
     return file_of(replace(CLAIMS, **changed), key, encryption)
 
 
-def judged(text: str, **changed: Any) -> Verdict:
+def judged(text: str | bytes | None, **changed: Any) -> Verdict:
     """The client's verdict on a file, on the machine that `CLAIMS` is for."""
     terms: dict[str, Any] = {
         "public_keys": pinned(),

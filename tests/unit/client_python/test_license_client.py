@@ -248,6 +248,17 @@ def test_an_activation_may_replace_another_servers() -> None:
     assert made == {"metadata": {"rack": 7}, "follows": "web-0"}
 
 
+def test_another_servers_seat_is_taken_over() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        assert body.pop("nonce") and request.url.path == "/api/v1/licenses/activations/transfer"
+        return granting(request, body)
+
+    named = {"from_server_id": "web-0", "to_server_id": "web-1", "fingerprint": FINGERPRINT, "license_key": "ab" * 128}
+    assert client(handler).transfer_from("web-0") == named
+    assert client(handler).transfer_from("web-0", {"rack": 7}) == {**named, "metadata": {"rack": 7}}
+
+
 def test_a_refused_activation_is_raised_with_its_code() -> None:
     document = {"code": "too_many_activations", "status": 409, "detail": "One of one is in use."}
     kind = {"content-type": "application/problem+json"}

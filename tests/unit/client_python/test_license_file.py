@@ -55,6 +55,15 @@ def test_a_file_of_the_platforms_own_making_is_valid() -> None:
     assert (claims.entitlements, claims.sequence) == ({"export", "söder"}, 2)
 
 
+def test_a_files_bytes_are_read_as_its_text() -> None:
+    assert judged(signed().encode()).code == Code.VALID
+
+
+@pytest.mark.parametrize("text", [None, b"", b"\xff\xfe", "\u00e9".encode(), b"x" * 300_000, 7, [signed()]])
+def test_what_is_no_text_is_malformed(text: Any) -> None:
+    assert judged(text).code == Code.MALFORMED
+
+
 def test_an_encrypted_file_is_valid_on_its_machine() -> None:
     assert judged(signed(encrypted_to=FINGERPRINT)).code == Code.VALID
 

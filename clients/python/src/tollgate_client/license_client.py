@@ -25,6 +25,7 @@ class LicenseQuestions:
     activate = Question(Asker.activate)
     deactivate = Question(Asker.deactivate)
     heartbeat = Question(Asker.heartbeat)
+    transfer_from = Question(Asker.transfer_from)
     renew_file = Question(Asker.renew_file)
 
 

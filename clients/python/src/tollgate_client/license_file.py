@@ -62,11 +62,11 @@ class Envelope:
         return _claims_of(payload if self.alg == PLAIN else _decrypted(payload, fingerprint))
 
 
-def open_envelope(text: str) -> Envelope:
-    """The parts of a file's text; `Malformed` where it has none."""
-    if len(text) > LONGEST:
+def open_envelope(text: object) -> Envelope:
+    """The parts of a file's text, or of its bytes, which are ASCII; `Malformed` where it has none, or is neither."""
+    if isinstance(text, str | bytes) and len(text) > LONGEST:
         raise Malformed("it is too long")
-    inner = text.strip()
+    inner = _read(text).strip()
     if not (inner.startswith(BEGIN) and inner.endswith(END) and len(inner) >= len(BEGIN) + len(END)):
         raise Malformed("it does not stand between the lines of a license file")
     body = re.sub(r"[ \t\r\n]+", "", inner[len(BEGIN) : len(inner) - len(END)])
@@ -76,6 +76,17 @@ def open_envelope(text: str) -> Envelope:
     if outer["alg"] not in (PLAIN, ENCRYPTED) or not outer["enc"].isascii():
         raise Malformed("its alg is none that exists")
     return Envelope(outer["enc"], _decoded(outer["sig"]), outer["alg"], outer["kid"])
+
+
+def _read(text: object) -> str:
+    if isinstance(text, bytes):
+        try:
+            return text.decode("ascii")
+        except UnicodeDecodeError:
+            raise Malformed("its bytes are not ASCII") from None
+    if not isinstance(text, str):
+        raise Malformed("it is no text")
+    return text
 
 
 def _decoded(text: str) -> bytes:

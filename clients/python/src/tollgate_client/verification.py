@@ -32,7 +32,7 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 def verify(
-    text: str,
+    text: str | bytes | None,
     *,
     public_keys: PublicKeys,
     now: datetime,
@@ -43,7 +43,8 @@ def verify(
     high_water: HighWater | None = None,
 ) -> Verdict:
     """The verdict on a license file's text. `now` is aware; `fingerprint` is this machine's, as it was given when the
-    server was activated; `entitlements` are what is asked for. Raises nothing for any text."""
+    server was activated; `entitlements` are what is asked for. Raises nothing for any text, nor for bytes (read as
+    ASCII) or None: what is no license file is MALFORMED."""
     if now.tzinfo is None:
         raise ValueError("now needs its offset: datetime.now(UTC)")
     if isinstance(entitlements, str):
@@ -72,7 +73,7 @@ def verify(
 
 
 def check(
-    text: str,
+    text: str | bytes | None,
     *,
     store: Store,
     public_keys: PublicKeys,
