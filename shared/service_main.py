@@ -78,7 +78,11 @@ def run(
     line.prepare(given)
     loaded = load(settings)
     configure_logging(
-        name, loaded.log_level, folder=loaded.log_folder, file_bytes=loaded.log_file_megabytes * 1_048_576
+        name,
+        loaded.log_level,
+        said_from=_said_from(loaded, given.command),
+        folder=loaded.log_folder,
+        file_bytes=loaded.log_file_megabytes * 1_048_576,
     )
     if given.command == "migrate":
         from shared import migrations  # noqa: PLC0415 - Alembic weighs 20 MB that `serve` does not need
@@ -91,6 +95,11 @@ def run(
             asyncio.run(_work(loaded, open_service, loops))
     else:
         commands[given.command].run(loaded, given)
+
+
+def _said_from(settings: ServiceSettings, command: str) -> str | None:
+    """Who asks at a terminal reads the answer there, not its story, unless something went wrong or LOG_LEVEL is set."""
+    return None if command in ("serve", "worker") or "log_level" in settings.model_fields_set else "warning"
 
 
 def _parser(line: CommandLine, own: Mapping[str, Command]) -> argparse.ArgumentParser:

@@ -62,17 +62,21 @@ def _drop_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
 
 
 class _Rendering:
-    """The last processor: a JSON line, written to its stream's file on the way."""
+    """The last processor: a JSON line, written to its stream's file on the way. What is less severe than `said` goes no
+    further."""
 
-    def __init__(self, streams: Streams | None) -> None:
+    def __init__(self, streams: Streams | None, said: int) -> None:
         self._json = structlog.processors.JSONRenderer()
         self._streams = streams
+        self._said = said
 
     def __call__(self, to: WrappedLogger, method: str, event: EventDict) -> str | bytes:
         stream = event.get("stream")
         line = self._json(to, method, event)
         if self._streams is not None and stream is not None and isinstance(line, str):
             self._streams.write(stream, line)
+        if logging.getLevelNamesMapping()[event["level"].upper()] < self._said:
+            raise structlog.DropEvent
         return line
 
 
@@ -83,11 +87,17 @@ def logger_of(stream: Stream) -> structlog.stdlib.BoundLogger:
 
 
 def configure_logging(
-    service: str, level: str, *, folder: Path | None = None, file_bytes: int = LOG_FILE_BYTES
+    service: str,
+    level: str,
+    *,
+    said_from: str | None = None,
+    folder: Path | None = None,
+    file_bytes: int = LOG_FILE_BYTES,
 ) -> None:
     """Send structlog's and the standard library's records to stderr as JSON lines; those of streams to their files in
-    `folder` as well, each of `file_bytes` at most."""
+    `folder` as well, each of `file_bytes` at most. With `said_from` stderr has only those so severe, the files all."""
     numeric = logging.getLevelNamesMapping()[level.upper()]
+    said = logging.getLevelNamesMapping()[(said_from or level).upper()]
     structlog.configure(
         processors=[
             merge_contextvars,
@@ -96,7 +106,7 @@ def configure_logging(
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _drop_secrets,
-            _Rendering(Streams(folder, most_bytes=file_bytes) if folder else None),
+            _Rendering(Streams(folder, most_bytes=file_bytes) if folder else None, said),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

@@ -49,6 +49,14 @@ def test_level_holds_for_files_too(folder: Path) -> None:
     assert not folder.exists()
 
 
+def test_stderr_may_be_told_less_than_the_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("tests", "info", said_from="warning", folder=folder)
+    for level in ("debug", "info", "warning", "error"):
+        getattr(logger_of("stripe"), level)("said", on=level)
+    assert [line["level"] for line in lines(folder / FILES["stripe"])] == ["info", "warning", "error"]
+    assert [json.loads(line)["level"] for line in capsys.readouterr().err.splitlines()] == ["warning", "error"]
+
+
 def test_without_a_folder_there_are_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     configure_logging("tests", "info")
