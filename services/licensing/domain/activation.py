@@ -72,6 +72,11 @@ class Activation:
         """Whether it holds a seat."""
         return self.is_open and (self.lease_until is None or now < self.lease_until)
 
+    @property
+    def is_given_back(self) -> bool:
+        """Whether it was ended by somebody, rather than by its lease."""
+        return self.deactivated_at is not None and self.ending is not Ending.LEASE_OVER
+
     def lost_its_lease(self, now: datetime) -> bool:
         """Whether it may come back by itself, if a seat is free."""
         return self.ending is Ending.LEASE_OVER or (self.is_open and not self.is_active(now))

@@ -6,7 +6,8 @@
     known         one of our keys, its overlap not over           NOT_FOUND, REVOKED      (who looks it up)
     status        no denial by billing or an operator, paid       REVOKED, SUSPENDED, PENDING
     expiry        what was paid, and its grace, is not over       EXPIRED
-    activation    the server is activated                         NOT_ACTIVATED
+    activation    the server was activated, its seat not given
+                  back; a lease may have ended since              NOT_ACTIVATED
     seats         no more are active than the plan allows         TOO_MANY_ACTIVATIONS
     fingerprint   that of the activation, where it has one        FINGERPRINT_MISMATCH
     heartbeat     the activation's lease runs                     HEARTBEAT_DEAD
@@ -79,6 +80,8 @@ class Seat(Protocol):
     def deactivated_at(self) -> datetime | None: ...
     @property
     def lease_until(self) -> datetime | None: ...
+    @property
+    def is_given_back(self) -> bool: ...
 
 
 VALID = Verdict(Code.VALID, "The license is valid.")
@@ -187,9 +190,14 @@ def _expiry(license: License, now: datetime) -> Check:
 
 
 def _activation(activation: Seat | None) -> Check:
-    if activation is None or activation.deactivated_at is not None:
+    if activation is None or activation.is_given_back or _ended_without_a_lease(activation):
         return Check("activation", Code.NOT_ACTIVATED, "The license is not activated on this server.")
     return Check("activation", None, "It is activated on this server.")
+
+
+def _ended_without_a_lease(activation: Seat) -> bool:
+    """A lease ended it, and the license's plan of today has none to come back with."""
+    return activation.deactivated_at is not None and activation.lease_until is None
 
 
 def _seats(license: License, active: int) -> Check:
@@ -212,7 +220,7 @@ def _heartbeat(activation: Seat, now: datetime) -> Check:
     until = activation.lease_until
     if until is None:
         return Check("heartbeat", None, "It needs no heartbeat.")
-    if now < until:
+    if activation.deactivated_at is None and now < until:
         return Check("heartbeat", None, f"Its lease runs until {_said(until)}.")
     return Check("heartbeat", Code.HEARTBEAT_DEAD, f"The server's lease ended at {_said(until)} without a heartbeat.")
 

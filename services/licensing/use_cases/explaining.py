@@ -35,8 +35,8 @@ async def explain(
     async with licensing.database.transaction() as connection:
         key = await license_keys.current(connection, license.id)
         seats = await activations.open_of(connection, {license.id: license})
+        seat = None if server_id is None else await activations.of_server(connection, license, server_id)
         history = await license_steps.of_license(connection, license.id, limit=MOST_STEPS)
-    seat = next((each for each in seats if each.server_id == server_id), None)
     found = [
         _signature(licensing, key.secret_version),
         *checks(

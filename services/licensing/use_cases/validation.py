@@ -1,17 +1,19 @@
 """Is this key good, for this server, now (L4)? Nothing is locked, and nothing is written but when it was asked.
 
 A malformed or badly sealed key is refused before any look-up; others are looked up in what this process remembers,
-which is at most 1 s old.
+which is at most 1 s old. Only a floating license's server that holds no seat is looked for in the table.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
 
+from services.licensing.domain.activation import Activation
 from services.licensing.domain.license import License
 from services.licensing.domain.license_key import LicenseKey, read_license_key, version_that_sealed
 from services.licensing.domain.validation_limit import Taken, address_bucket, caller_at, key_bucket, too_many
 from services.licensing.domain.verdict import BAD_SIGNATURE, MALFORMED, NOT_FOUND, REPLACED, Verdict, judge
 from services.licensing.service import Licensing
+from services.licensing.store import activations
 from services.licensing.store.license_directory import Known
 from shared.crypto import blind_index
 
@@ -50,7 +52,8 @@ async def validate(licensing: Licensing, question: Question) -> Answer:
     known = await licensing.known.find(key.hash)
     if known is None:
         return Answer(NOT_FOUND, None, taken)
-    return Answer(_judged(licensing, known, question), known.license, taken)
+    seat = await _seat_of(licensing, known, question.server_id)
+    return Answer(_judged(licensing, known, question, seat), known.license, taken)
 
 
 async def _take(licensing: Licensing, question: Question, key: LicenseKey | None) -> list[Taken]:
@@ -66,14 +69,25 @@ async def _take(licensing: Licensing, question: Question, key: LicenseKey | None
     return taken
 
 
-def _judged(licensing: Licensing, known: Known, question: Question) -> Verdict:
+async def _seat_of(licensing: Licensing, known: Known, server_id: str | None) -> Activation | None:
+    """The server's activation: one that is remembered, or that a floating license's lease has ended. There may be any
+    number of the latter, so they are asked for one by one, within the key's limit."""
+    seat = known.seat_of(server_id)
+    if seat is not None or server_id is None or known.license.lease_seconds is None:
+        return seat
+    async with licensing.database.transaction() as connection:
+        newest = await activations.of_server(connection, known.license, server_id)
+    return newest if newest is not None and not newest.is_open else None
+
+
+def _judged(licensing: Licensing, known: Known, question: Question, seat: Activation | None) -> Verdict:
     if known.valid_until is not None and licensing.clock.real_now() >= known.valid_until:
         return REPLACED
     now = licensing.clock.now()
     verdict = judge(
         known.license,
         now=now,
-        activation=known.seat_of(question.server_id),
+        activation=seat,
         active=known.active(now),
         server_id=question.server_id,
         fingerprint=question.fingerprint,

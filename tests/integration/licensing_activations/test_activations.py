@@ -196,11 +196,22 @@ async def test_dead_lease_frees_its_seat_and_a_returning_zombie_competes(office:
     assert await office.verdict(held.key, "web-1", fingerprint="f") == "HEARTBEAT_DEAD"
     seat_of(await office.bear("activate", held.key, "web-2"))
     assert await office.verdict(held.key, "web-2") == "VALID"
+    assert await office.verdict(held.key, "web-1", fingerprint="f") == "HEARTBEAT_DEAD"
+    assert await office.verdict(held.key, "web-3") == "NOT_ACTIVATED"
     refused_with(await office.bear("heartbeat", held.key, "web-1", fingerprint="f"), 409, "too_many_activations")
     office.clock.ahead += timedelta(seconds=LEASE)
     back = seat_of(await office.bear("heartbeat", held.key, "web-1", fingerprint="f"))
     assert back["id"] != first["id"] and back["fingerprint"] == "f"
     assert await office.verdict(held.key, "web-1", fingerprint="f") == "VALID"
+
+
+async def test_zombie_that_gives_its_seat_back_is_not_activated(office: Office) -> None:
+    held = await office.license(lease_seconds=LEASE)
+    seat_of(await office.bear("activate", held.key, "web-1"))
+    office.clock.ahead = timedelta(seconds=LEASE)
+    seat_of(await office.bear("activate", held.key, "web-2"))
+    seat_of(await office.bear("deactivate", held.key, "web-1"))
+    assert await office.verdict(held.key, "web-1") == "NOT_ACTIVATED"
 
 
 async def test_of_zombies_that_return_at_once_one_has_the_seat(office: Office) -> None:
@@ -220,6 +231,15 @@ async def test_leases_of_an_earlier_plan_are_forgotten(office: Office) -> None:
     office.clock.ahead = DAY
     assert await office.verdict(held.key, "web-1") == "VALID"
     refused_with(await office.bear("activate", held.key, "web-2"), 409, "too_many_activations")
+
+
+async def test_zombie_of_an_earlier_plan_holds_no_seat(office: Office) -> None:
+    held = await office.license(lease_seconds=LEASE, max_activations=2)
+    seat_of(await office.bear("activate", held.key, "web-1"))
+    office.clock.ahead = timedelta(seconds=LEASE)
+    seat_of(await office.bear("activate", held.key, "web-2"))
+    await office.changed(held, Action.CHANGED, lambda license: replace(license, lease_seconds=None))
+    assert await office.verdict(held.key, "web-1") == "NOT_ACTIVATED"
 
 
 async def test_downgrade_below_what_is_active_keeps_the_seats_and_validates_none(office: Office) -> None:

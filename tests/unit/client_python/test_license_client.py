@@ -287,6 +287,13 @@ def test_a_new_seat_undoes_a_denial_of_the_same_second(offline: Offline) -> None
     assert client(lambda _: made, offline).renew_file("lic_1").valid
 
 
+def test_a_lease_that_ended_has_ended_offline_too(offline: Offline) -> None:
+    assert client(answering("HEARTBEAT_DEAD"), offline).validate().code == Code.HEARTBEAT_DEAD
+    assert client(away, offline).validate().code == Code.HEARTBEAT_DEAD
+    client(seating(active=True), offline).heartbeat()
+    assert client(away, offline).validate().valid
+
+
 class Full:
     """A store on a disk that is full."""
 

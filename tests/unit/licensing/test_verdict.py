@@ -30,6 +30,7 @@ class Activated:
     fingerprint: str | None = "print"
     deactivated_at: datetime | None = None
     lease_until: datetime | None = None
+    is_given_back: bool = False
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,10 @@ def test_without_a_grace_it_expires_at_its_end() -> None:
     ("activation", "active", "fingerprint", "code"),
     [
         (None, 0, None, Code.NOT_ACTIVATED),
-        (Activated(deactivated_at=NOW), 0, None, Code.NOT_ACTIVATED),
+        (Activated(deactivated_at=NOW), 0, "print", Code.NOT_ACTIVATED),
+        (Activated(deactivated_at=NOW, lease_until=NOW, is_given_back=True), 0, "print", Code.NOT_ACTIVATED),
+        (Activated(deactivated_at=NOW - SECOND, lease_until=NOW + SECOND), 0, "print", Code.HEARTBEAT_DEAD),
+        (Activated(deactivated_at=NOW - SECOND, lease_until=NOW - SECOND), 1, "print", Code.HEARTBEAT_DEAD),
         (Activated(), 1, None, Code.FINGERPRINT_MISMATCH),
         (Activated(fingerprint=None), 1, None, Code.VALID),
         (Activated(), 1, "print", Code.VALID),

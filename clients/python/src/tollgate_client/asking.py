@@ -25,7 +25,9 @@ from tollgate_client.signed_answer import Heard, digest_of, draw_nonce, signed_a
 from tollgate_client.verdict import Code, Verdict, code_of
 from tollgate_client.verification import check, verify
 
-REMEMBERED = frozenset({Code.REVOKED, Code.SUSPENDED, Code.NOT_ACTIVATED, Code.TOO_MANY_ACTIVATIONS})
+REMEMBERED = frozenset(
+    {Code.REVOKED, Code.SUSPENDED, Code.NOT_ACTIVATED, Code.TOO_MANY_ACTIVATIONS, Code.HEARTBEAT_DEAD}
+)
 """Denials that stay when the line is cut. The others depend on what was asked, or a file tells them by itself."""
 
 
