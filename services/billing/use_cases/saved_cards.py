@@ -9,9 +9,15 @@ from typing import TypeVar
 
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.clients.stripe.checkouts import NewSetup, create_setup
-from services.billing.clients.stripe.customers import create_customer, detach_card, find_customer, set_default_card
+from services.billing.clients.stripe.customers import (
+    create_customer,
+    detach_card,
+    find_customer,
+    replace_card,
+    set_default_card,
+)
 from services.billing.domain.checkout_session import Ignored
-from services.billing.domain.saved_card import CustomerState, SavedCard
+from services.billing.domain.saved_card import CustomerState, SavedCard, default_of, with_default
 from services.billing.service import Billing
 from services.billing.store import saved_cards
 from services.billing.use_cases.return_addresses import return_address
@@ -56,9 +62,11 @@ async def begin_saving(billing: Billing, account_id: str, *, success_url: str | 
 
 
 async def remove_card(billing: Billing, account_id: str, card_id: str) -> None:
-    """Forget a card at Stripe and here. Raises NotFound, `service_unavailable`."""
+    """Forget a card at Stripe and here; subscriptions that it paid are paid by the default of those that are left.
+    Raises NotFound, `service_unavailable`."""
     customer_id = await _customer_with(billing, account_id, card_id)
     try:
+        await _hand_over(billing, customer_id, card_id)
         await detach_card(billing.stripe, card_id)
         state = await find_customer(billing.stripe, customer_id, asked_at=billing.clock.real_now())
     except (StripeUnavailable, StripeRefused) as error:
@@ -66,6 +74,15 @@ async def remove_card(billing: Billing, account_id: str, card_id: str) -> None:
     if state is not None:
         async with billing.database.transaction() as connection:
             await settle_customer(billing, connection, state)
+
+
+async def _hand_over(billing: Billing, customer_id: str, card_id: str) -> None:
+    """Have what a card pays paid by the default of the others, where there are any, before it goes."""
+    state = await find_customer(billing.stripe, customer_id, asked_at=billing.clock.real_now())
+    cards = () if state is None else state.cards
+    heir = default_of(with_default(tuple(card for card in cards if card.id != card_id)))
+    if heir is not None:
+        await replace_card(billing.stripe, customer_id, card_id, by=heir.id)
 
 
 async def choose_default(

@@ -12,13 +12,15 @@ from collections.abc import AsyncIterator
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.clients.stripe import subscribing as stripe
 from services.billing.clients.stripe.checkouts import end_session
+from services.billing.clients.stripe.declines import bank_decline
 from services.billing.domain.payment_step import CauseKind
+from services.billing.domain.saved_card import default_of
 from services.billing.domain.subscriptions.plan import Plan
 from services.billing.domain.subscriptions.subscription import FINAL, Status, Subscription, SubscriptionState
 from services.billing.service import Billing
 from services.billing.store import subscriptions
 from services.billing.use_cases.causes import caused_by
-from services.billing.use_cases.saved_cards import stripe_is_away
+from services.billing.use_cases.saved_cards import list_cards, stripe_is_away
 from services.billing.use_cases.subscribing import find_subscription, plan_on_sale, price_of
 from services.billing.use_cases.subscription_settling import (
     read_subscription,
@@ -184,9 +186,28 @@ async def _move(billing: Billing, known: Subscription, plan: Plan) -> None:
     state = await _state(billing, known.stripe_subscription_id)
     if state.item_id is None:
         raise stripe_is_away()
-    key = _key(f"change-{plan.id}", known)
+    default = default_of(await list_cards(billing, known.account_id))
+    other = None if default is None or default.id == state.card_id else default.id
+
+    async def paid_by(card_id: str | None) -> None:
+        assert state.item_id is not None
+        key = _key(f"change-{plan.id}-{card_id or state.card_id}", known)
+        await stripe.change_price(
+            billing.stripe, state.id, item_id=state.item_id, price_id=price_id, key=key, card_id=card_id
+        )
+
     async with _card_charged(billing, state.id):
-        await stripe.change_price(billing.stripe, state.id, item_id=state.item_id, price_id=price_id, key=key)
+        try:
+            await paid_by(other if state.card_id is None else None)
+        except StripeRefused as refusal:
+            if other is None or state.card_id is None or not _wants_its_owner(refusal):
+                raise
+            await paid_by(other)
+
+
+def _wants_its_owner(refusal: StripeRefused) -> bool:
+    """Whether the card's bank asks for its owner, whom nobody can show a page here."""
+    return bank_decline(refusal.code, refusal.decline_code) == "authentication_required"
 
 
 async def _state(billing: Billing, stripe_subscription_id: str) -> SubscriptionState:
@@ -235,5 +256,5 @@ async def _card_charged(billing: Billing, stripe_subscription_id: str) -> AsyncI
             "card_declined",
             "The card was refused and nothing was changed. Choose another (POST /api/v1/payment-methods/{id}/default),"
             " saved before by POST /api/v1/payment-methods, and try again.",
-            extra={"decline_code": refusal.decline_code or refusal.code},
+            extra={"decline_code": bank_decline(refusal.code, refusal.decline_code)},
         ) from refusal

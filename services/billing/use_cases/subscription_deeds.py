@@ -62,6 +62,8 @@ async def _do(billing: Billing, deed: Deed) -> None:
         case DeedKind.REFUND:
             logger.error("subscription_paid_after_end", subscription_id=deed.subscription_id, invoice_id=deed.object_id)
             await stripe_deeds.refund_invoice(gate, deed.object_id, key=key)
+        case DeedKind.KEEP_CARD:
+            await stripe_deeds.keep_paying_card(gate, deed.object_id, key=key)
         case DeedKind.PAY:
             await _pay(billing, deed, key)
 

@@ -22,8 +22,11 @@ async def failing(club: Club, *, days: list[int], then: str = "past_due") -> Mem
 
 
 async def deeds(club: Club, member: Member) -> list[tuple[str, str | None]]:
+    """Those that move money or end something."""
     rows = await club.shop.rows(
-        "SELECT kind, outcome FROM subscription_deeds WHERE subscription_id = $1 ORDER BY created_at, id", member.id
+        "SELECT kind, outcome FROM subscription_deeds WHERE subscription_id = $1 AND kind <> 'keep_card'"
+        " ORDER BY created_at, id",
+        member.id,
     )
     return [(row.kind, row.outcome) for row in rows]
 
@@ -166,6 +169,18 @@ async def test_new_card_pays_at_once_and_once(club: Club) -> None:
     charges = await club.stripe.charges.list_async({"customer": member.customer_id, "limit": 100})
     assert sum(charge.amount_captured for charge in charges.data) == 5000
     assert await club.state(member) == GOOD
+
+
+async def test_card_that_pays_the_page_pays_what_follows(club: Club) -> None:
+    member = await failing(club, days=[10])
+    await club.move(4 * HOUR)
+    await club.work()
+    late = (await club.invoices(member))[-1]
+    assert (await club.shop.pay(late["hosted_invoice_url"], "5555555555554444")).status_code == 303
+    await club.work()
+    own = await club.stripe.payment_methods.retrieve_async((await club.at_stripe(member))["default_payment_method"])
+    assert (own.card.last4, await club.state(member)) == ("4444", GOOD)
+    assert await deeds(club, member) == []
 
 
 async def test_refused_card_is_not_tried_again_by_us(club: Club) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.integration.billing_payments.conftest import GOOD_CARD
 from tests.integration.billing_payments.test_top_ups import ask
-from tests.integration.billing_subscriptions_api.conftest import Customer
+from tests.integration.billing_subscriptions_api.conftest import PRO, Customer, sell_pro
 
 ANOTHER_CARD = "5555555555554444"
 
@@ -25,3 +25,27 @@ async def test_a_card_that_its_owner_chooses_pays_for_what_runs(customer: Custom
     chosen = await ask(shop, customer.caller, "POST", f"/api/v1/payment-methods/{cards[ANOTHER_CARD[-4:]]}/default")
     assert chosen.status_code == 200
     assert await own_card() == cards[ANOTHER_CARD[-4:]]
+
+
+async def test_what_the_own_card_can_not_pay_the_chosen_one_pays(customer: Customer) -> None:
+    club, shop = customer.club, customer.club.shop
+    await sell_pro(club)
+    subscription = await customer.joined(card=GOOD_CARD)
+    member = await customer.member(subscription["id"])
+    good = (await club.at_stripe(member))["default_payment_method"]
+    asks = await club.stripe.payment_methods.attach_async(
+        "pm_card_authenticationRequired", {"customer": member.customer_id}
+    )
+    await club.stripe.subscriptions.update_async(member.stripe_id, {"default_payment_method": asks.id})
+    await club.work()
+    refused = await customer.post(f"/{subscription['id']}/change", {"plan": PRO["id"]})
+    assert (refused.status_code, refused.json()["decline_code"]) == (402, "authentication_required")
+
+    settings = {"invoice_settings": {"default_payment_method": good}}
+    await club.stripe.customers.update_async(member.customer_id, settings)
+    await club.work()
+    assert (await customer.changed(subscription["id"], "change", {"plan": PRO["id"]}))["plan"] == PRO["id"]
+    assert (await club.at_stripe(member))["default_payment_method"] == good
+
+    assert (await ask(shop, customer.caller, "DELETE", f"/api/v1/payment-methods/{good}")).status_code == 204
+    assert (await club.at_stripe(member))["default_payment_method"] == asks.id, "what is left pays"

@@ -62,7 +62,24 @@ def test_failed_invoice_is_paid_by_a_card_that_was_not_refused() -> None:
     assert wanted(a_state(failing, an_invoice(), status="past_due")) == []
     fresh = a_state(failing, an_invoice(), status="past_due", card_id="pm_1", default_card_id="pm_2")
     assert wanted(fresh) == ["pay:in_2:pm_2"]
-    assert wanted(replace(fresh, card_id="pm_3")) == ["pay:in_2:pm_3"]
+    assert wanted(replace(fresh, card_id="pm_3")) == ["pay:in_2:pm_2"], "who chose a card meant it"
+    assert wanted(replace(fresh, default_card_id="pm_1", card_id="pm_3")) == ["pay:in_2:pm_3"]
+    assert wanted(replace(fresh, default_card_id=None, card_id="pm_3")) == ["pay:in_2:pm_3"]
+
+
+def test_card_that_paid_one_page_is_charged_for_nothing_else_at_once() -> None:
+    older = unpaid(failed_card_id="pm_1")
+    paid = an_invoice("in_3", created_at=NEXT_END, paid_at=NEXT_END + DAY, period_start_at=NEXT_END)
+    state = a_state(paid, older, an_invoice(), status="past_due", card_id="pm_2")
+    assert wanted(state) == []
+    assert wanted(replace(state, default_card_id="pm_3")) == ["pay:in_2:pm_3"], "who chooses one means all"
+
+
+def test_card_that_may_pay_a_page_is_to_be_kept() -> None:
+    off = a_state(unpaid(), an_invoice(), status="past_due", keeps_card=False)
+    assert wanted(off) == ["keep_card:sub_stripe"]
+    assert wanted(replace(off, keeps_card=True)) == []
+    assert wanted(a_state(keeps_card=False)) == [], "none but its own pays what goes well"
 
 
 def test_unpaid_subscription_collects_its_newest_draft_once_what_failed_is_paid() -> None:

@@ -5,8 +5,12 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
+import pytest
+
 from services.billing.clients.stripe import StripeGate
-from services.billing.clients.stripe.subscriptions import find_subscription
+from services.billing.clients.stripe.declines import bank_decline
+from services.billing.clients.stripe.subscriptions import _with_refused_card, find_subscription
+from tests.unit.billing_subscriptions.states import unpaid
 
 NOON = int(datetime(2027, 1, 1, 12, tzinfo=UTC).timestamp())
 MONTH = 31 * 86_400
@@ -58,3 +62,40 @@ async def test_invoice_that_a_coupon_pays_whole_sells_its_period() -> None:
         Told(invoice | {"total_discount_amounts": None}), "sub_1", asked_at=datetime.now(UTC)
     )
     assert state is not None and not state.invoices[0].sells_period
+
+
+@pytest.mark.parametrize(
+    ("intent", "card_id", "decline_code"),
+    [
+        ({"status": "requires_action", "payment_method": "pm_1"}, "pm_1", "authentication_required"),
+        (
+            {
+                "status": "requires_payment_method",
+                "last_payment_error": {
+                    "code": "card_declined",
+                    "decline_code": "insufficient_funds",
+                    "payment_method": {"id": "pm_2"},
+                },
+            },
+            "pm_2",
+            "insufficient_funds",
+        ),
+        ({"status": "requires_payment_method", "last_payment_error": None}, None, None),
+    ],
+)
+async def test_refused_card_is_the_banks_or_the_one_that_waits_for_its_owner(
+    intent: dict[str, Any], card_id: str | None, decline_code: str | None
+) -> None:
+    class ToldIntent(Told):
+        async def find(self, call: Any) -> Any:
+            return SimpleNamespace(to_dict=lambda: intent)
+
+    read = await _with_refused_card(ToldIntent({}), unpaid())
+    assert (read.failed_card_id, read.decline_code) == (card_id, decline_code)
+
+
+def test_decline_is_told_in_the_banks_words_alone() -> None:
+    assert bank_decline("card_declined", "lost_card") == "lost_card"
+    assert bank_decline("subscription_payment_intent_requires_action", None) == "authentication_required"
+    assert bank_decline("expired_card", None) == "expired_card"
+    assert bank_decline("resource_missing", None) is None and bank_decline(None, None) is None

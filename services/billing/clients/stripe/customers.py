@@ -70,6 +70,15 @@ async def set_default_card(gate: StripeGate, customer_id: str, card_id: str) -> 
             await gate.ask(gate.v1.subscriptions.update_async(each.id, {"default_payment_method": card_id}))
 
 
+async def replace_card(gate: StripeGate, customer_id: str, removed_id: str, *, by: str) -> None:
+    """Charge another card (`by`) for every subscription whose own is the one to be removed. Raises StripeRefused,
+    StripeUnavailable."""
+    listed = await gate.ask(gate.v1.subscriptions.list_async({"customer": customer_id, "limit": _MOST_SUBSCRIPTIONS}))
+    for each in listed.data:
+        if each.default_payment_method == removed_id:
+            await gate.ask(gate.v1.subscriptions.update_async(each.id, {"default_payment_method": by}))
+
+
 async def detach_card(gate: StripeGate, card_id: str) -> None:
     """Forget a card. One that is gone already is no fault. Raises StripeUnavailable."""
     try:

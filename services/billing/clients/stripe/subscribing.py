@@ -96,19 +96,19 @@ async def resume_after_trial(gate: StripeGate, stripe_subscription_id: str, *, k
     await gate.ask(gate.v1.subscriptions.resume_async(stripe_subscription_id, {}, {"idempotency_key": key}))
 
 
-async def change_price(gate: StripeGate, stripe_subscription_id: str, *, item_id: str, price_id: str, key: str) -> None:
+async def change_price(
+    gate: StripeGate, stripe_subscription_id: str, *, item_id: str, price_id: str, key: str, card_id: str | None = None
+) -> None:
     """Move it to another price now, the difference charged or credited at once: all of it or, where the card is
-    refused, nothing."""
-    await _update(
-        gate,
-        stripe_subscription_id,
-        {
-            "items": [{"id": item_id, "price": price_id}],
-            "proration_behavior": "always_invoice",
-            "payment_behavior": "error_if_incomplete",
-        },
-        key=key,
-    )
+    refused, nothing. `card_id` pays, and is its own from then on; without one, the card that it has."""
+    params: SubscriptionUpdateParams = {
+        "items": [{"id": item_id, "price": price_id}],
+        "proration_behavior": "always_invoice",
+        "payment_behavior": "error_if_incomplete",
+    }
+    if card_id is not None:
+        params["default_payment_method"] = card_id
+    await _update(gate, stripe_subscription_id, params, key=key)
 
 
 async def _update(

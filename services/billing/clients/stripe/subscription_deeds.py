@@ -32,6 +32,17 @@ async def pay_invoice(gate: StripeGate, invoice_id: str, *, subscription_id: str
     await gate.ask(gate.v1.subscriptions.update_async(subscription_id, {"default_payment_method": card_id}))
 
 
+async def keep_paying_card(gate: StripeGate, subscription_id: str, *, key: str) -> None:
+    """Let whatever card pays one of its invoices, on a page of Stripe's too, be its own from then on."""
+    await gate.ask(
+        gate.v1.subscriptions.update_async(
+            subscription_id,
+            {"payment_settings": {"save_default_payment_method": "on_subscription"}},
+            {"idempotency_key": key},
+        )
+    )
+
+
 async def refund_invoice(gate: StripeGate, invoice_id: str, *, key: str) -> None:
     """Give back all that was paid by card."""
     found = await gate.ask(gate.v1.invoices.retrieve_async(invoice_id, {"expand": ["payments"]}))

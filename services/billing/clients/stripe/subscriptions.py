@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from services.billing.clients.stripe.declines import bank_decline
 from services.billing.clients.stripe.gate import StripeGate
 from services.billing.domain.subscriptions.subscription import InvoiceState, SubscriptionState
 
@@ -33,12 +34,20 @@ async def subscription_of_invoice(gate: StripeGate, invoice_id: str) -> str | No
 
 
 async def _with_refused_card(gate: StripeGate, invoice: InvoiceState) -> InvoiceState:
-    """Only the intent of an invoice that failed says which card was refused."""
+    """Only the intent of an invoice that failed says which card was refused, and why."""
     if not invoice.is_failing or invoice.intent_id is None:
         return invoice
     intent = await gate.find(gate.v1.payment_intents.retrieve_async(invoice.intent_id))
-    error = {} if intent is None else intent.to_dict().get("last_payment_error") or {}
-    return replace(invoice, failed_card_id=_id_of(error.get("payment_method")))
+    told = {} if intent is None else intent.to_dict()
+    if told.get("status") == "requires_action":
+        card_id = _id_of(told.get("payment_method"))
+        return replace(invoice, failed_card_id=card_id, decline_code="authentication_required")
+    error = told.get("last_payment_error") or {}
+    return replace(
+        invoice,
+        failed_card_id=_id_of(error.get("payment_method")),
+        decline_code=bank_decline(error.get("code"), error.get("decline_code")),
+    )
 
 
 def _subscription(raw: dict[str, Any], invoices: tuple[InvoiceState, ...], *, asked_at: datetime) -> SubscriptionState:
@@ -66,6 +75,7 @@ def _subscription(raw: dict[str, Any], invoices: tuple[InvoiceState, ...], *, as
         invoices=invoices,
         card_id=_own_card(raw.get("default_payment_method")),
         default_card_id=_id_of((settings or {}).get("default_payment_method")),
+        keeps_card=(raw.get("payment_settings") or {}).get("save_default_payment_method") == "on_subscription",
     )
 
 

@@ -7,6 +7,7 @@
     refund     it ended, and an invoice was paid after that                       nobody pays for nothing
     collect    Stripe gave it up as unpaid, what failed was paid, a draft waits   it recovers
     pay        an invoice failed, and there is a card that was not refused        a new card is charged at once
+    keep_card  an invoice failed, which another card may pay on its page          that card pays what follows
 
 Nothing else is tried here: whether a card that was refused is charged again is Stripe's to decide. Pure.
 """
@@ -33,6 +34,7 @@ class DeedKind(StrEnum):
     REFUND = "refund"
     COLLECT = "collect"
     PAY = "pay"
+    KEEP_CARD = "keep_card"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ def deeds_wanted(after: Subscription, state: SubscriptionState) -> Iterator[Deed
         return
     failing = failing_invoice(state)
     if failing is not None:
+        if not state.keeps_card and state.status != "incomplete":
+            yield Deed(DeedKind.KEEP_CARD, after.id, state.id)
         card_id = _another_card(state, failing)
         if card_id is not None:
             yield Deed(DeedKind.PAY, after.id, failing.id, card_id)
@@ -93,6 +97,13 @@ def _was_paid_after_the_end(after: Subscription, invoice: InvoiceState) -> bool:
 
 
 def _another_card(state: SubscriptionState, failing: InvoiceState) -> str | None:
-    """A card that may pay and is not the one that was refused, its own before the customer's."""
-    cards = (state.card_id, state.default_card_id)
+    """A card that may pay and is not the one that was refused: the customer's, who chose it, before its own. One that
+    has become its own by paying another invoice meanwhile was given for that one alone: Stripe asks it at its next
+    try."""
+    cards = (state.default_card_id, None if _one_was_paid_since(state, failing) else state.card_id)
     return next((card for card in cards if card is not None and card != failing.failed_card_id), None)
+
+
+def _one_was_paid_since(state: SubscriptionState, failing: InvoiceState) -> bool:
+    since = failing.created_at
+    return any(invoice.status == "paid" and (invoice.paid_at or since) > since for invoice in state.invoices)

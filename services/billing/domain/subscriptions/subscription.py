@@ -68,7 +68,7 @@ class InvoiceState:
     """One invoice of a subscription. `period_start_at` and `period_end_at` are those of the period that it sells, None
     where it sells none (a proration). `total_minor` is after discounts, which took `discount_minor` off, and before the
     customer's balance pays of it. `attempts` are Stripe's own, which tries by hand do not add to; `failed_card_id` is
-    the card that was refused last."""
+    the card that was refused last, or whose bank waits for the customer, and `decline_code` why."""
 
     id: str
     status: str
@@ -86,6 +86,7 @@ class InvoiceState:
     page_url: str | None = None
     paid_at: datetime | None = None
     failed_card_id: str | None = None
+    decline_code: str | None = None
     discount_minor: int = 0
 
     @property
@@ -111,7 +112,7 @@ class InvoiceState:
 class SubscriptionState:
     """A subscription as Stripe has it now, with its invoices, newest first. `status` is Stripe's. `asked_at` is when
     Stripe was asked: of two states the one that was asked for later counts. `card_id` is its own card, charged before
-    the customer's default, `default_card_id`."""
+    the customer's default, `default_card_id`; `keeps_card` says whether a card that pays it becomes its own."""
 
     id: str
     customer_id: str
@@ -131,6 +132,7 @@ class SubscriptionState:
     invoices: tuple[InvoiceState, ...] = ()
     card_id: str | None = None
     default_card_id: str | None = None
+    keeps_card: bool = True
 
     @property
     def paused_at(self) -> datetime | None:
