@@ -1,5 +1,6 @@
 """What an operator may turn in the gateway. A name that ends in `_credits` is whole credits, in `_minor` US cents."""
 
+from email.utils import parseaddr
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
@@ -17,6 +18,18 @@ def _list(value: object) -> object:
 
 def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
     parse_networks(value)
+    return value
+
+
+def _line(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("holds what can't be printed; it is one line of text")
+    return value.strip()
+
+
+def _address(value: str) -> str:
+    if value and ("@" not in parseaddr(value)[1] or not value.isprintable()):
+        raise ValueError("is no address; one is written as help@example.com or Name <help@example.com>")
     return value
 
 
@@ -169,6 +182,12 @@ class Settings(ServiceSettings):
     smtp_password: SecretStr = Field(SecretStr(""), description="The password at the mail server.")
     smtp_tls: bool = Field(False, description="Whether mail goes by STARTTLS; in production it must.")
     mail_from: str = Field("Tollgate <noreply@tollgate.local>", description="The sender that mails bear.")
+    mail_reply_to: Annotated[str, AfterValidator(_address)] = Field(
+        "", description="Where answers to mails go (Reply-To); empty: to MAIL_FROM."
+    )
+    seller_name: Annotated[str, AfterValidator(_line)] = Field(
+        "", description="Who sells: heads the subjects of mails and closes them; empty: nobody is named."
+    )
     verify_email_ttl_seconds: int = Field(
         259_200, ge=60, description="How long a mailed link may confirm an email address."
     )

@@ -16,6 +16,7 @@ Template = Literal[
     "payment_failed",
     "subscription_suspended",
     "subscription_restored",
+    "subscription_goes_on",
     "subscription_canceled",
     "trial_ending",
     "top_up_stopped",
@@ -23,19 +24,22 @@ Template = Literal[
 ]
 
 VALUES: Mapping[str, frozenset[str]] = {
-    # `servers`: on how many it may be active ("1 server"); `license_key` is secret.
-    "license_welcome": frozenset({"plan", "license_id", "servers", "license_key"}),
+    # `servers`: on how many it may be active ("1 server"); `heartbeat`: how long a lease lasts without one
+    # ("15 minutes"), "" where the license needs none; `license_key` is secret.
+    "license_welcome": frozenset({"plan", "license_id", "servers", "heartbeat", "license_key"}),
     # `until`: the end of what is paid ("3 March 2027").
     "subscription_renewed": frozenset({"plan", "amount", "until"}),
     "renewal_upcoming": frozenset({"plan", "amount", "renews_on"}),
     # `failure`: which in a row, from "1"; `most`: how many suspend ("3"); `next_try`: a date, "" where none follows;
     # `until`: when the license stops unless it is paid, "" where it has stopped; `pay_link`: the invoice's page, ""
-    # where it has none.
-    "payment_failed": frozenset({"plan", "amount", "failure", "most", "next_try", "until", "pay_link"}),
+    # where it has none; `why`: words for what the bank said ("the card has expired"), "" where it said nothing.
+    "payment_failed": frozenset({"plan", "amount", "failure", "most", "next_try", "until", "pay_link", "why"}),
     # `reason`: payment_failed, grace_over, dispute, paused; another is not spelled out. `pay_link` may be "".
     "subscription_suspended": frozenset({"plan", "reason", "pay_link"}),
     # `until` may be "".
     "subscription_restored": frozenset({"plan", "until"}),
+    # It was to end with its period, and does not; `until`: the end of what is paid, may be "".
+    "subscription_goes_on": frozenset({"plan", "until"}),
     # `until`: how long it is good yet, "" where it ended at once; `reason`: canceled, refunded, dispute_lost,
     # license_revoked.
     "subscription_canceled": frozenset({"plan", "reason", "until"}),
@@ -45,6 +49,13 @@ VALUES: Mapping[str, frozenset[str]] = {
     "top_up_needs_you": frozenset({"amount", "link"}),
 }
 """What each template says, all of it needed."""
+
+_ADDED: Mapping[str, Mapping[str, str]] = {"payment_failed": {"why": ""}}
+
+
+def complete(template: str, values: Mapping[str, str]) -> dict[str, str]:
+    """With what a template has come to say since mails that may still wait were asked for."""
+    return {**_ADDED.get(template, {}), **values}
 
 SECRET: Mapping[str, frozenset[str]] = {"license_welcome": frozenset({"license_key"})}
 """Of these, what is not kept with the sender's row: it is added when the mail is handed over."""

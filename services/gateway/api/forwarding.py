@@ -119,6 +119,10 @@ FORWARDED = (
     Forwarded("/api/v1/admin/licenses/{rest:path}", "licensing", operator_required),
     Forwarded("/api/v1/admin/blacklist", "fraud", operator_required),
     Forwarded("/api/v1/admin/blacklist/{rest:path}", "fraud", operator_required),
+    Forwarded("/api/v1/admin/reviews", "fraud", operator_required),
+    Forwarded("/api/v1/admin/reviews/{rest:path}", "fraud", operator_required),
+    Forwarded("/api/v1/admin/fraud/{rest:path}", "fraud", operator_required),
+    Forwarded("/api/v1/admin/devices/{rest:path}", "fraud", operator_required),
 )
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from services.gateway.api.guards import gateway_of
 from services.gateway.store.mails_asked import Asked
 from services.gateway.use_cases.asked_mails import ask_for_mail
-from shared.contracts.mails import VALUES, Template
+from shared.contracts.mails import VALUES, Template, complete
 from shared.doors import StrictRoute, Wire, answer, guarded
 from shared.errors import Invalid
 from shared.service_auth import service_required
@@ -34,7 +34,7 @@ class MailBody(Wire):
         if self.template not in VALUES:
             raise Invalid("/template", "is not known")
         template = cast("Template", self.template)
-        if self.values.keys() != VALUES[template]:
+        if complete(template, self.values).keys() != VALUES[template]:
             raise Invalid("/values", f"must be exactly {', '.join(sorted(VALUES[template]))}")
         return template
 

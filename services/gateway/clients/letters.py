@@ -2,6 +2,7 @@
 Nothing is loaded from anywhere, and nobody is told that a mail was read."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
@@ -32,6 +33,7 @@ SUBJECTS: Mapping[str, str] = {
     "payment_failed": "Your payment for {plan} failed (try {failure})",
     "subscription_suspended": "{plan} is suspended",
     "subscription_restored": "{plan} works again",
+    "subscription_goes_on": "{plan} goes on",
     "subscription_canceled": "{plan} is canceled",
     "trial_ending": "Your trial of {plan} ends on {ends_on}",
     "top_up_stopped": "Your automatic top-up has stopped",
@@ -46,33 +48,49 @@ def needed_values(template: str) -> frozenset[str]:
     return declared | {"name"}
 
 
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """From whom mails come. `seller` heads their subjects and closes them, `reply_to` is where answers go; each may be
+    empty."""
+
+    address: str
+    seller: str = ""
+    reply_to: str = ""
+
+
 def letter(
     template: str,
     values: Mapping[str, str],
     *,
     mail_id: str,
-    sender: str,
+    sender: Sender,
     recipient: str,
     public_url: str,
     at: datetime,
 ) -> EmailMessage:
     """The mail of a template. Its Message-ID is the same however often it is sent."""
+    values = mails.complete(template, values)
     assert values.keys() == needed_values(template), f"{template} needs {sorted(needed_values(template))}"
-    said = {**values, "public_url": public_url, "subject": _subject(template, values)}
+    subject = _subject(template, values, sender.seller)
+    said = {**values, "public_url": public_url, "subject": subject, "seller": sender.seller}
     if template in _TOKEN_PATHS:
         said["link"] = f"{public_url}{_TOKEN_PATHS[template]}?{urlencode({'token': values['token']})}"
     message = EmailMessage()
-    message["From"] = sender
+    message["From"] = sender.address
     message["To"] = recipient
-    message["Subject"] = said["subject"]
+    if sender.reply_to:
+        message["Reply-To"] = sender.reply_to
+    message["Subject"] = subject
     message["Date"] = format_datetime(at)
-    message["Message-ID"] = f"<{mail_id}@{parseaddr(sender)[1].rpartition('@')[2]}>"
+    message["Message-ID"] = f"<{mail_id}@{parseaddr(sender.address)[1].rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(_TEMPLATES.get_template(f"{template}.txt").render(said))
+    closing = f"\n{sender.seller}\n" if sender.seller else ""
+    message.set_content(_TEMPLATES.get_template(f"{template}.txt").render(said) + closing)
     message.add_alternative(_TEMPLATES.get_template(f"{template}.html").render(said), subtype="html")
     return message
 
 
-def _subject(template: str, values: Mapping[str, str]) -> str:
+def _subject(template: str, values: Mapping[str, str], seller: str) -> str:
     """On one line, whatever the values hold."""
-    return " ".join(SUBJECTS[template].format_map(values).split())
+    subject = " ".join(SUBJECTS[template].format_map(values).split())
+    return f"{seller}: {subject}" if seller else subject

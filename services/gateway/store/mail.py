@@ -64,7 +64,7 @@ async def enqueue(
 
 
 async def claim_due(database: Database, vault: Vault, *, at: datetime, limit: int) -> list[Mail]:
-    """Take mails that are due for a minute; two senders at once take different ones (SKIP LOCKED).
+    """Take mails that are due for a minute, the oldest first; two senders at once take different ones (SKIP LOCKED).
 
     Most often there are none: a glance on the raw pool costs a tenth of a transaction."""
     pool = await database.asyncpg_pool()
@@ -74,10 +74,12 @@ async def claim_due(database: Database, vault: Vault, *, at: datetime, limit: in
         rows = await connection.execute(
             text(
                 """
-                UPDATE mail_outbox SET attempts = attempts + 1, next_attempt_at = :lease_until
-                WHERE id IN (SELECT id FROM mail_outbox WHERE next_attempt_at <= :at ORDER BY next_attempt_at
-                             LIMIT :limit FOR UPDATE SKIP LOCKED)
-                RETURNING id, template, recipient_sealed, content_sealed, attempts
+                WITH taken AS (
+                    UPDATE mail_outbox SET attempts = attempts + 1, next_attempt_at = :lease_until
+                    WHERE id IN (SELECT id FROM mail_outbox WHERE next_attempt_at <= :at ORDER BY next_attempt_at
+                                 LIMIT :limit FOR UPDATE SKIP LOCKED)
+                    RETURNING id, template, recipient_sealed, content_sealed, attempts, created_at)
+                SELECT * FROM taken ORDER BY created_at, id
                 """
             ),
             {"at": at, "lease_until": at + LEASE, "limit": limit},

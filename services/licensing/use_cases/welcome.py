@@ -15,7 +15,12 @@ from shared.mails import Mail
 async def welcomed(connection: Connection, license: License, *, plan_name: str, at: datetime) -> None:
     """Ask for the mail in the transaction that makes the license good."""
     count = license.max_activations
-    values = {"plan": plan_name, "license_id": license.id, "servers": "1 server" if count == 1 else f"{count} servers"}
+    values = {
+        "plan": plan_name,
+        "license_id": license.id,
+        "servers": _counted(count, "server"),
+        "heartbeat": heartbeat_of(license),
+    }
     await mails.enqueue(connection, f"{license.id}:welcome", license.account_id, "license_welcome", values, at=at)
 
 
@@ -26,4 +31,21 @@ async def add_key(licensing: Licensing, mail: Mail) -> Mapping[str, str]:
     async with licensing.database.transaction() as connection:
         license = await licenses.find(connection, mail.values["license_id"])
         assert license is not None
-        return {"license_key": (await made_again(licensing, connection, license)).printed()}
+        key = (await made_again(licensing, connection, license)).printed()
+    # A mail that waits since an earlier version says nothing of heartbeats.
+    return {"license_key": key, "heartbeat": mail.values.get("heartbeat", heartbeat_of(license))}
+
+
+def heartbeat_of(license: License) -> str:
+    """How long a lease lasts without a heartbeat, in words; "" where none is needed."""
+    seconds = license.lease_seconds
+    if seconds is None:
+        return ""
+    for length, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds % length == 0:
+            return _counted(seconds // length, unit)
+    return _counted(seconds, "second")
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"1 {thing}" if count == 1 else f"{count} {thing}s"

@@ -1,28 +1,36 @@
 """Letters: each template with the values that it declares, in text and in HTML."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from services.gateway.clients import letters
-from services.gateway.clients.letters import SUBJECTS, letter, needed_values
+from services.gateway.clients.letters import SUBJECTS, Sender, letter, needed_values
+from services.gateway.settings import Settings
 from shared.contracts import mails
+from tests.support import keys
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 TEMPLATES = sorted(SUBJECTS)
 FOLDER = Path(letters.__file__).parent.parent / "mail_templates"
 
 
-def made(template: str, **said: str) -> EmailMessage:
+ADDRESSES: dict[str, Any] = {"database_url": "postgresql://t@127.0.0.1/t", "redis_url": "redis://127.0.0.1"}
+SENDER = Sender("Tollgate <noreply@tollgate.example>")
+
+
+def made(template: str, *, sender: Sender = SENDER, **said: str) -> EmailMessage:
     """A letter whose other values are named for what they are."""
     values = {name: f"the-{name}" for name in needed_values(template)} | said
     return letter(
         template,
         values,
         mail_id="mail_1",
-        sender="Tollgate <noreply@tollgate.example>",
+        sender=sender,
         recipient="ada@example.com",
         public_url="https://tollgate.example",
         at=AT,
@@ -72,9 +80,26 @@ def test_nothing_is_loaded_and_no_reading_is_told(template: str) -> None:
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_missing_and_unknown_values_are_errors(template: str) -> None:
     values = dict.fromkeys(needed_values(template), "x")
-    for wrong in ({**values, "more": "x"}, dict(list(values.items())[1:])):
+    for wrong in ({**values, "more": "x"}, {name: "x" for name in values if name != "name"}):
         with pytest.raises(AssertionError, match=template):
-            letter(template, wrong, mail_id="m", sender="a@b.example", recipient="c@d.example", public_url="", at=AT)
+            letter(template, wrong, mail_id="m", sender=SENDER, recipient="c@d.example", public_url="", at=AT)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_seller_is_named_and_answers_go_where_they_are_read(template: str) -> None:
+    named = made(template, sender=replace(SENDER, seller="Acme & Sons", reply_to="help@acme.example"))
+    plain = made(template)
+    assert named["Subject"] == f"Acme & Sons: {plain['Subject']}"
+    assert named["Reply-To"] == "help@acme.example" and plain["Reply-To"] is None
+    assert part(named, "plain") == f"{part(plain, 'plain')}\nAcme & Sons\n"
+    assert "<p>Acme &amp; Sons</p>" in part(named, "html")
+
+
+def test_welcome_says_how_often_a_floating_license_needs_a_heartbeat() -> None:
+    for kind in ("plain", "html"):
+        said = part(made("license_welcome", heartbeat="15 minutes"), kind)
+        assert "every 15 minutes" in said and "/api/v1/licenses/heartbeat" in said
+        assert "heartbeat" not in part(made("license_welcome", heartbeat=""), kind)
 
 
 def test_welcome_bears_the_key_on_a_line_of_its_own() -> None:
@@ -98,6 +123,15 @@ def test_failed_payment_says_which_and_what_happens_next(failure: str, says: str
     assert "again on 27 April" in text
     assert f"(try {failure})" in message["Subject"]
     assert 'href="https://pay/1?a&amp;b"' in part(message, "html")
+
+
+def test_failed_payment_says_why_where_that_is_known() -> None:
+    assert "License: the card has expired. This was" in part(
+        made("payment_failed", plan="License", failure="1", until="", why="the card has expired"), "plain"
+    )
+    values = dict.fromkeys(needed_values("payment_failed") - {"why"}, "1")
+    for wanted in (values, {**values, "why": ""}):
+        assert mails.complete("payment_failed", wanted).keys() == needed_values("payment_failed")
 
 
 def test_failed_payment_of_what_has_stopped_promises_no_more_days() -> None:
@@ -153,3 +187,16 @@ def test_subject_stays_one_line_and_the_message_id_the_same() -> None:
     message = made("subscription_suspended", plan="Two\r\nBcc: evil@example.com")
     assert message["Subject"] == "Two Bcc: evil@example.com is suspended" and message["Bcc"] is None
     assert message["Message-ID"] == "<mail_1@tollgate.example>"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("mail_reply_to", "help"),
+        ("mail_reply_to", "a@b.example\r\nBcc: c@d.example"),
+        ("seller_name", "Acme\nBcc: c@d.example"),
+    ],
+)
+def test_settings_of_mails_hold_no_second_header(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        Settings(**{**ADDRESSES, **keys.environment("gateway"), name: value})
