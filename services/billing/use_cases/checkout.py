@@ -177,7 +177,7 @@ def _assessed(payment: Payment, assessment: Assessment) -> Payment:
         payment,
         status=status,
         assessment_id=assessment["id"],
-        score=assessment["score"],
+        score=int(assessment["score"]),
         reasons=tuple(Reason(reason["code"], reason["detail"]) for reason in assessment["reasons"]),
     )
 
