@@ -108,6 +108,7 @@ def mails(fate: Fate) -> Counter[str]:
     ends = fate.plot in ENDING
     renewed = fate.month - 1 if ends else MONTHS
     told_ahead = fate.month if fate.plot is Plot.LAPSED else renewed
+    renewed -= fate.plot is Plot.MENDED_LATE
     found = Counter(license_welcome=1, subscription_renewed=renewed, renewal_upcoming=told_ahead)
     found["payment_failed"] = {Plot.MENDED_IN_GRACE: 2, Plot.MENDED_LATE: 3, Plot.LAPSED: 3}.get(fate.plot, 0)
     suspended = {Plot.MENDED_LATE, Plot.LAPSED, Plot.DISPUTE_WON, Plot.DISPUTE_LOST}

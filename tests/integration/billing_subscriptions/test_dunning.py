@@ -122,7 +122,6 @@ async def test_payment_after_suspension_restores(club: Club) -> None:
     assert (await club.mails(member))[-3:] == [
         "subscription_suspended",
         "subscription_restored",
-        "subscription_renewed",
     ]
 
 

@@ -57,11 +57,14 @@ def monthly_micros(stripe: StripeSubscription, now: datetime) -> int:
 class MailModel:
     """Which mails ought to have gone out, from what could be seen whenever somebody looked: each thing is told at the
     first look that finds it, and what nobody saw is not told. Of several unpaid invoices the one is told of that was
-    tried most often."""
+    tried most often, unless it was drawn up while the subscription was suspended for another one already. A payment
+    that restores has no receipt beside."""
 
     told: Counter[str] = field(default_factory=Counter)
     _things: set[tuple[str, object]] = field(default_factory=set)
     _was_suspended: bool = False
+    _suspended_since: datetime | None = None
+    _late_since: datetime | None = None
     _was_leaving: bool = False
     _is_over: bool = False
 
@@ -72,14 +75,19 @@ class MailModel:
             self._is_over = True
             self.told["subscription_canceled"] += not self._was_leaving
             return
+        was_suspended = self._was_suspended
         self._changes(stripe, now)
         if late(stripe):
             worst = max(late(stripe), key=lambda invoice: (invoice.attempts, invoice.created_at))
+            was_late = self._late_since is not None and worst.created_at > self._late_since
             for failure in range(1, worst.attempts + 1):
-                self._once("payment_failed", (worst.id, failure))
+                self._once("payment_failed", (worst.id, failure), told_otherwise=was_late)
         for invoice in stripe.invoices[1:]:
             if invoice.status == "paid":
-                self._once("subscription_renewed", invoice.id)
+                told_by_restoring = was_suspended or self._was_suspended
+                self._once("subscription_renewed", invoice.id, told_otherwise=told_by_restoring)
+        self._suspended_since = (self._suspended_since or now) if self._was_suspended else None
+        self._late_since = None if stripe.dispute == "open" else self._suspended_since
         self._ahead(stripe, now)
 
     def _changes(self, stripe: StripeSubscription, now: datetime) -> None:
@@ -87,6 +95,7 @@ class MailModel:
         self.told["subscription_suspended"] += suspended and not self._was_suspended
         self.told["subscription_restored"] += self._was_suspended and not suspended
         self.told["subscription_canceled"] += leaving and not self._was_leaving
+        self.told["subscription_goes_on"] += self._was_leaving and not leaving and not suspended
         self._was_suspended, self._was_leaving = suspended, leaving
 
     def _ahead(self, stripe: StripeSubscription, now: datetime) -> None:
@@ -98,7 +107,7 @@ class MailModel:
         if stripe.status == "active" and left <= AHEAD:
             self._once("renewal_upcoming", ends_at)
 
-    def _once(self, kind: str, thing: object) -> None:
+    def _once(self, kind: str, thing: object, *, told_otherwise: bool = False) -> None:
         if (kind, thing) not in self._things:
             self._things.add((kind, thing))
-            self.told[kind] += 1
+            self.told[kind] += not told_otherwise

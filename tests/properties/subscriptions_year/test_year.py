@@ -44,7 +44,7 @@ def assert_much_happened(lives: list[Life]) -> None:
     codes = Counter(code for life in lives for code in life.codes)
     assert {"VALID", "GRACE", "SUSPENDED", "REVOKED"} <= set(codes), codes
     told = sum((life.platform.told() for life in lives), Counter())
-    assert len(told) == 7, told
+    assert len(told) == 8, told
 
 
 def test_year_of_forty_ends_as_the_model_says() -> None:

@@ -16,7 +16,7 @@ from services.billing.domain.subscriptions.subscription import (
     Subscription,
     SubscriptionId,
 )
-from services.gateway.clients.letters import letter
+from services.gateway.clients.letters import Sender, letter
 from shared.contracts.mails import kept_values
 from shared.money import Money
 
@@ -70,7 +70,7 @@ def test_words_are_those_of_the_mail_and_the_letter_can_be_written(
             kind.value,
             {**words, "name": "Ada"},
             mail_id="mail_1",
-            sender="noreply@tollgate.example",
+            sender=Sender("noreply@tollgate.example"),
             recipient="ada@example.com",
             public_url="https://tollgate.example",
             at=AT,

@@ -69,6 +69,37 @@ def test_receipt_follows_a_payment_that_moved_the_end() -> None:
     assert told(ACTIVE, a_state(an_invoice("in_9", period_end_at=None), an_invoice())) == []
 
 
+def test_restoring_is_told_once_and_no_receipt_says_that_what_is_suspended_is_renewed() -> None:
+    late = after(a_state(unpaid(attempts=3), an_invoice(), status="past_due"), before=replace(ACTIVE, asked_at=None))
+    paid = replace(RENEWED, paid_at=END + 9 * DAY)
+    assert kinds(told(late, a_state(paid, an_invoice()))) == ["subscription_restored"]
+    newer = unpaid("in_3", attempts=1, created_at=NEXT_END, period_start_at=NEXT_END, period_end_at=NEXT_END + 31 * DAY)
+    still = a_state(newer, replace(paid, paid_at=NEXT_END + DAY), an_invoice(), status="past_due")
+    assert "subscription_renewed" not in kinds(told(late, still, now=NEXT_END + DAY))
+
+
+def test_later_invoices_that_fail_while_it_is_suspended_are_not_told() -> None:
+    open_one = unpaid(attempts=3)
+    failing = a_state(open_one, an_invoice(), status="past_due")
+    late = after(failing, before=replace(ACTIVE, asked_at=None), now=END + 5 * DAY)
+    newer = unpaid("in_3", attempts=4, created_at=NEXT_END, period_start_at=NEXT_END, period_end_at=NEXT_END + 31 * DAY)
+    assert told(late, a_state(newer, open_one, an_invoice(), status="past_due"), now=NEXT_END + 9 * DAY) == []
+    again = a_state(replace(open_one, attempts=4), an_invoice(), status="past_due")
+    assert kinds(told(late, again, now=END + 6 * DAY)) == ["payment_failed"]
+
+
+def test_going_on_after_a_planned_end_is_told() -> None:
+    planned = after(a_state(cancel_at_period_end=True), before=replace(ACTIVE, asked_at=None))
+    assert kinds(told(planned, a_state(), now=BEGIN + DAY)) == ["subscription_goes_on"]
+    assert told(planned, a_state(status="canceled", ended_at=END)) == []
+
+
+def test_failed_payment_says_why_in_words_where_the_bank_did() -> None:
+    for code, why in {"expired_card": "the card has expired", "fraudulent": "", None: ""}.items():
+        notice = Notice(NoticeKind.PAYMENT_FAILED, "key", failure=1, invoice=unpaid(decline_code=code))
+        assert words_of(notice, ACTIVE, "License", RULES)["why"] == why
+
+
 def test_end_is_told_once_however_it_was_announced() -> None:
     canceling = a_state(cancel_at_period_end=True)
     assert kinds(told(ACTIVE, canceling)) == ["subscription_canceled"]

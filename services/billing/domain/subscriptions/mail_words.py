@@ -48,6 +48,7 @@ def _failed(notice: Notice, subscription: Subscription, rules: SubscriptionRules
         "next_try": day_of(invoice.next_attempt_at) if invoice is not None else "",
         "until": day_of(stops_at) if subscription.standing is Standing.GOOD else "",
         "pay_link": _pay_link(notice),
+        "why": "" if invoice is None else _DECLINES.get(invoice.decline_code or "", ""),
     }
 
 
@@ -55,7 +56,7 @@ def _suspended(notice: Notice, subscription: Subscription, rules: SubscriptionRu
     return {"reason": str(subscription.reason or ""), "pay_link": _pay_link(notice)}
 
 
-def _restored(notice: Notice, subscription: Subscription, rules: SubscriptionRules) -> dict[str, str]:
+def _paid_until(notice: Notice, subscription: Subscription, rules: SubscriptionRules) -> dict[str, str]:
     return {"until": day_of(subscription.expires_at)}
 
 
@@ -79,12 +80,29 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July", "August", "September", "October"),
     *("November", "December"),
 )
+_DECLINES = {
+    "authentication_required": "your bank asks you to confirm the payment yourself",
+    "card_not_supported": "your bank does not allow this kind of payment with the card",
+    "card_velocity_exceeded": "the limit of the card is reached",
+    "do_not_honor": "your bank refused the card without saying why",
+    "expired_card": "the card has expired",
+    "generic_decline": "your bank refused the card without saying why",
+    "incorrect_cvc": "the security code of the card is wrong",
+    "incorrect_number": "the number of the card is wrong",
+    "insufficient_funds": "there is not enough money on the card's account",
+    "lost_card": "your bank does not accept the card any more",
+    "processing_error": "your bank could not process the payment",
+    "stolen_card": "your bank does not accept the card any more",
+    "withdrawal_count_limit_exceeded": "the limit of the card is reached",
+}
+"""Stripe's decline codes in words that complete "we could not charge it: ...". Others are not spelled out."""
 _WORDS: Mapping[NoticeKind, Callable[[Notice, Subscription, SubscriptionRules], dict[str, str]]] = {
     NoticeKind.RENEWED: _renewed,
     NoticeKind.RENEWAL_UPCOMING: _upcoming,
     NoticeKind.PAYMENT_FAILED: _failed,
     NoticeKind.SUSPENDED: _suspended,
-    NoticeKind.RESTORED: _restored,
+    NoticeKind.RESTORED: _paid_until,
+    NoticeKind.GOES_ON: _paid_until,
     NoticeKind.CANCELED: _canceled,
     NoticeKind.TRIAL_ENDING: _trial_ending,
 }

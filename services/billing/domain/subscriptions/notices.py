@@ -29,6 +29,7 @@ class NoticeKind(StrEnum):
     PAYMENT_FAILED = "payment_failed"
     SUSPENDED = "subscription_suspended"
     RESTORED = "subscription_restored"
+    GOES_ON = "subscription_goes_on"
     CANCELED = "subscription_canceled"
     TRIAL_ENDING = "trial_ending"
 
@@ -58,6 +59,8 @@ def notices_of_change(before: Subscription, after: Subscription, state: Subscrip
         yield Notice(NoticeKind.RESTORED, f"restored:{after.version}", at=after.expires_at)
     yield from _renewal(before, after, state)
     yield from notices_of_end(before, after)
+    if before.cancel_at_period_end and not after.cancel_at_period_end and after.standing is Standing.GOOD:
+        yield Notice(NoticeKind.GOES_ON, f"goes_on:{after.version}", at=after.expires_at)
 
 
 def notices_of_end(before: Subscription, after: Subscription) -> Iterator[Notice]:
@@ -93,8 +96,11 @@ def next_look(known: Subscription, *, now: datetime, rules: SubscriptionRules) -
 
 
 def _failures(before: Subscription, after: Subscription, invoices: dict[str, InvoiceState]) -> Iterator[Notice]:
-    """None before it began: whoever is refused at the checkout sees it there."""
+    """None before it began: whoever is refused at the checkout sees it there. None of an invoice that was drawn up
+    while it was suspended for want of payment already: that has been told."""
     if after.failing_invoice_id is None or after.standing in {*FINAL, Standing.PENDING}:
+        return
+    if _was_late_before(before, invoices.get(after.failing_invoice_id)):
         return
     same = before.failing_invoice_id == after.failing_invoice_id
     for failure in range((before.payment_failures if same else 0) + 1, after.payment_failures + 1):
@@ -107,9 +113,19 @@ def _failures(before: Subscription, after: Subscription, invoices: dict[str, Inv
 
 
 def _renewal(before: Subscription, after: Subscription, state: SubscriptionState) -> Iterator[Notice]:
-    """A receipt, where a paid invoice has moved the end of what had begun before."""
+    """A receipt, where a paid invoice has moved the end of what had begun before. While it is suspended nothing is
+    renewed by that, and its restoring is told by itself."""
     if before.expires_at is None or after.standing in FINAL:
+        return
+    if Standing.SUSPENDED in {before.standing, after.standing}:
         return
     for invoice in state.invoices:
         if invoice.sells_period and invoice.period_end_at is not None and invoice.period_end_at > before.expires_at:
             yield Notice(NoticeKind.RENEWED, f"renewed:{invoice.id}", invoice=invoice, at=invoice.period_end_at)
+
+
+def _was_late_before(before: Subscription, failing: InvoiceState | None) -> bool:
+    late = before.reason in {Reason.PAYMENT_FAILED, Reason.GRACE_OVER}
+    if failing is None or not late or before.suspended_at is None:
+        return False
+    return failing.created_at > before.suspended_at
