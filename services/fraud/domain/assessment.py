@@ -16,9 +16,6 @@ Decision = Literal["allow", "review", "block"]
 
 ID_PREFIX = "asm"
 HIGHEST_SCORE = 100
-FEATURES_VERSION = 1
-"""Of the snapshot's shape; it is kept with each assessment."""
-
 _LISTED: Mapping[Kind, str] = {
     "email": "The email address is on the blacklist.",
     "domain": "The email address's domain is on the blacklist.",

@@ -1,13 +1,13 @@
 """Judging a payment: once, whoever asks how often."""
 
 from services.fraud.domain.assessment import (
-    FEATURES_VERSION,
     ID_PREFIX,
     Assessment,
     Payment,
     judge,
     snapshot,
 )
+from services.fraud.domain.signals import FEATURES_VERSION
 from services.fraud.service import Fraud
 from services.fraud.store import assessments, blacklist
 from shared.errors import DomainError
