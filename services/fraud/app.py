@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from services.fraud.api import assessments, blacklist
+from services.fraud.api import assessments, audit, blacklist
 from services.fraud.service import open_service
 from services.fraud.settings import Settings
 from services.fraud.use_cases.due import look_for_due
@@ -27,8 +27,17 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.verifier = Verifier("fraud", settings.service_public_keys)
     doors.install(app, trusts_request_id=True)
-    for router in (operations_router("fraud"), assessments.router, blacklist.router, feed_router("fraud")):
+    for router in ROUTERS:
         app.include_router(router)
     if settings.environment != "production":
         app.include_router(clock_router("fraud", look_for_due))
     return app
+
+
+ROUTERS = (
+    operations_router("fraud"),
+    feed_router("fraud"),
+    assessments.router,
+    audit.router,
+    blacklist.router,
+)

@@ -11,3 +11,12 @@ class Settings(ServiceSettings):
     blacklist_record_days: int = Field(
         90, ge=1, le=3_650, description="Days that a removed or expired blacklist entry stays on record."
     )
+    fraud_case_due_hours: int = Field(
+        24, ge=1, le=8_760, description="Hours within which a case is to be decided; past them it is shown as overdue."
+    )
+    fraud_block_days: int = Field(
+        90,
+        ge=1,
+        le=3_650,
+        description="Days that an entry stays on the blacklist which came there by a case, unless the operator says.",
+    )

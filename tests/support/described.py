@@ -13,7 +13,7 @@ from fastapi import APIRouter, FastAPI
 import services.billing.api.refusals
 import services.fraud.api  # noqa: F401  both make their codes known
 from services.billing.app import ROUTERS as BILLING
-from services.fraud.api import blacklist
+from services.fraud.app import ROUTERS as FRAUD
 from services.gateway.api import problems
 from services.gateway.app import ROUTERS as GATEWAY
 from services.gateway.use_cases.platform import merged
@@ -42,7 +42,7 @@ def description_of(service: Service) -> Description:
         "gateway": list(GATEWAY),
         "billing": list(BILLING),
         "licensing": list(LICENSING),
-        "fraud": [blacklist.router],
+        "fraud": list(FRAUD),
     }
     app = FastAPI(openapi_url=None)
     for router in routers[service]:

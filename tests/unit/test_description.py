@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 from services.billing.app import ROUTERS as BILLING
-from services.fraud.api import blacklist
+from services.fraud.app import ROUTERS as FRAUD
 from services.gateway.app import ROUTERS as GATEWAY
 from services.gateway.use_cases.platform import merged
 from services.licensing.app import ROUTERS as LICENSING
@@ -24,7 +24,7 @@ OPERATIONS = [
     for path, operations in DOCUMENT["paths"].items()
     for method, operation in operations.items()
 ]
-ROUTERS: tuple[APIRouter, ...] = (*GATEWAY, *BILLING, *LICENSING, blacklist.router)
+ROUTERS: tuple[APIRouter, ...] = (*GATEWAY, *BILLING, *LICENSING, *FRAUD)
 
 
 def _operation(path: str, method: str) -> dict[str, Any]:
