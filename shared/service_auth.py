@@ -31,7 +31,9 @@ class Caller:
     """On whose behalf a call is made. For a service's own call `account_id` is the service's name.
 
     `credit_limit_minor` (US cents for a rolling 24 h) overrides the tier's. The hashes are blind indexes of the
-    account's address. `ip` is the caller's, as the gateway judged it; it travels in a header beside the token.
+    account's address; `mailbox_hash` is of the mailbox behind it, without aliases, and None where it is not known yet.
+    `ip`, `user_agent` and `session_hash` (a digest that stands for the session, of which nothing else is told) are of
+    the request, as the gateway judged it; they travel in headers beside the token.
     """
 
     account_id: str
@@ -42,7 +44,21 @@ class Caller:
     email_hash: str | None = None
     domain_hash: str | None = None
     scopes: tuple[str, ...] = ()
+    mailbox_hash: str | None = None
     ip: str | None = None
+    user_agent: str | None = None
+    session_hash: str | None = None
+
+    def of_any_request(self) -> "Caller":
+        """The same without what is one request's own: what a token says, and is cached by."""
+        if self.ip is None and self.user_agent is None and self.session_hash is None:
+            return self
+        return replace(self, ip=None, user_agent=None, session_hash=None)
+
+
+IP_HEADER = "x-tollgate-caller-ip"
+AGENT_HEADER = "x-tollgate-user-agent"
+SESSION_HEADER = "x-tollgate-session"
 
 
 class Minter:
@@ -56,8 +72,7 @@ class Minter:
 
     def mint(self, caller: Caller, audience: str) -> str:
         """A token for `caller` at `audience`."""
-        if caller.ip is not None:
-            caller = replace(caller, ip=None)
+        caller = caller.of_any_request()
         known = self._minted.get((caller, audience))
         if known is not None and known[0] > time.monotonic():
             return known[1]
@@ -86,6 +101,7 @@ class Minter:
             "email_hash": caller.email_hash,
             "domain_hash": caller.domain_hash,
             "scopes": list(caller.scopes),
+            "mailbox_hash": caller.mailbox_hash,
         }
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
 
@@ -146,6 +162,7 @@ def _caller(claims: dict[str, Any]) -> Caller:
         email_hash=claims["email_hash"],
         domain_hash=claims["domain_hash"],
         scopes=tuple(claims["scopes"]),
+        mailbox_hash=claims.get("mailbox_hash"),  # a gateway of the version before says none
     )
 
 
@@ -169,7 +186,13 @@ async def caller_required(request: Request) -> None:
     caller: Caller = request.app.state.verifier.verify(_bearer(request))
     if caller.role == "service":
         raise refused()
-    request.state.caller = replace(caller, ip=request.headers.get("x-tollgate-caller-ip"))
+    headers = request.headers
+    request.state.caller = replace(
+        caller,
+        ip=headers.get(IP_HEADER),
+        user_agent=headers.get(AGENT_HEADER),
+        session_hash=headers.get(SESSION_HEADER),
+    )
 
 
 @refuses("unauthenticated", "session_required", "forbidden")

@@ -7,12 +7,18 @@ domain's final dot and its international form do not matter.
 
 import unicodedata
 
+from shared.contracts.mailboxes import mailbox_of
 from shared.crypto import blind_index
 
 
 def email_hash(email: str, key: bytes) -> str:
     """The digest of a whole address."""
     return blind_index(f"email:{normal_email(email)}", key)
+
+
+def mailbox_hash(email: str, key: bytes) -> str:
+    """The digest of the mailbox that an address leads to: of all its aliases the same."""
+    return blind_index(f"mailbox:{mailbox_of(normal_email(email))}", key)
 
 
 def domain_hash(email: str, key: bytes) -> str:
