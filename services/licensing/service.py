@@ -14,6 +14,7 @@ from services.licensing.store.license_directory import LicenseDirectory
 from services.licensing.store.touches import WRITE_EVERY_SECONDS, Touches
 from services.licensing.store.validation_limits import ValidationLimits
 from services.licensing.use_cases.secret_versions import refuse_unknown
+from services.licensing.use_cases.story import Refusals
 from shared import bus
 from shared.change_feed import ChangeFeed, following, hasten
 from shared.clock import Clock
@@ -41,6 +42,7 @@ class Licensing:
     known: LicenseDirectory
     limits: ValidationLimits
     touches: Touches
+    refusals: Refusals
     billing_bell: asyncio.Event
 
     async def announce(self) -> None:
@@ -81,6 +83,8 @@ def _built(
     minter = Minter(NAME, settings.service_signing_key)
     limits = ValidationLimits(redis)
     stack.push_async_callback(limits.close)
+    refusals = Refusals(settings.blind_index_key)
+    stack.callback(refusals.close)
 
     def sibling(name: str, url: str) -> ServiceClient:
         client = ServiceClient(url, audience=name, minter=minter)
@@ -99,5 +103,6 @@ def _built(
         known=LicenseDirectory(feed, database, most=settings.license_cache_entries),
         limits=limits,
         touches=Touches(),
+        refusals=refusals,
         billing_bell=asyncio.Event(),
     )

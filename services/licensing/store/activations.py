@@ -123,16 +123,18 @@ async def save(connection: AsyncConnection, activation: Activation) -> None:
     await changes.note(connection, LICENSE_CHANGED, activation.license_id)
 
 
-async def end_dead(connection: AsyncConnection, license: License, *, now: datetime) -> None:
-    """Write down of every activation whose lease is over that it has ended, so that open ones stay few."""
-    if license.lease_seconds is not None:
-        await connection.execute(
-            text(
-                "UPDATE activations SET deactivated_at = lease_until, ending = 'lease_over'"
-                " WHERE license_id = :license_id AND deactivated_at IS NULL AND lease_until <= :now"
-            ),
-            {"license_id": license.id, "now": now},
-        )
+async def end_dead(connection: AsyncConnection, license: License, *, now: datetime) -> list[str]:
+    """Write down of every activation whose lease is over that it has ended, so that open ones stay few; which."""
+    if license.lease_seconds is None:
+        return []
+    ended = await connection.execute(
+        text(
+            "UPDATE activations SET deactivated_at = lease_until, ending = 'lease_over'"
+            " WHERE license_id = :license_id AND deactivated_at IS NULL AND lease_until <= :now RETURNING id"
+        ),
+        {"license_id": license.id, "now": now},
+    )
+    return list(ended.scalars())
 
 
 async def next_sequence(connection: AsyncConnection, license_id: str) -> int:

@@ -6,6 +6,7 @@ ask for is limited: raises `rate_limited`.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from services.licensing.domain.activation import (
     PREFIX,
@@ -24,10 +25,12 @@ from services.licensing.domain.activation import (
     transferred,
 )
 from services.licensing.domain.license import License
+from services.licensing.domain.license_key import LicenseKey
 from services.licensing.domain.verdict import Code, Verdict, judge
 from services.licensing.service import Licensing
 from services.licensing.store import activations, licenses
 from services.licensing.use_cases.bearing import Bearer, Refused, admit, lock_license
+from services.licensing.use_cases.story import tell_begun, tell_ended, tell_lost
 from shared import audit
 from shared.audit import Actor
 from shared.db import Connection
@@ -59,7 +62,7 @@ async def activate(
         leaving = await activations.of_server(connection, seats.license, replaces)
         return swapped(seats, leaving, server, fresh, now=now)
 
-    return await _change(licensing, bearer, server, decide)
+    return await _change(licensing, "activate", bearer, server, decide)
 
 
 async def heartbeat(licensing: Licensing, bearer: Bearer, server: Server) -> Activation | Refused:
@@ -68,7 +71,7 @@ async def heartbeat(licensing: Licensing, bearer: Bearer, server: Server) -> Act
     async def decide(_connection: Connection, seats: Seats, fresh: ActivationId) -> Decision | Refusal:
         return beaten(seats, server, fresh, now=licensing.clock.now())
 
-    return await _change(licensing, bearer, server, decide)
+    return await _change(licensing, "heartbeat", bearer, server, decide)
 
 
 async def deactivate(licensing: Licensing, bearer: Bearer, server: Server) -> Activation | Refused:
@@ -77,7 +80,7 @@ async def deactivate(licensing: Licensing, bearer: Bearer, server: Server) -> Ac
     async def decide(_connection: Connection, seats: Seats, _fresh: ActivationId) -> Decision | Refusal:
         return deactivated(seats, server, now=licensing.clock.now())
 
-    return await _change(licensing, bearer, server, decide, must_be_valid=False)
+    return await _change(licensing, "deactivate", bearer, server, decide, must_be_valid=False)
 
 
 async def transfer(
@@ -95,7 +98,7 @@ async def transfer(
             raise Invalid("/to_server_id", "is activated already")
         return transferred(seats, leaving, server, fresh, now=now)
 
-    return await _change(licensing, bearer, server, decide)
+    return await _change(licensing, "transfer", bearer, server, decide)
 
 
 async def list_activations(
@@ -121,15 +124,38 @@ async def remove(licensing: Licensing, license_id: str, activation_id: str, acto
             await activations.save(connection, ended)
             details = {"license_id": license_id, "server_id": found.server_id}
             await audit.write(connection, actor, "activation.removed", activation_id, details, at=now)
+    if ended != found:
+        tell_ended(ended)
     await licensing.announce()
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What was written: an activation that stands, new or not, those that ended, and those whose lease was over."""
+
+    license: License
+    activation: Activation
+    is_new: bool
+    ended: tuple[Activation, ...]
+    lost: list[str]
+
+
 async def _change(
-    licensing: Licensing, bearer: Bearer, server: Server, decide: Decide, *, must_be_valid: bool = True
+    licensing: Licensing, asked: str, bearer: Bearer, server: Server, decide: Decide, *, must_be_valid: bool = True
 ) -> Activation | Refused:
     key = await admit(licensing, bearer)
-    if isinstance(key, Refused):
-        return key
+    done = key if isinstance(key, Refused) else await _done(licensing, key, server, decide, must_be_valid)
+    if isinstance(done, Refused):
+        licensing.refusals.tell(asked, done.verdict.code, done.license, bearer.license_key)
+        return done
+    _tell(done)
+    await licensing.announce()
+    return done.activation
+
+
+async def _done(
+    licensing: Licensing, key: LicenseKey, server: Server, decide: Decide, must_be_valid: bool
+) -> _Done | Refused:
     async with licensing.database.transaction() as connection:
         license = await lock_license(licensing, connection, key)
         if isinstance(license, Refused):
@@ -137,27 +163,36 @@ async def _change(
         verdict = judge(license, now=licensing.clock.now())
         if must_be_valid and not verdict.valid:
             return Refused(verdict, license)
-        changed = await _decided(licensing, connection, license, server, decide)
-    await licensing.announce()
-    return changed
+        return await _decided(licensing, connection, license, server, decide)
 
 
 async def _decided(
     licensing: Licensing, connection: Connection, license: License, server: Server, decide: Decide
-) -> Activation | Refused:
+) -> _Done | Refused:
     now = licensing.clock.now()
     own = await activations.of_server(connection, license, server.server_id)
     active = await activations.count_active(connection, license, now=now)
     seats = Seats(license, own, active - (own is not None and own.is_active(now)))
-    found = await decide(connection, seats, ActivationId(new_id(PREFIX, at=now)))
+    fresh = ActivationId(new_id(PREFIX, at=now))
+    found = await decide(connection, seats, fresh)
     if found is Refusal.TOO_MANY:
         raise _too_many(license, active)
     if isinstance(found, Refusal):
         return Refused(_VERDICTS[found], license)
     for each in (*found.ended, found.activation):
         await activations.save(connection, each)
-    await activations.end_dead(connection, license, now=now)
-    return found.activation
+    lost = await activations.end_dead(connection, license, now=now)
+    is_ended = not found.activation.is_open and found.activation != own
+    ended = (*found.ended, found.activation) if is_ended else found.ended
+    return _Done(license, found.activation, found.activation.id == fresh, ended, lost)
+
+
+def _tell(done: _Done) -> None:
+    for each in done.ended:
+        tell_ended(each)
+    tell_lost(done.license, done.lost)
+    if done.is_new:
+        tell_begun(done.activation)
 
 
 def _too_many(license: License, active: int) -> DomainError:

@@ -22,6 +22,7 @@ from services.licensing.service import Licensing
 from services.licensing.store import activations, licenses
 from services.licensing.use_cases.bearing import Bearer, Refused, admit, lock_license
 from services.licensing.use_cases.signing import fresh_key
+from services.licensing.use_cases.story import tell_file
 from shared import audit
 from shared.audit import Actor
 from shared.db import Connection
@@ -84,7 +85,9 @@ async def make_file(
         sequence = await activations.next_sequence(connection, license.id)
         claims = _claims(licensing, license, seat, order, sequence=sequence, now=now)
         await _note(connection, actor, claims, key, order, at=now)
-        return await keep(connection, LicenseFile(file_of(claims, key, encryption), claims.expires_at))
+        kept = await keep(connection, LicenseFile(file_of(claims, key, encryption), claims.expires_at))
+    tell_file(claims.license_id, activation_id=seat.id, sequence=sequence)
+    return kept
 
 
 async def _judged(

@@ -42,6 +42,13 @@ class Answer:
 
 async def validate(licensing: Licensing, question: Question) -> Answer:
     """The verdict. Raises `rate_limited`, and `overloaded` where too many unknown keys wait."""
+    answer = await _answered(licensing, question)
+    if not answer.verdict.valid:
+        licensing.refusals.tell("validate", answer.verdict.code, answer.license, question.license_key)
+    return answer
+
+
+async def _answered(licensing: Licensing, question: Question) -> Answer:
     key = read_license_key(question.license_key)
     is_ours = key is not None and version_that_sealed(key, licensing.secrets.by_version) is not None
     taken = await _take(licensing, question, key if is_ours else None)

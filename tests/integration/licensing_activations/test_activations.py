@@ -2,13 +2,17 @@
 
 import base64
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+from structlog.testing import capture_logs
+
 from services.licensing.domain.license import AdminState, BillingState, License
 from services.licensing.domain.license_step import Action
+from shared.telemetry import configure_logging
 from tests.integration.licensing_activations.conftest import (
     DAY,
     OPERATOR,
@@ -212,6 +216,39 @@ async def test_zombie_that_gives_its_seat_back_is_not_activated(office: Office) 
     seat_of(await office.bear("activate", held.key, "web-2"))
     seat_of(await office.bear("deactivate", held.key, "web-1"))
     assert await office.verdict(held.key, "web-1") == "NOT_ACTIVATED"
+
+
+@pytest.fixture
+def heard() -> Iterator[list[Any]]:
+    """The log's lines from `info` on."""
+    configure_logging("tests", "info")
+    with capture_logs() as lines:
+        yield lines
+    configure_logging("tests", "warning")
+
+
+async def test_log_of_licenses_tells_the_life_of_seats_and_no_key(office: Office, heard: list[Any]) -> None:
+    held = await office.license(lease_seconds=LEASE)
+    one = seat_of(await office.bear("activate", held.key, "one"))["id"]
+    seat_of(await office.bear("activate", held.key, "one"))
+    seat_of(await office.bear("heartbeat", held.key, "one"))
+    two = seat_of(await office.transfer(held.key, "one", "two"))["id"]
+    await office.verdict(held.key, "one")
+    office.clock.ahead = timedelta(seconds=LEASE)
+    three = seat_of(await office.bear("activate", held.key, "three"))["id"]
+    seat_of(await office.bear("deactivate", held.key, "three"))
+    seat_of(await office.bear("deactivate", held.key, "three"))
+    told = [line for line in heard if line.get("stream") == "licenses" and line["event"] != "license_changed"]
+    assert [(line["event"], line.get("activation"), line.get("ending") or line.get("code")) for line in told] == [
+        ("activation_began", one, None),
+        ("activation_ended", one, "transferred"),
+        ("activation_began", two, None),
+        ("license_refused", None, "NOT_ACTIVATED"),
+        ("activation_ended", two, "lease_over"),
+        ("activation_began", three, None),
+        ("activation_ended", three, "deactivated"),
+    ]
+    assert {line["license"] for line in told} == {held.id} and held.key not in str(heard)
 
 
 async def test_of_zombies_that_return_at_once_one_has_the_seat(office: Office) -> None:
