@@ -16,6 +16,7 @@ Decision = Literal["allow", "review", "block"]
 
 ID_PREFIX = "asm"
 HIGHEST_SCORE = 100
+
 _LISTED: Mapping[Kind, str] = {
     "email": "The email address is on the blacklist.",
     "domain": "The email address's domain is on the blacklist.",

@@ -142,8 +142,13 @@ _DUPLICATES = (
 
 _BOTS = (
     _word("user_agent_kind", "what the caller says it is: browser, app, script or crawler; empty: it says nothing"),
-    _claim("is_bot", "a script, a crawler or a browser that is driven, by its own words, at a checkout"),
-    _claim("is_even_pace", "the last five payments came at the same distance, to a tenth: no person's pace"),
+    _claim(
+        "is_bot",
+        "a crawler, or a browser that a program drives, by its own words; a script with a key of its own is none",
+    ),
+    _claim(
+        "is_even_pace", "the last five payments came within an hour, at the same distance to a tenth: no person's pace"
+    ),
 )
 
 SIGNALS: Mapping[str, Signal] = MappingProxyType(
