@@ -1,8 +1,8 @@
 """A device (U12): what somebody registered as the thing that he pays with, and whose it is.
 
 It is nobody's until an account claims it, and that account's for good then. While an account is being made, it may
-hold the device that it is to have. A fingerprint is known as a keyed digest only; two devices may have the same, which is
-how shared ones are found (S13).
+hold the device that it is to have. A fingerprint is known as a keyed digest only; two devices may have the same, which
+is how shared ones are found (S13).
 """
 
 from collections.abc import Iterable

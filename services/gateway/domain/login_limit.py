@@ -1,11 +1,8 @@
-"""How often sign-ins may fail, and who counts as one caller (U10)."""
-
-from ipaddress import IPv6Address, IPv6Network, ip_address
+"""How often sign-ins may fail (U10)."""
 
 from shared.errors import DomainError
 
 WINDOW_SECONDS = 900
-_IPV6_CUSTOMER_PREFIX = 64
 
 
 def limit_headers(*, most: int, left: int, reset_seconds: int = WINDOW_SECONDS) -> dict[str, str]:
@@ -26,11 +23,3 @@ class TooManyFailures(DomainError):
             f"Too many failed sign-ins. Try again in {seconds} s, or reset the password.",
             headers={"Retry-After": str(seconds), **limit_headers(most=most, left=0, reset_seconds=seconds)},
         )
-
-
-def customer_of(address: str) -> str:
-    """The address as one caller's: an IPv6 customer has a whole /64."""
-    parsed = ip_address(address)
-    if isinstance(parsed, IPv6Address):
-        return str(IPv6Network((parsed, _IPV6_CUSTOMER_PREFIX), strict=False))
-    return str(parsed)

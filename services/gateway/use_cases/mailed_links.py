@@ -7,18 +7,17 @@ import os
 from datetime import timedelta
 
 from services.gateway.domain.account import Account, valid_email
-from services.gateway.domain.login_limit import customer_of
 from services.gateway.domain.password import new_password
 from services.gateway.domain.session import TOKEN_BYTES, is_mailed_token, mailed_token, token_hash
 from services.gateway.service import Gateway
 from services.gateway.store import accounts, mail, sessions
 from services.gateway.store.connection import Connection
-from services.gateway.store.login_failures import Full
 from services.gateway.use_cases.changing import changing
 from services.gateway.use_cases.sessions import end_all_sessions
 from shared import audit, changes, outbox
 from shared.crypto import blind_index
 from shared.errors import Invalid
+from shared.window_limit import Full, caller_at
 
 MOST_RESETS_OF_EMAIL = 5
 MOST_RESETS_BY_ADDRESS = 20
@@ -35,7 +34,7 @@ async def request_reset(gateway: Gateway, email: str, *, address: str) -> None:
     """Note that somebody wants to reset this address's password. Past the limits of failed sign-ins nothing is noted,
     and the asker is told the same."""
     for name, most in (
-        (f"reset-by:{blind_index(customer_of(address), gateway.settings.blind_index_key)}", MOST_RESETS_BY_ADDRESS),
+        (f"reset-by:{blind_index(caller_at(address), gateway.settings.blind_index_key)}", MOST_RESETS_BY_ADDRESS),
         (f"reset:{gateway.vault.email_lookup(email)}", MOST_RESETS_OF_EMAIL),
     ):
         if isinstance(await gateway.login_failures.take(name, most=most), Full):

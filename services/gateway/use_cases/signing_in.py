@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from services.gateway.domain.login_limit import TooManyFailures, customer_of, limit_headers
+from services.gateway.domain.login_limit import TooManyFailures, limit_headers
 from services.gateway.domain.password import InvalidCredentials, presented_password
 from services.gateway.service import Gateway
 from services.gateway.store import accounts
-from services.gateway.store.login_failures import Full, Place
 from services.gateway.store.password_hashes import Worker
 from services.gateway.use_cases.sessions import SignedIn, begin_session
 from shared.crypto import blind_index
+from shared.window_limit import Full, Place, caller_at
 
 
 async def sign_in(gateway: Gateway, *, email: str, password: str, address: str) -> tuple[SignedIn, Mapping[str, str]]:
@@ -63,7 +63,7 @@ async def _take_places(gateway: Gateway, email: str, address: str) -> list[Place
     settings, key = gateway.settings, gateway.settings.blind_index_key
     places: list[Place] = []
     for name, most in (
-        (f"address:{blind_index(customer_of(address), key)}", settings.login_failures_per_address),
+        (f"address:{blind_index(caller_at(address), key)}", settings.login_failures_per_address),
         (f"email:{gateway.vault.email_lookup(email)}", settings.login_failures_per_email),
     ):
         taken = await gateway.login_failures.take(name, most=most)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from shared.errors import DomainError
 from shared.token_bucket import MINUTE_MS, Bucket, seconds_until_one
@@ -16,16 +15,6 @@ class Taken:
     bucket: Bucket
     admitted: bool
     units: int
-
-
-@lru_cache(maxsize=4_096)
-def caller_at(address: str) -> str:
-    """The address as one caller's: an IPv6 customer has a whole /64. What is no address is one caller, too."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return "unknown"
-    return str(IPv6Network((parsed, 64), strict=False)) if isinstance(parsed, IPv6Address) else str(parsed)
 
 
 @lru_cache(maxsize=16)

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 
 from services.licensing.domain.license import License
 from services.licensing.domain.license_key import LicenseKey, read_license_key, version_that_sealed
-from services.licensing.domain.validation_limit import address_bucket, caller_at, key_bucket, too_many
+from services.licensing.domain.validation_limit import address_bucket, key_bucket, too_many
 from services.licensing.domain.verdict import BAD_SIGNATURE, MALFORMED, NOT_FOUND, REPLACED, Verdict
 from services.licensing.service import Licensing
 from services.licensing.store import licenses
 from shared.crypto import blind_index
 from shared.db import Connection
+from shared.window_limit import caller_at
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 

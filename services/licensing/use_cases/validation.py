@@ -10,12 +10,13 @@ from functools import lru_cache
 from services.licensing.domain.activation import Activation
 from services.licensing.domain.license import License
 from services.licensing.domain.license_key import LicenseKey, read_license_key, version_that_sealed
-from services.licensing.domain.validation_limit import Taken, address_bucket, caller_at, key_bucket, too_many
+from services.licensing.domain.validation_limit import Taken, address_bucket, key_bucket, too_many
 from services.licensing.domain.verdict import BAD_SIGNATURE, MALFORMED, NOT_FOUND, REPLACED, Verdict, judge
 from services.licensing.service import Licensing
 from services.licensing.store import activations
 from services.licensing.store.license_directory import Known
 from shared.crypto import blind_index
+from shared.window_limit import caller_at
 
 _digest = lru_cache(maxsize=4_096)(blind_index)
 

@@ -15,7 +15,7 @@ from services.gateway.domain.country import COUNTRIES
 from services.gateway.domain.credential import presented_credential
 from services.gateway.domain.key_access import is_allowed_from, is_in_scope, valid_networks, valid_scopes
 from services.gateway.domain.key_gate import NotEnoughForKey, check_key_gate, required_for_key
-from services.gateway.domain.login_limit import TooManyFailures, customer_of
+from services.gateway.domain.login_limit import TooManyFailures
 from services.gateway.domain.password import new_password, presented_password
 from services.gateway.domain.stored_key import valid_expiry
 from shared.errors import DomainError, Invalid
@@ -166,13 +166,6 @@ def test_expiry_is_in_the_future() -> None:
     assert valid_expiry(NOW + timedelta(seconds=1), at=NOW) and valid_expiry(None, at=NOW) is None
     with pytest.raises(Invalid):
         valid_expiry(NOW, at=NOW)
-
-
-@pytest.mark.parametrize(
-    ("address", "customer"), [("192.0.2.1", "192.0.2.1"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64")]
-)
-def test_an_ipv6_network_is_one_customer(address: str, customer: str) -> None:
-    assert customer_of(address) == customer
 
 
 def test_retry_after_is_rounded_up() -> None:
