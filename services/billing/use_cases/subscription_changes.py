@@ -186,8 +186,9 @@ async def _move(billing: Billing, known: Subscription, plan: Plan) -> None:
     state = await _state(billing, known.stripe_subscription_id)
     if state.item_id is None:
         raise stripe_is_away()
-    default = default_of(await list_cards(billing, known.account_id))
-    other = None if default is None or default.id == state.card_id else default.id
+    kept = default_of(await list_cards(billing, known.account_id))
+    default_id = state.default_card_id or (None if kept is None else kept.id)
+    other = None if default_id == state.card_id else default_id
 
     async def paid_by(card_id: str | None) -> None:
         assert state.item_id is not None
