@@ -4,7 +4,7 @@ from functools import partial
 
 from services.fraud.service import Fraud
 from services.fraud.use_cases.keep_blacklist import tend_blacklist
-from shared import idempotency, outbox
+from shared import changes, idempotency, outbox
 from shared.loops import Loop
 
 TEND_SECONDS = 60.0
@@ -12,7 +12,8 @@ FORGET_SECONDS = 600.0
 
 
 def loops(fraud: Fraud) -> list[Loop]:
-    """Number events; retire and purge the blacklist's entries; forget old idempotent answers."""
+    """Number events; retire and purge the blacklist's entries; forget old idempotent answers and
+    changes that were heard."""
 
     async def tend() -> bool:
         return await tend_blacklist(fraud)
@@ -23,6 +24,7 @@ def loops(fraud: Fraud) -> list[Loop]:
     return [
         outbox.dispatcher("fraud", fraud.database, fraud.redis),
         Loop("forget-news", 3600.0, partial(outbox.forget_old, fraud.database, fraud.clock)),
+        Loop("forget-changes", FORGET_SECONDS, partial(changes.forget_old, fraud.database)),
         Loop("fraud-tends-blacklist", TEND_SECONDS, tend, by_clock=True),
         Loop("fraud-forgets-answers", FORGET_SECONDS, forget),
     ]
