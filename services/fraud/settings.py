@@ -20,3 +20,9 @@ class Settings(ServiceSettings):
         le=3_650,
         description="Days that an entry stays on the blacklist which came there by a case, unless the operator says.",
     )
+    device_registrations_per_hour: int = Field(
+        5, ge=1, le=10**6, description="Devices that one address may register within an hour (U10)."
+    )
+    device_unclaimed_days: int = Field(
+        30, ge=1, le=3_650, description="Days that a device stays on record which no account claims."
+    )

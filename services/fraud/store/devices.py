@@ -1,0 +1,198 @@
+"""The table `devices`. Whose a device is, is set once: every statement that sets it says `account_id IS NULL`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.fraud.domain.device import Device, Hold
+from services.fraud.domain.device_statistics import Group
+from shared.contracts.devices import PREFIX, DeviceType
+from shared.crypto import seal, unseal
+from shared.ids import decode, encode
+
+Keys = Mapping[int, bytes]
+PURGE_PAGE = 1_000
+MOST_SHARERS = 1_000
+
+_COLUMNS = "id, type, capabilities, sealed_name, account_id, held_by, held_until, payments, last_used_at, created_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a judgement may know of a device. `fingerprint` is the digest; `accounts_sharing` counts those that claimed
+    devices of this fingerprint, this one's own among them, at most MOST_SHARERS."""
+
+    type: DeviceType
+    fingerprint: str
+    account_id: str | None
+    created_at: datetime
+    payments: int
+    accounts_sharing: int
+
+
+async def insert(connection: AsyncConnection, device: Device, *, fingerprint: str, keys: Keys) -> None:
+    """Put a new device on record; `fingerprint` is the digest."""
+    bits = decode(PREFIX, device.id)
+    await connection.execute(
+        text(
+            """
+            INSERT INTO devices (id, type, capabilities, fingerprint, sealed_name, account_id, claimed_at, created_at)
+            VALUES (:id, :type, :capabilities, :fingerprint, :sealed_name, :account_id, :claimed_at, :created_at)
+            """
+        ),
+        {
+            "id": bits,
+            "type": device.type,
+            "capabilities": list(device.capabilities),
+            "fingerprint": fingerprint,
+            "sealed_name": None if device.name is None else seal(device.name.encode(), keys, _context(bits)),
+            "account_id": device.account_id,
+            "claimed_at": None if device.account_id is None else device.created_at,
+            "created_at": device.created_at,
+        },
+    )
+
+
+async def locked(connection: AsyncConnection, device_id: str, *, keys: Keys) -> Device | None:
+    """The device, its row locked until the transaction ends: claims of one take turns."""
+    found = await connection.execute(
+        text(f"SELECT {_COLUMNS} FROM devices WHERE id = :id FOR UPDATE"),  # noqa: S608
+        {"id": decode(PREFIX, device_id)},
+    )
+    row = found.first()
+    return None if row is None else _device(row, keys)
+
+
+async def page(
+    connection: AsyncConnection, account_id: str, *, after: str | None, limit: int, keys: Keys
+) -> list[Device]:
+    """Up to `limit` devices of an account, the newest first, by the index `devices_of_account`."""
+    rows = await connection.execute(
+        text(
+            f"SELECT {_COLUMNS} FROM devices"  # noqa: S608
+            " WHERE account_id = :account_id AND (CAST(:after AS uuid) IS NULL OR id < :after)"
+            " ORDER BY id DESC LIMIT :limit"
+        ),
+        {"account_id": account_id, "after": None if after is None else decode(PREFIX, after), "limit": limit},
+    )
+    return [_device(row, keys) for row in rows]
+
+
+async def is_of(connection: AsyncConnection, device_id: str, *, account_id: str) -> bool:
+    """Whether the device is this account's."""
+    found = await connection.scalar(
+        text("SELECT true FROM devices WHERE id = :id AND account_id = :account_id"),
+        {"id": decode(PREFIX, device_id), "account_id": account_id},
+    )
+    return found is not None
+
+
+async def give(connection: AsyncConnection, device_id: str, *, account_id: str, at: datetime) -> bool:
+    """Make an unclaimed device the account's, which ends any hold; whether it was unclaimed."""
+    given = await connection.execute(
+        text(
+            "UPDATE devices SET account_id = :account_id, claimed_at = :at, held_by = NULL, held_until = NULL"
+            " WHERE id = :id AND account_id IS NULL"
+        ),
+        {"id": decode(PREFIX, device_id), "account_id": account_id, "at": at},
+    )
+    return given.rowcount == 1
+
+
+async def hold(connection: AsyncConnection, device_id: str, held: Hold) -> None:
+    """Hold an unclaimed device."""
+    await connection.execute(
+        text("UPDATE devices SET held_by = :by, held_until = :until WHERE id = :id AND account_id IS NULL"),
+        {"id": decode(PREFIX, device_id), "by": held.account_id, "until": held.until},
+    )
+
+
+async def release(connection: AsyncConnection, device_id: str, *, account_id: str) -> None:
+    """End this account's hold, if it has one."""
+    await connection.execute(
+        text("UPDATE devices SET held_by = NULL, held_until = NULL WHERE id = :id AND held_by = :account_id"),
+        {"id": decode(PREFIX, device_id), "account_id": account_id},
+    )
+
+
+async def note_use(connection: AsyncConnection, device_id: str, *, at: datetime) -> None:
+    """A payment was judged with the device. Once for each payment, in the transaction that judged it; the row stays
+    locked until it ends."""
+    await connection.execute(
+        text("UPDATE devices SET payments = payments + 1, last_used_at = greatest(last_used_at, :at) WHERE id = :id"),
+        {"id": decode(PREFIX, device_id), "at": at},
+    )
+
+
+async def sighting(connection: AsyncConnection, device_id: str) -> Sighting | None:
+    """What is known of a device, and of those that share its fingerprint, in one round trip and by indexes."""
+    found = await connection.execute(
+        text(
+            f"""
+            SELECT type, fingerprint, account_id, created_at, payments,
+                   (SELECT count(*) FROM
+                       (SELECT DISTINCT twin.account_id FROM devices AS twin
+                        WHERE twin.fingerprint = device.fingerprint AND twin.account_id IS NOT NULL
+                        LIMIT {MOST_SHARERS}) AS sharers) AS accounts_sharing
+            FROM devices AS device WHERE id = :id
+            """  # noqa: S608
+        ),
+        {"id": decode(PREFIX, device_id)},
+    )
+    row = found.first()
+    return None if row is None else Sighting(*row)
+
+
+async def groups(connection: AsyncConnection, *, day_ago: datetime, month_ago: datetime) -> list[Group]:
+    """All devices counted by type and capabilities. Reads the whole table: for operators and figures."""
+    rows = await connection.execute(
+        text(
+            """
+            SELECT type, capabilities, count(*) AS registered, count(account_id) AS claimed,
+                   count(last_used_at) AS used, CAST(sum(payments) AS bigint) AS payments,
+                   count(*) FILTER (WHERE created_at > :day_ago) AS registered_last_day,
+                   count(*) FILTER (WHERE last_used_at > :month_ago) AS used_last_30_days
+            FROM devices GROUP BY type, capabilities
+            """
+        ),
+        {"day_ago": day_ago, "month_ago": month_ago},
+    )
+    return [Group(row.type, tuple(row.capabilities), *row[2:]) for row in rows]
+
+
+async def forget_unclaimed(connection: AsyncConnection, *, registered_before: datetime) -> int:
+    """Delete up to PURGE_PAGE devices that nobody claimed in time; how many. By the index `devices_unclaimed`."""
+    gone = await connection.execute(
+        text(
+            f"""
+            DELETE FROM devices WHERE account_id IS NULL AND id IN
+                (SELECT id FROM devices WHERE account_id IS NULL AND created_at < :before
+                 LIMIT {PURGE_PAGE} FOR UPDATE SKIP LOCKED)
+            """  # noqa: S608
+        ),
+        {"before": registered_before},
+    )
+    return gone.rowcount
+
+
+def _device(row: Row[Any], keys: Keys) -> Device:
+    return Device(
+        id=encode(PREFIX, row.id),
+        type=row.type,
+        capabilities=tuple(row.capabilities),
+        name=None if row.sealed_name is None else unseal(row.sealed_name, keys, _context(row.id)).decode(),
+        account_id=row.account_id,
+        created_at=row.created_at,
+        payments=row.payments,
+        last_used_at=row.last_used_at,
+        hold=None if row.held_by is None else Hold(row.held_by, row.held_until),
+    )
+
+
+def _context(device: UUID | None) -> str:
+    return f"fraud.devices.name:{device}"

@@ -1,0 +1,38 @@
+"""Devices by type, capability and use, and how often one may be registered."""
+
+import pytest
+
+from services.fraud.domain.device_limit import too_many
+from services.fraud.domain.device_statistics import Group, statistics_of
+from shared.contracts.devices import CAPABILITIES, TYPES
+
+PHONES = Group("phone", ("nfc", "camera"), 10, 6, 4, 9, 2, 3)
+PLAIN_PHONES = Group("phone", (), 1, 0, 0, 0, 1, 0)
+METERS = Group("iot", ("nfc", "automated"), 5, 5, 5, 70, 0, 5)
+
+
+def test_types_and_the_whole_count_each_device_once() -> None:
+    found = statistics_of([PHONES, PLAIN_PHONES, METERS])
+    assert (found["registered"], found["claimed"], found["used"], found["payments"]) == (16, 11, 9, 79)
+    assert (found["registered_last_day"], found["used_last_30_days"]) == (3, 8)
+    assert found["by_type"]["phone"] == {"registered": 11, "claimed": 6, "used": 4, "payments": 9}
+    assert sum(each["registered"] for each in found["by_type"].values()) == 16
+
+
+def test_device_counts_once_for_each_of_its_capabilities() -> None:
+    by_capability = statistics_of([PHONES, PLAIN_PHONES, METERS])["by_capability"]
+    assert by_capability["nfc"] == {"registered": 15, "claimed": 11, "used": 9, "payments": 79}
+    assert by_capability["camera"]["registered"] == 10 and by_capability["automated"]["payments"] == 70
+
+
+def test_every_type_and_capability_is_told_also_of_none() -> None:
+    found = statistics_of([])
+    assert tuple(found["by_type"]) == TYPES and tuple(found["by_capability"]) == CAPABILITIES
+    assert found["registered"] == 0 and found["by_type"]["vehicle"]["payments"] == 0
+
+
+@pytest.mark.parametrize(("milliseconds", "seconds"), [(1, "1"), (1_000, "1"), (1_001, "2"), (3_600_000, "3600")])
+def test_refusal_says_when_there_is_room(milliseconds: int, seconds: str) -> None:
+    refusal = too_many(milliseconds, most=5)
+    assert refusal.code == "rate_limited" and refusal.headers["Retry-After"] == seconds
+    assert refusal.headers["RateLimit-Policy"] == '"device-registrations";q=5;w=3600'
