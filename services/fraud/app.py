@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from services.fraud.api import assessments, audit, blacklist
+from services.fraud.api import assessments, audit, blacklist, devices
 from services.fraud.service import open_service
 from services.fraud.settings import Settings
 from services.fraud.use_cases.due import look_for_due
@@ -40,4 +40,7 @@ ROUTERS = (
     assessments.router,
     audit.router,
     blacklist.router,
+    devices.router,
+    devices.operators,
+    devices.internal,
 )

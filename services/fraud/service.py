@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from services.fraud.domain.device_limit import WINDOW_SECONDS
 from services.fraud.settings import Settings
 from services.fraud.store.rule_directory import RuleDirectory
 from shared import bus
@@ -13,6 +14,7 @@ from shared.change_feed import ChangeFeed, following, hasten
 from shared.clock import Clock
 from shared.db import Database
 from shared.kept_clock import kept_clock
+from shared.window_limit import WindowLimit
 
 NAME = "fraud"
 
@@ -27,6 +29,8 @@ class Fraud:
     settings: Settings
     feed: ChangeFeed
     rules: RuleDirectory
+    registrations: WindowLimit
+    """Of devices, by the address that they come from."""
 
     async def announce(self) -> None:
         """Hasten the news of a committed change of rules. Without it, 300 ms later."""
@@ -43,4 +47,5 @@ async def open_service(settings: Settings) -> AsyncIterator[Fraud]:
         stack.push_async_callback(redis.aclose)
         feed = await stack.enter_async_context(following(NAME, settings.database_url, redis))
         clock = await stack.enter_async_context(kept_clock(NAME, database, redis, environment=settings.environment))
-        yield Fraud(database, redis, clock, settings, feed, RuleDirectory(feed, database))
+        registrations = WindowLimit(redis, "device-registrations", window_seconds=WINDOW_SECONDS)
+        yield Fraud(database, redis, clock, settings, feed, RuleDirectory(feed, database), registrations)

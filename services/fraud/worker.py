@@ -3,6 +3,7 @@
 from functools import partial
 
 from services.fraud.service import Fraud
+from services.fraud.use_cases.devices import forget_unclaimed
 from services.fraud.use_cases.keep_blacklist import tend_blacklist
 from shared import changes, idempotency, outbox
 from shared.loops import Loop
@@ -12,8 +13,8 @@ FORGET_SECONDS = 600.0
 
 
 def loops(fraud: Fraud) -> list[Loop]:
-    """Number events; retire and purge the blacklist's entries; forget old idempotent answers and
-    changes that were heard."""
+    """Number events; retire and purge the blacklist's entries; forget old idempotent answers, changes
+    that were heard, and devices that nobody claimed."""
 
     async def tend() -> bool:
         return await tend_blacklist(fraud)
@@ -27,4 +28,5 @@ def loops(fraud: Fraud) -> list[Loop]:
         Loop("forget-changes", FORGET_SECONDS, partial(changes.forget_old, fraud.database)),
         Loop("fraud-tends-blacklist", TEND_SECONDS, tend, by_clock=True),
         Loop("fraud-forgets-answers", FORGET_SECONDS, forget),
+        Loop("fraud-forgets-devices", FORGET_SECONDS, partial(forget_unclaimed, fraud)),
     ]

@@ -6,7 +6,9 @@ account's only by a claim without; `POST .../release` ends that sooner. An unkno
 404, so that nobody learns which ids there are.
 """
 
-from typing import Literal, NotRequired, TypedDict, get_args
+from typing import Literal, NotRequired, get_args
+
+from typing_extensions import TypedDict
 
 DeviceType = Literal[
     "phone", "tablet", "pos_terminal", "desktop", "smart_tv", "game_console", "iot", "wearable", "vehicle"
