@@ -1,28 +1,29 @@
 """How much happens at once: what the counters of payments mean, and the same figures from a whole history.
 
-**Entities.** A payment is counted for its account, card, address, device and mailbox, as far as they are known. The live
-counters are in Redis (`store/velocity.py`); `reading_of` and `history_of` compute from a list of all that was counted
-what they have to say, and tests hold the two together.
+**Entities.** A payment is counted for its account, card, address, device and mailbox, as far as they are known. The
+live counters are in Redis (`store/velocity.py`); `reading_of` and `history_of` compute from a list of all that was
+counted what they have to say, and tests hold the two together.
 
-**Windows.** Time is cut into buckets of whole seconds since 1970, UTC: a minute is 12 of 5 s, an hour 12 of 5 min, a day
-24 of 1 h, the bucket of `now` among them, so that a window is up to one bucket shorter than its name. A payment counts
-in the bucket of its own instant, however late it arrives; one that claims to come from later counts now.
+**Windows.** Time is cut into buckets of whole seconds since 1970, UTC: a minute is 12 of 5 s, an hour 12 of 5 min, a
+day 24 of 1 h, the bucket of `now` among them, so that a window is up to one bucket shorter than its name. A payment
+counts in the bucket of its own instant, however late it arrives; one that claims to come from later counts now.
 
-**Once.** A payment counts once, however often it is told; so does its failure, in windows of its own. Different values are
-counted by HyperLogLog: within 2%.
+**Once.** A payment counts once, however often it is told; so does its failure, in windows of its own. Different values
+are counted by HyperLogLog: within 2%, and of a few hardly ever one too few.
 
-**Days.** For the model, account and terminal (the device, else the address) have the last `HISTORY_DAYS` days: payments,
-cents, and known frauds of each day, without the payment that is asked about.
+**Days.** For the model, account and terminal (the device, else the address) have the last `HISTORY_DAYS` days:
+payments, cents and known frauds of each, without the payment that is asked about.
 
 Amounts are US cents.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 from services.fraud.domain.model_features import HISTORY_DAYS, SECONDS_PER_DAY, Day, DayBuckets
+from shared.ids import milliseconds
 
 Kind = Literal["account", "card", "ip", "device", "mailbox"]
 KINDS: tuple[Kind, ...] = ("account", "card", "ip", "device", "mailbox")
@@ -138,14 +139,6 @@ class Labeled:
 
     event: VelocityEvent
     is_fraud: bool
-
-
-def milliseconds(instant: datetime) -> int:
-    """Since 1970, UTC."""
-    return (instant.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // _MILLISECOND
-
-
-_MILLISECOND = datetime(1970, 1, 1, 0, 0, 0, 1_000) - datetime(1970, 1, 1)
 
 
 def reading_of(counted: Iterable[Counted], event: VelocityEvent, *, now: datetime) -> dict[str, int]:

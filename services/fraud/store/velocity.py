@@ -8,13 +8,14 @@ its days for the model after forty.
 import asyncio
 import hashlib
 import struct
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis
+from redis.exceptions import ResponseError
 
 from services.fraud.domain.model_features import Day
 from services.fraud.domain.velocity import (
@@ -25,8 +26,8 @@ from services.fraud.domain.velocity import (
     HistoryReading,
     VelocityEvent,
     VelocityReading,
-    milliseconds,
 )
+from shared.ids import milliseconds
 from shared.script_lines import LinesDown, ScriptLines, pack
 
 _SCRIPT = Path(__file__).with_name("velocity.lua").read_bytes()
@@ -147,20 +148,29 @@ class Velocity:
 
 async def forget_all(redis: Redis) -> int:
     """Delete every counter, a page at a time; how many keys. On a cluster: those of every node."""
+    try:
+        slots = await redis.execute_command("CLUSTER SLOTS")  # type: ignore[no-untyped-call]
+    except ResponseError:
+        return await _forget(redis)
     deleted = 0
-    async for page in _pages(redis):
-        deleted += await redis.unlink(*page)
+    for host, port in {(primary[0].decode(), primary[1]) for _, _, primary, *_ in slots}:
+        where = {**redis.connection_pool.connection_kwargs, **({"host": host} if host else {}), "port": port}
+        async with Redis(connection_pool=ConnectionPool(redis.connection_pool.connection_class, **where)) as node:
+            deleted += await _forget(node)
+            await node.connection_pool.disconnect()
     return deleted
 
 
-async def _pages(redis: Redis) -> AsyncIterator[list[bytes]]:
-    cursor = 0
-    while True:
-        cursor, page = await redis.scan(cursor, match="tg:fr:*", count=_PURGE_PAGE)
-        if page:
-            yield page
-        if cursor == 0:
-            return
+async def _forget(node: Redis) -> int:
+    """Key by key, as they lie in many slots, but all of a page at once."""
+    deleted, cursor = 0, None
+    while cursor != 0:
+        cursor, page = await node.scan(cursor or 0, match="tg:fr:*:velocity*", count=_PURGE_PAGE)
+        pipeline = node.pipeline(transaction=False)
+        for key in page:
+            pipeline.unlink(key)
+        deleted += sum(await pipeline.execute())
+    return deleted
 
 
 def key_of(entity: Entity) -> bytes:
