@@ -8,9 +8,10 @@ from pydantic import Field
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
+from services.billing.api.buyers import buyer_of
 from services.billing.api.guards import active_caller_required, billing_of, caller_of
 from services.billing.domain.payment import Payment, Status
-from services.billing.use_cases.checkout import Buyer, CheckoutOrder, check_out
+from services.billing.use_cases.checkout import CheckoutOrder, check_out
 from shared.db import Connection
 from shared.doors import (
     StrictRoute,
@@ -24,7 +25,6 @@ from shared.doors import (
 from shared.doors.idempotent import idempotently
 from shared.idempotency import Claim
 from shared.money import MILLICREDITS_PER_CREDIT
-from shared.service_auth import Caller
 
 router = APIRouter(route_class=StrictRoute, tags=["payments"])
 
@@ -75,7 +75,7 @@ async def begin_checkout(request: Request, body: CheckoutBody) -> Response:
         async def finish(connection: Connection, payment: Payment) -> Response:
             return await claim.keep(connection, *_answer(payment))
 
-        return await check_out(billing_of(request), _buyer(caller_of(request)), _order(body), finish)
+        return await check_out(billing_of(request), buyer_of(request), _order(body), finish)
 
     return await idempotently(request, caller_of(request).account_id, work)
 
@@ -88,17 +88,6 @@ def _answer(payment: Payment) -> tuple[int, CheckoutView | PaymentInReviewView]:
         "checkout_url": payment.checkout_url,
         "expires_at": payment.expires_at,
     }
-
-
-def _buyer(caller: Caller) -> Buyer:
-    return Buyer(
-        account_id=caller.account_id,
-        tier=caller.tier,
-        credit_limit_minor=caller.credit_limit_minor,
-        ip=caller.ip,
-        email_hash=caller.email_hash,
-        domain_hash=caller.domain_hash,
-    )
 
 
 def _order(body: CheckoutBody) -> CheckoutOrder:

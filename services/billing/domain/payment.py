@@ -1,7 +1,7 @@
 """A payment and its states.
 
     pending -> requires_action <-> pending      the customer is at Stripe's page
-            -> in_review                        fraud wants a person's judgement
+            -> in_review -> pending             fraud wants a person's judgement, who lets it go on
             -> blocked | failed | canceled | expired
             -> processing -> succeeded | failed
     succeeded <-> partially_refunded <-> refunded   what has gone back in sum; a refund that fails leads back
@@ -72,7 +72,7 @@ RESERVING = frozenset(
 
 _MAY_BECOME: dict[Status, frozenset[Status]] = {
     Status.REQUIRES_ACTION: AT_THE_PAGE,
-    Status.PENDING: AT_THE_PAGE,
+    Status.PENDING: AT_THE_PAGE | {Status.IN_REVIEW},
     Status.PROCESSING: AT_THE_PAGE | {Status.EXPIRED, Status.CANCELED},
     Status.SUCCEEDED: UNDER_WAY | {Status.EXPIRED, Status.CANCELED, Status.FAILED, Status.IN_REVIEW},
     Status.FAILED: UNDER_WAY,

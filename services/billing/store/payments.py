@@ -40,7 +40,6 @@ async def insert(connection: AsyncConnection, payment: Payment) -> None:
             "success_url": payment.success_url,
             "cancel_url": payment.cancel_url,
             "created_at": payment.created_at,
-            "expires_at": payment.expires_at,
             "rate_micros": payment.rate_micros,
             "origin": payment.origin,
             "card_id": payment.card_id,
@@ -55,7 +54,8 @@ async def save(connection: AsyncConnection, payment: Payment, *, at: datetime) -
             "UPDATE payments SET status = :status, refunded_minor = :refunded_minor, assessment_id = :assessment_id,"
             " score = :score, reasons = CAST(:reasons AS jsonb), flags = :flags, session_id = :session_id,"
             " intent_id = :intent_id, charge_id = :charge_id, checkout_url = :checkout_url,"
-            " transfer_id = :transfer_id, succeeded_at = :succeeded_at, failure_code = :failure_code, updated_at = :at"
+            " transfer_id = :transfer_id, succeeded_at = :succeeded_at, failure_code = :failure_code,"
+            " expires_at = :expires_at, updated_at = :at"
             " WHERE id = :id"
         ),
         {**_mutable(payment), "id": payment.id, "at": at},
@@ -210,6 +210,7 @@ def _mutable(payment: Payment) -> dict[str, Any]:
         "transfer_id": payment.transfer_id,
         "succeeded_at": payment.succeeded_at,
         "failure_code": payment.failure_code,
+        "expires_at": payment.expires_at,
     }
 
 

@@ -38,7 +38,8 @@ from services.billing.service import Billing
 from services.billing.store import payments, saved_cards, top_ups
 from services.billing.store.top_ups import Look
 from services.billing.use_cases.causes import caused_by
-from services.billing.use_cases.checkout import LEFT_PATH, PAID_PATH, Buyer, assess, page_of
+from services.billing.use_cases.checkout import LEFT_PATH, PAID_PATH, page_of
+from services.billing.use_cases.judging import Buyer, Facts, assess
 from services.billing.use_cases.payment_steps import begin, rules_of, save, step
 from services.billing.use_cases.post_credit import lock_wallet
 from services.billing.use_cases.settlement import settle_intent
@@ -122,7 +123,7 @@ async def _top_up(billing: Billing, look: Look) -> None:
     if begun is None:
         return
     payment, customer_id = begun
-    judged = await assess(billing, _buyer(look.account_id, account), payment)
+    judged = await assess(billing, _buyer(look.account_id, account), payment, Facts("auto_top_up"))
     await _keep_judgement(billing, judged)
     if judged.status is Status.PENDING:
         await _charge(billing, judged, customer_id, None)

@@ -13,36 +13,31 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
-from services.billing.clients.fraud import FraudUnavailable
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.clients.stripe.checkouts import NewCheckout, create_checkout, end_session
 from services.billing.domain.checkout_addresses import SESSION_PLACEHOLDER
 from services.billing.domain.checkout_session import SessionState
 from services.billing.domain.credit_limit import WINDOW, CreditLimit
 from services.billing.domain.payment import (
-    FLAG_UNASSESSED,
     PREFIX,
     CheckoutEnded,
     Payment,
     PaymentBlocked,
     PaymentId,
-    Reason,
     Status,
-    flagged,
     may_become,
 )
 from services.billing.domain.payment_step import CauseKind
 from services.billing.domain.pricing import Price, price_of
 from services.billing.service import Billing
-from services.billing.settings import Tier
 from services.billing.store import payments
 from services.billing.use_cases.causes import caused_by
+from services.billing.use_cases.judging import Buyer, Facts, assess
 from services.billing.use_cases.news import tell
 from services.billing.use_cases.payment_steps import begin, save
 from services.billing.use_cases.post_credit import lock_wallet
 from services.billing.use_cases.return_addresses import return_address
 from services.billing.use_cases.saved_cards import customer_of
-from shared.contracts.assessments import Assessment
 from shared.db import Connection
 from shared.errors import DomainError, Invalid
 from shared.ids import new_id
@@ -61,18 +56,6 @@ LEFT_PATH = "credits/buy"
 T = TypeVar("T")
 Finish = Callable[[Connection, Payment], Awaitable[T]]
 """Makes and keeps the caller's answer in the transaction of the checkout's last step."""
-
-
-@dataclass(frozen=True, slots=True)
-class Buyer:
-    """Who buys, as the gateway vouches for it."""
-
-    account_id: str
-    tier: Tier
-    credit_limit_minor: int | None
-    ip: str | None
-    email_hash: str | None
-    domain_hash: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +86,7 @@ async def check_out(billing: Billing, buyer: Buyer, order: CheckoutOrder, finish
 
 
 async def _go_on(billing: Billing, buyer: Buyer, payment: Payment, finish: Finish[T], *, saves_card: bool) -> T:
-    assessed = await assess(billing, buyer, payment)
+    assessed = await assess(billing, buyer, payment, Facts("checkout"))
     if assessed.status is Status.PENDING:
         customer_id = await customer_of(billing, assessed.account_id) if saves_card else None
         session = await _make_page(billing, assessed, customer_id)
@@ -146,46 +129,6 @@ async def _reserve(billing: Billing, buyer: Buyer, payment: Payment) -> Payment:
         limit.require(payment.usd_minor)
         await begin(connection, payment, limit)
     return payment
-
-
-async def assess(billing: Billing, buyer: Buyer, payment: Payment) -> Payment:
-    """The payment as fraud judges it: pending, in review or blocked. Not saved yet."""
-    try:
-        assessment = await billing.fraud.assess(
-            {
-                "payment_id": payment.id,
-                "account_id": payment.account_id,
-                "kind": "credits",
-                "amount_usd_minor": payment.usd_minor,
-                "currency": payment.amount.currency,
-                "ip": buyer.ip,
-                "device_id": None,
-                "email_hash": buyer.email_hash,
-                "domain_hash": buyer.domain_hash,
-                "card_fingerprint": None,
-            }
-        )
-    except FraudUnavailable as error:
-        logger.warning("fraud_unavailable", payment_id=payment.id, error=str(error))
-        return _unassessed(payment, billing.settings.fraud_away_floor_minor)
-    return _assessed(payment, assessment)
-
-
-def _assessed(payment: Payment, assessment: Assessment) -> Payment:
-    status = {"allow": Status.PENDING, "review": Status.IN_REVIEW, "block": Status.BLOCKED}[assessment["decision"]]
-    return replace(
-        payment,
-        status=status,
-        assessment_id=assessment["id"],
-        score=int(assessment["score"]),
-        reasons=tuple(Reason(reason["code"], reason["detail"]) for reason in assessment["reasons"]),
-    )
-
-
-def _unassessed(payment: Payment, floor_minor: int | None) -> Payment:
-    """Without fraud: small ones go on, flagged; larger ones wait for a person."""
-    goes_on = floor_minor is None or payment.usd_minor <= floor_minor
-    return replace(flagged(payment, FLAG_UNASSESSED), status=Status.PENDING if goes_on else Status.IN_REVIEW)
 
 
 def page_of(payment: Payment, *, customer_id: str | None, saves_card: bool) -> NewCheckout:

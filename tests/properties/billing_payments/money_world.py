@@ -33,9 +33,10 @@ from services.billing.domain.webhook_signature import sign
 from services.billing.service import Billing
 from services.billing.settings import Settings
 from services.billing.use_cases import auto_top_up, refund_making
-from services.billing.use_cases.checkout import Buyer, CheckoutOrder, check_out
+from services.billing.use_cases.checkout import CheckoutOrder, check_out
 from services.billing.use_cases.debts import recover_debts
 from services.billing.use_cases.expiry import look_after_payments
+from services.billing.use_cases.judging import Buyer
 from services.billing.use_cases.payments import cancel_payment
 from services.billing.use_cases.reconciliation import reconcile
 from services.billing.use_cases.refund_asking import RefundOrder, refund_payment
