@@ -39,11 +39,12 @@ GRACE_SECONDS = 25
 @dataclass(frozen=True, slots=True)
 class Command:
     """A command of a service's own: what it does in a line, what it takes, and the doing, which is given the settings
-    and what the command line says."""
+    and what the command line says. One that needs no settings is given None and works without any."""
 
     about: str
     run: Callable[[Any, argparse.Namespace], None]
     add_arguments: Callable[[argparse.ArgumentParser], None] = lambda _parser: None
+    needs_settings: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,9 @@ def run(
     given = _parser(line, commands).parse_args(line.arguments)
     if given.command == "settings":
         sys.stdout.write("\n".join(described(settings)) + "\n")
+        return
+    if given.command in commands and not commands[given.command].needs_settings:
+        commands[given.command].run(None, given)
         return
     line.prepare(given)
     loaded = load(settings)

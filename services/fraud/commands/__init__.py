@@ -1,7 +1,12 @@
 """What an operator asks of fraud at a shell. Each takes its settings as `serve` does."""
 
+from services.fraud.commands.model import EVALUATE, GENERATE_HISTORY, SCORE, TRAIN
 from services.fraud.commands.rebuild_features import REBUILD_FEATURES
 
 COMMANDS = {
     "rebuild-features": REBUILD_FEATURES,
+    "train": TRAIN,
+    "evaluate": EVALUATE,
+    "score": SCORE,
+    "generate-history": GENERATE_HISTORY,
 }
