@@ -9,6 +9,7 @@ from functools import partial
 from redis.asyncio import Redis
 
 from services.gateway.clients.billing_wallet import Wallets
+from services.gateway.clients.devices import Devices
 from services.gateway.clients.sibling_door import SiblingDoor
 from services.gateway.domain.caller_address import Network, parse_networks
 from services.gateway.settings import Settings
@@ -48,6 +49,7 @@ class Gateway:
     doors: Mapping[str, SiblingDoor]
     """By the sibling's name: where requests on an account's behalf are sent on."""
     wallets: Wallets
+    devices: Devices
     trusted_proxies: tuple[Network, ...]
     vault: Vault
     passwords: Passwords
@@ -121,6 +123,7 @@ def _built(
 
     urls = {"billing": settings.billing_url, "licensing": settings.licensing_url, "fraud": settings.fraud_url}
     billing = sibling("billing", settings.billing_url)
+    fraud = sibling("fraud", settings.fraud_url)
     directory = KeyDirectory(feed, clock, load=partial(keys.load, database), most=settings.key_cache_entries)
     paid = PaidApi(settings, database=database, redis=redis, clock=clock, feed=feed, keys=directory, minter=minter)
     return Gateway(
@@ -131,9 +134,10 @@ def _built(
         minter=minter,
         billing=billing,
         licensing=sibling("licensing", settings.licensing_url),
-        fraud=sibling("fraud", settings.fraud_url),
+        fraud=fraud,
         doors={name: door(name, url) for name, url in urls.items()},
         wallets=Wallets(billing),
+        devices=Devices(fraud),
         trusted_proxies=parse_networks(settings.trusted_proxies),
         vault=Vault(settings.seal_keys, settings.blind_index_key),
         passwords=passwords,

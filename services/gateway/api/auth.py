@@ -59,9 +59,10 @@ class AcceptedView(TypedDict):
 
 
 @router.post("/register", status_code=201, response_model=SignedInView, summary="Make an account and sign in")
-@refuses("email_taken", "rate_limited")
+@refuses("email_taken", "rate_limited", "service_unavailable")
 @takes_idempotency_key
 async def register(request: Request, body: RegisterBody) -> Response:
+    """With `device_id`, a device that was registered without a session becomes the account's."""
     gateway = gateway_of(request)
     wish = registration.checked_registration(
         email=body.email, password=body.password, name=body.name, country=body.country, device_id=body.device_id

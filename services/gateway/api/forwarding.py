@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.gateway.api.guards import address_of, operator_required, session_or_key, session_required
+from services.gateway.api.guards import address_of, agent_of, operator_required, session_or_key, session_required
 from services.gateway.clients.http1 import ExchangeFailed, Header
 from services.gateway.clients.sibling_door import SiblingDoor, asked_from
 from services.gateway.service import NAME, Gateway
@@ -64,7 +64,7 @@ async def open_to_all(_request: Request) -> None:
 
 async def brought_by_us(request: Request) -> None:
     """Guard: anybody may ask, and the sibling is told that we brought it, and from which address."""
-    request.state.caller = Caller(NAME, "service", ip=address_of(request))
+    request.state.caller = Caller(NAME, "service", ip=address_of(request), user_agent=agent_of(request))
 
 
 async def session_if_said(request: Request) -> None:
@@ -74,6 +74,14 @@ async def session_if_said(request: Request) -> None:
         await session_required(request)
     else:
         await brought_by_us(request)
+
+
+async def session_but_to_post(request: Request) -> None:
+    """Guard: anybody may make something, signed in or not; to see it again takes a session."""
+    if request.method == "POST":
+        await session_if_said(request)
+    else:
+        await session_required(request)
 
 
 FORWARDED = (
@@ -117,6 +125,7 @@ FORWARDED = (
     Forwarded("/api/v1/licenses/{rest:path}", "licensing", session_required),
     Forwarded("/api/v1/admin/licenses", "licensing", operator_required),
     Forwarded("/api/v1/admin/licenses/{rest:path}", "licensing", operator_required),
+    Forwarded("/api/v1/devices", "fraud", session_but_to_post, ("GET", "HEAD", "POST")),
     Forwarded("/api/v1/admin/blacklist", "fraud", operator_required),
     Forwarded("/api/v1/admin/blacklist/{rest:path}", "fraud", operator_required),
     Forwarded("/api/v1/admin/reviews", "fraud", operator_required),

@@ -13,6 +13,7 @@ from services.gateway.domain.credential import presented_credential
 from services.gateway.domain.key_access import InvalidApiKey, KeyNotAllowed
 from services.gateway.domain.key_record import KeyRecord
 from services.gateway.domain.session import SESSION_PREFIX, Session
+from services.gateway.domain.user_agent import user_agent
 from services.gateway.service import Gateway
 from services.gateway.use_cases.identity import claims_for
 from shared.audit import Actor
@@ -33,6 +34,11 @@ def address_of(request: Request) -> str:
     peer = request.client.host if request.client else None
     forwarded = request.headers.getlist("x-forwarded-for")
     return caller_address(peer, forwarded, trusted=gateway_of(request).trusted_proxies)
+
+
+def agent_of(request: Request) -> str | None:
+    """What the caller's software says it is."""
+    return user_agent(request.headers.get("user-agent"))
 
 
 def actor_of(request: Request) -> Actor:
@@ -110,7 +116,12 @@ async def _found_session(request: Request, token: str) -> None:
     if session is None:
         raise unauthenticated()
     request.state.session, request.state.identity = session, session.identity
-    request.state.caller = claims_for(session.identity, ip=address_of(request))
+    request.state.caller = claims_for(
+        session.identity,
+        ip=address_of(request),
+        user_agent=agent_of(request),
+        session_hash=gateway_of(request).vault.session_lookup(session.token_hash),
+    )
 
 
 async def _found_key(request: Request, text: str) -> None:
@@ -118,7 +129,9 @@ async def _found_key(request: Request, text: str) -> None:
     if key is None:
         raise InvalidApiKey
     request.state.key, request.state.identity = key, key.identity
-    request.state.caller = claims_for(key.identity, scopes=key.scopes, ip=address_of(request))
+    request.state.caller = claims_for(
+        key.identity, scopes=key.scopes, ip=address_of(request), user_agent=agent_of(request)
+    )
 
 
 def _check_key(request: Request, key: KeyRecord, scope: str) -> None:

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from services.gateway.api.guards import gateway_of, operator_required
 from services.gateway.use_cases import platform
 from services.gateway.use_cases.business_metrics import business_metrics
+from shared.contracts.devices import DeviceStatistics
 from shared.doors import MoneyView, StrictRoute, answer, refuses
 from shared.doors.application import metrics_of, metrics_response
 from shared.doors.describing import described
@@ -71,11 +72,12 @@ class RequestsView(TypedDict):
 
 
 class BusinessFiguresView(TypedDict):
-    """Ratios have four decimals. `purchases` and `revenue` are null while billing is away."""
+    """Ratios have four decimals. `purchases` and `revenue` are null while billing is away, `devices` while fraud is."""
 
     accounts: int
     purchases: PurchasesView | None
     revenue: RevenueFiguresView | None
+    devices: DeviceStatistics | None
     keys: dict[str, int]
     calls: CallsView
     requests: RequestsView

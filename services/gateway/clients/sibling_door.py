@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 import orjson
 
 from services.gateway.clients import http1
-from shared.service_auth import Caller, Minter
+from shared.service_auth import AGENT_HEADER, IP_HEADER, SESSION_HEADER, Caller, Minter
 
 _MOST_POSTED_BACK = 8 * 1024 * 1024
 _MOST_SENT_BACK = 64 * 1024 * 1024
+_IP, _AGENT, _SESSION = IP_HEADER.encode(), AGENT_HEADER.encode(), SESSION_HEADER.encode()
 
 
 class Told(NamedTuple):
@@ -39,8 +40,14 @@ class SiblingDoor:
         )
 
     def on_behalf_of(self, caller: Caller, request_id: str) -> tuple[http1.Header, ...]:
-        """The headers of a call made for an account: whose, which request's, and from which address it came."""
-        return (_bearer(self._minter.mint(caller, self._audience)), *asked_from(caller.ip, request_id))
+        """The headers of a call made for an account: whose, which request's, from which address it came, by which
+        software and in which session."""
+        told = ((_AGENT, caller.user_agent), (_SESSION, caller.session_hash))
+        return (
+            _bearer(self._minter.mint(caller, self._audience)),
+            *asked_from(caller.ip, request_id),
+            *((name, value.encode("ascii")) for name, value in told if value is not None),
+        )
 
     async def post(self, path: str, document: Any, leaving: Callable[[], None] | None = None) -> tuple[int, bytes]:
         """POST JSON as the gateway itself: the answer's status and body. `leaving` is called before the first byte
@@ -81,7 +88,7 @@ class SiblingDoor:
 def asked_from(ip: str | None, request_id: str) -> tuple[http1.Header, ...]:
     """The headers of a call that is nobody's."""
     said = (b"x-request-id", request_id.encode("ascii"))
-    return (said,) if ip is None else (said, (b"x-tollgate-caller-ip", ip.encode("ascii")))
+    return (said,) if ip is None else (said, (_IP, ip.encode("ascii")))
 
 
 def _bearer(token: str) -> http1.Header:

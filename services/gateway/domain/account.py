@@ -50,6 +50,7 @@ class Identity:
     credit_limit_minor: int | None
     email_hash: str
     domain_hash: str
+    mailbox_hash: str | None = None
 
     @property
     def is_operator(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from shared.contracts.devices import DeviceStatistics
 from shared.contracts.figures import PaymentFigures
 from shared.money import Money
 
@@ -16,13 +17,16 @@ class Sample:
     value: int
 
 
-def document(payments: PaymentFigures | None, *, accounts: int, samples: Sequence[Sample]) -> dict[str, object]:
-    """`purchases` and `revenue` are of the last days and null while billing is away; the rest counts since this gateway
-    started."""
+def document(
+    payments: PaymentFigures | None, devices: DeviceStatistics | None, *, accounts: int, samples: Sequence[Sample]
+) -> dict[str, object]:
+    """`purchases` and `revenue` are of the last days and null while billing is away, `devices` are those on record and
+    null while fraud is; the rest counts since this gateway started."""
     return {
         "accounts": accounts,
         "purchases": None if payments is None else _purchases(payments),
         "revenue": None if payments is None else _revenue(payments, accounts),
+        "devices": devices,
         "keys": _by(samples, "tollgate_key_attempts_total", "result"),
         "calls": {
             "by_outcome": _by(samples, "tollgate_paid_calls_total", "outcome"),

@@ -15,7 +15,7 @@ from shared.record_cache import kept_once
 
 IDENTITY_COLUMNS = (
     "accounts.id AS account_id, accounts.role, accounts.tier, accounts.status, accounts.credit_limit_minor,"
-    " accounts.email_lookup, accounts.domain_lookup"
+    " accounts.email_lookup, accounts.domain_lookup, accounts.mailbox_lookup"
 )
 _COLUMNS = (
     f"{IDENTITY_COLUMNS}, accounts.email_sealed, accounts.name_sealed, accounts.country, accounts.email_verified_at,"
@@ -46,6 +46,7 @@ def identity_of(row: Row[Any]) -> Identity:
         row.credit_limit_minor,
         row.email_lookup,
         kept_once(row.domain_lookup),
+        row.mailbox_lookup,
     )
 
 
@@ -69,10 +70,10 @@ async def insert(connection: AsyncConnection, vault: Vault, new: NewAccount) -> 
         row = await connection.execute(
             text(
                 f"""
-                INSERT INTO accounts (id, email_lookup, domain_lookup, email_sealed, name_sealed, country,
-                                      password_hash, role, tier, status, created_at, updated_at)
-                VALUES (:id, :email_lookup, :domain_lookup, :email_sealed, :name_sealed, :country,
-                        :password_hash, :role, 'new', 'active', :at, :at)
+                INSERT INTO accounts (id, email_lookup, domain_lookup, mailbox_lookup, email_sealed, name_sealed,
+                                      country, password_hash, role, tier, status, created_at, updated_at)
+                VALUES (:id, :email_lookup, :domain_lookup, :mailbox_lookup, :email_sealed, :name_sealed,
+                        :country, :password_hash, :role, 'new', 'active', :at, :at)
                 RETURNING {_COLUMNS}
                 """  # noqa: S608
             ),
@@ -80,6 +81,7 @@ async def insert(connection: AsyncConnection, vault: Vault, new: NewAccount) -> 
                 "id": new.id,
                 "email_lookup": vault.email_lookup(new.email),
                 "domain_lookup": vault.domain_lookup(new.email),
+                "mailbox_lookup": vault.mailbox_lookup(new.email),
                 "email_sealed": vault.seal(new.email, column="accounts.email", owner=new.id),
                 "name_sealed": new.name and vault.seal(new.name, column="accounts.name", owner=new.id),
                 "country": new.country,
@@ -143,7 +145,8 @@ async def page(connection: AsyncConnection, vault: Vault, *, after: str | None, 
 async def update(
     connection: AsyncConnection, vault: Vault, account_id: str, change: Mapping[str, object], *, at: datetime
 ) -> Account:
-    """Set some of name, country, tier, status, credit_limit_minor, password_hash, email_verified_at, first_key_at."""
+    """Set some of name, country, tier, status, credit_limit_minor, password_hash, email_verified_at, first_key_at,
+    mailbox_lookup."""
     columns = _sealed(vault, account_id, change)
     assignments = ", ".join(f"{column} = :{column}" for column in columns)
     row = await connection.execute(
@@ -164,6 +167,7 @@ _CHANGEABLE = frozenset(
         "password_hash",
         "email_verified_at",
         "first_key_at",
+        "mailbox_lookup",
     }
 )
 

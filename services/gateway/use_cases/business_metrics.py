@@ -7,17 +7,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from services.gateway.domain.business import Sample, document
 from services.gateway.service import Gateway
 from services.gateway.store import accounts
-from shared.contracts import figures
+from shared.contracts import devices, figures
 from shared.http_client import SiblingUnavailable
 
 _OK = 200
+_DEVICES_SECONDS = 1.0
 _COUNTED = ("tollgate_key_attempts", "tollgate_paid_calls", "tollgate_calls_refused", "tollgate_http_requests")
 
 
 async def business_metrics(gateway: Gateway, prometheus_text: bytes) -> dict[str, object]:
     """The document; `prometheus_text` holds the counters of all processes that share this port."""
-    payments, count = await asyncio.gather(_payments(gateway), _accounts(gateway))
-    return document(payments, accounts=count, samples=_samples(prometheus_text))
+    payments, found, count = await asyncio.gather(_payments(gateway), _devices(gateway), _accounts(gateway))
+    return document(payments, found, accounts=count, samples=_samples(prometheus_text))
 
 
 async def _payments(gateway: Gateway) -> figures.PaymentFigures | None:
@@ -28,6 +29,17 @@ async def _payments(gateway: Gateway) -> figures.PaymentFigures | None:
     if answered.status_code != _OK:
         return None
     found: figures.PaymentFigures = answered.json()
+    return found
+
+
+async def _devices(gateway: Gateway) -> devices.DeviceStatistics | None:
+    try:
+        answered = await gateway.fraud.get(devices.STATISTICS, deadline_seconds=_DEVICES_SECONDS)
+    except SiblingUnavailable:
+        return None
+    if answered.status_code != _OK:
+        return None
+    found: devices.DeviceStatistics = answered.json()
     return found
 
 

@@ -8,10 +8,10 @@ from services.gateway.domain.password import new_password
 from services.gateway.service import Gateway
 from services.gateway.store import accounts
 from services.gateway.use_cases.changing import Answer, Keep
+from services.gateway.use_cases.claiming import bringing, checked_device
 from services.gateway.use_cases.mailed_links import mail_verification
 from services.gateway.use_cases.sessions import SignedIn, begin_session
 from shared import audit, outbox
-from shared.errors import Invalid
 from shared.ids import new_id
 
 
@@ -23,27 +23,27 @@ class Registration:
     password: str
     name: str | None
     country: str | None
+    device_id: str | None
 
 
 def checked_registration(
     *, email: str, password: str, name: str | None, country: str | None, device_id: str | None
 ) -> Registration:
     """What was asked for in the forms that we keep, or Invalid."""
-    checked = Registration(
+    return Registration(
         email=valid_email(email),
         password=new_password(password),
         name=None if name is None else valid_name(name),
         country=None if country is None else valid_country(country),
+        device_id=checked_device(device_id),
     )
-    if device_id is not None:
-        raise Invalid("/device_id", "There is no such device.")
-    return checked
 
 
 async def register(
     gateway: Gateway, wish: Registration, *, request_id: str | None, keep: Keep[SignedIn, Answer]
 ) -> Answer:
-    """Make the account and its first session in one transaction; EmailTaken where the address has one.
+    """Make the account and its first session in one transaction; EmailTaken where the address has one. The device that
+    it brings along is its own then; Invalid where it can't be.
 
     The verification mail and the event `account.registered` go with it.
     """
@@ -59,7 +59,7 @@ async def register(
         role="customer",
         at=at,
     )
-    async with gateway.database.transaction() as connection:
+    async with bringing(gateway, wish.device_id, account_id=new.id), gateway.database.transaction() as connection:
         account = await accounts.insert(connection, gateway.vault, new)
         signed_in = await begin_session(connection, gateway, account)
         await mail_verification(connection, gateway, account)

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 
+from services.gateway.domain.account import Account
 from services.gateway.domain.login_limit import TooManyFailures, limit_headers
 from services.gateway.domain.password import InvalidCredentials, presented_password
 from services.gateway.service import Gateway
 from services.gateway.store import accounts
+from services.gateway.store.connection import Connection
 from services.gateway.store.password_hashes import Worker
 from services.gateway.use_cases.sessions import SignedIn, begin_session
+from shared import changes
 from shared.crypto import blind_index
 from shared.window_limit import Full, Place, caller_at
 
@@ -35,7 +38,17 @@ async def sign_in(gateway: Gateway, *, email: str, password: str, address: str) 
         account = await accounts.get_locked(connection, gateway.vault, judged[0])
         if account is None or await accounts.find_for_sign_in(connection, gateway.vault, email) != judged:
             raise InvalidCredentials(limit_headers(most=most, left=left + 1))  # reset since: its sessions have ended
+        account = await _with_mailbox(connection, gateway, account)
         return await begin_session(connection, gateway, account), limit_headers(most=most, left=left + 1)
+
+
+async def _with_mailbox(connection: Connection, gateway: Gateway, account: Account) -> Account:
+    """The account with the digest of its mailbox. One that is older than those has it from its first sign-in on."""
+    if account.identity.mailbox_hash is not None:
+        return account
+    account_id, change = account.identity.account_id, {"mailbox_lookup": gateway.vault.mailbox_lookup(account.email)}
+    await changes.note(connection, "account", account_id)
+    return await accounts.update(connection, gateway.vault, account_id, change, at=gateway.clock.now())
 
 
 async def _judged(gateway: Gateway, worker: Worker, email: str, password: str) -> tuple[str, str] | None:

@@ -24,7 +24,7 @@ SAMPLES = [
 
 
 def test_conversion_and_revenue_by_user_are_what_was_counted() -> None:
-    told = document(PAYMENTS, accounts=4, samples=SAMPLES)
+    told = document(PAYMENTS, None, accounts=4, samples=SAMPLES)
     assert told["purchases"] == {
         "period_days": 30,
         "begun": 3,
@@ -45,7 +45,7 @@ def test_conversion_and_revenue_by_user_are_what_was_counted() -> None:
 
 
 def test_counters_of_all_processes_are_one() -> None:
-    told = document(None, accounts=0, samples=SAMPLES)
+    told = document(None, None, accounts=0, samples=SAMPLES)
     assert (told["purchases"], told["revenue"], told["keys"]) == (None, None, {"issued": 5})
     assert told["calls"] == {"by_outcome": {}, "refused": {}, "refused_for_credit": 4}
     assert told["requests"] == {"total": 4, "by_status": {"200": 3, "503": 1}, "failed": 1, "error_rate": "0.2500"}
@@ -53,6 +53,6 @@ def test_counters_of_all_processes_are_one() -> None:
 
 def test_nothing_has_no_ratio() -> None:
     empty: PaymentFigures = {**PAYMENTS, "begun": 0, "paid": 0, "paying_accounts": 0}
-    told = document(empty, accounts=0, samples=[])
+    told = document(empty, None, accounts=0, samples=[])
     assert told["purchases"]["conversion"] is None  # type: ignore[index]
     assert told["revenue"]["per_paying_account"] is None  # type: ignore[index]
