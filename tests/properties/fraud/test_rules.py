@@ -1,0 +1,71 @@
+"""The language of rules against CEL itself, over rules made at random."""
+
+import cel
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.fraud.domain.rules.language import RuleFault, check
+from services.fraud.domain.signals import SIGNALS, Value
+
+_BY_TYPE = {kind: sorted(name for name, each in SIGNALS.items() if each.type is kind) for kind in (int, bool, str)}
+
+numbers = st.deferred(
+    lambda: (
+        st.sampled_from(_BY_TYPE[int])
+        | st.integers(0, 10**6).map(str)
+        | st.tuples(numbers, st.sampled_from("+-*/%"), numbers).map(lambda each: f"({each[0]} {each[1]} {each[2]})")
+        | numbers.map(lambda each: f"-({each})")
+        | claims.flatmap(lambda claim: st.tuples(numbers, numbers).map(lambda n: f"({claim} ? {n[0]} : {n[1]})"))
+    )
+)
+texts = st.sampled_from([*_BY_TYPE[str], '"hosting"', "'US'", '""'])
+claims: st.SearchStrategy[str] = st.deferred(
+    lambda: (
+        st.sampled_from([*_BY_TYPE[bool], "true"])
+        | st.tuples(numbers, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), numbers).map(" ".join)
+        | st.tuples(texts, st.sampled_from(["==", "!="]), texts).map(" ".join)
+        | st.tuples(numbers, st.lists(st.integers(-5, 5).map(str), min_size=1, max_size=4)).map(
+            lambda each: f"{each[0]} in [{', '.join(each[1])}]"
+        )
+        | st.tuples(texts, st.sampled_from(["startsWith", "endsWith", "contains"]), texts).map(
+            lambda each: f"{each[0]}.{each[1]}({each[2]})"
+        )
+        | st.tuples(claims, st.sampled_from(["&&", "||"]), claims).map(
+            lambda each: f"({each[0]}) {each[1]} ({each[2]})"
+        )
+        | claims.map(lambda each: f"!({each})")
+    )
+)
+_VALUES: dict[type, st.SearchStrategy[Value]] = {
+    int: st.integers(-1, 10**12),
+    bool: st.booleans(),
+    str: st.sampled_from(["", "US", "hosting", "phone"]),
+}
+signals = st.fixed_dictionaries({name: _VALUES[each.type] for name, each in SIGNALS.items()})
+
+
+@settings(max_examples=200)
+@given(claims, signals)
+def test_what_the_reading_takes_cel_evaluates_to_true_or_false(expression: str, values: dict[str, Value]) -> None:
+    try:
+        named = check(expression)
+    except RuleFault as fault:
+        assert any(limit in fault.why for limit in ("at most", "nested", "names no signal")), fault
+        return
+    program = cel.compile(expression)
+    assert set(program.variables()) == named
+    try:
+        assert isinstance(program.execute({name: values[name] for name in named}), bool)
+    except ArithmeticError:
+        """A number too large, or a division by nothing: such a rule does not fire."""
+
+
+@settings(max_examples=300)
+@given(st.text(alphabet="hour is_bot&|!()[]<>=?:+-*/%.,'\"1 2x\\\n#{}$é", max_size=40))
+def test_nothing_but_a_fault_comes_of_any_text(expression: str) -> None:
+    try:
+        check(expression)
+    except RuleFault as fault:
+        assert 1 <= fault.at <= len(expression) + 1
+        return
+    assert cel.compile(expression)
