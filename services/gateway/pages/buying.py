@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.gateway.domain.caller_address import caller_address
+from services.gateway.domain.user_agent import user_agent
 from services.gateway.pages.forms import form_of
 from services.gateway.pages.rendering import page
 from services.gateway.service import Gateway
@@ -41,6 +42,7 @@ async def buy(request: Request) -> Response:
             credits_wanted=int(credits),
             currency=currency,
             address=_address(request, gateway),
+            agent=user_agent(request.headers.get("user-agent")),
             request_id=request.state.request_id,
         )
     except DomainError as refusal:

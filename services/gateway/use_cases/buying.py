@@ -8,6 +8,7 @@ import orjson
 
 from services.gateway.clients.http1 import ExchangeFailed
 from services.gateway.domain.account import AccountSuspended
+from services.gateway.domain.session import token_hash
 from services.gateway.service import Gateway
 from services.gateway.use_cases.identity import claims_for
 from services.gateway.use_cases.signing_in import sign_in
@@ -25,7 +26,15 @@ class Begun:
 
 
 async def begin_purchase(
-    gateway: Gateway, *, email: str, password: str, credits_wanted: int, currency: str, address: str, request_id: str
+    gateway: Gateway,
+    *,
+    email: str,
+    password: str,
+    credits_wanted: int,
+    currency: str,
+    address: str,
+    agent: str | None,
+    request_id: str,
 ) -> Begun:
     """Raises what `sign_in` does, billing's own refusal, or `billing_unavailable`."""
     signed_in, _limit = await sign_in(gateway, email=email, password=password, address=address)
@@ -33,7 +42,8 @@ async def begin_purchase(
     if identity.is_suspended:
         raise AccountSuspended
     wanted = {"credits": credits_wanted, "currency": currency}
-    caller = claims_for(identity, ip=address)
+    session_hash = gateway.vault.session_lookup(token_hash(signed_in.token))
+    caller = claims_for(identity, ip=address, user_agent=agent, session_hash=session_hash)
     door = gateway.doors["billing"]
     headers = (*door.on_behalf_of(caller, request_id), (b"content-type", b"application/json"))
     try:
