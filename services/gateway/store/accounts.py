@@ -15,10 +15,13 @@ from shared.record_cache import kept_once
 
 IDENTITY_COLUMNS = (
     "accounts.id AS account_id, accounts.role, accounts.tier, accounts.status, accounts.credit_limit_minor,"
-    " accounts.email_lookup, accounts.domain_lookup, accounts.mailbox_lookup"
+    " accounts.email_lookup, accounts.domain_lookup"
 )
+SESSION_COLUMNS = f"{IDENTITY_COLUMNS}, accounts.mailbox_lookup"
+"""Keys, of which many are remembered, pay for nothing: nobody asks for their mailbox."""
+
 _COLUMNS = (
-    f"{IDENTITY_COLUMNS}, accounts.email_sealed, accounts.name_sealed, accounts.country, accounts.email_verified_at,"
+    f"{SESSION_COLUMNS}, accounts.email_sealed, accounts.name_sealed, accounts.country, accounts.email_verified_at,"
     " accounts.first_key_at, accounts.created_at"
 )
 
@@ -36,7 +39,7 @@ class NewAccount:
     at: datetime
 
 
-def identity_of(row: Row[Any]) -> Identity:
+def identity_of(row: Row[Any], mailbox_hash: str | None = None) -> Identity:
     """The identity in a row that selected `IDENTITY_COLUMNS`."""
     return Identity(
         row.account_id,
@@ -46,7 +49,7 @@ def identity_of(row: Row[Any]) -> Identity:
         row.credit_limit_minor,
         row.email_lookup,
         kept_once(row.domain_lookup),
-        row.mailbox_lookup,
+        mailbox_hash,
     )
 
 
@@ -54,7 +57,7 @@ def _account(row: Row[Any], vault: Vault) -> Account:
     owner = row.account_id
     name = row.name_sealed and vault.unseal(row.name_sealed, column="accounts.name", owner=owner)
     return Account(
-        identity=identity_of(row),
+        identity=identity_of(row, row.mailbox_lookup),
         email=vault.unseal(row.email_sealed, column="accounts.email", owner=owner),
         name=name,
         country=row.country,

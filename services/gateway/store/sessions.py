@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.domain.session import Session
-from services.gateway.store.accounts import IDENTITY_COLUMNS, identity_of
+from services.gateway.store.accounts import SESSION_COLUMNS, identity_of
 from shared.db import Database
 
 Purpose = Literal["verify_email", "reset_password"]
@@ -32,13 +32,16 @@ async def load(database: Database, token_hashes: Sequence[bytes]) -> dict[bytes,
     async with database.engine.connect() as connection:
         rows = await connection.execute(
             text(
-                f"SELECT sessions.token_hash, sessions.expires_at, {IDENTITY_COLUMNS} FROM sessions"  # noqa: S608
+                f"SELECT sessions.token_hash, sessions.expires_at, {SESSION_COLUMNS} FROM sessions"  # noqa: S608
                 " JOIN accounts ON accounts.id = sessions.account_id"
                 " WHERE sessions.token_hash = ANY(CAST(:token_hashes AS bytea[]))"
             ),
             {"token_hashes": list(token_hashes)},
         )
-        return {row.token_hash: Session(row.token_hash, identity_of(row), row.expires_at) for row in rows}
+        return {
+            row.token_hash: Session(row.token_hash, identity_of(row, row.mailbox_lookup), row.expires_at)
+            for row in rows
+        }
 
 
 async def delete(connection: AsyncConnection, token_hash: bytes) -> bool:
