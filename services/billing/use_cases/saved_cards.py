@@ -10,6 +10,7 @@ from typing import TypeVar
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.clients.stripe.checkouts import NewSetup, create_setup
 from services.billing.clients.stripe.customers import (
+    adopt_saved_card,
     create_customer,
     detach_card,
     find_customer,
@@ -68,6 +69,7 @@ async def remove_card(billing: Billing, account_id: str, card_id: str) -> None:
     try:
         await _hand_over(billing, customer_id, card_id)
         await detach_card(billing.stripe, card_id)
+        await adopt_saved_card(billing.stripe, customer_id)
         state = await find_customer(billing.stripe, customer_id, asked_at=billing.clock.real_now())
     except (StripeUnavailable, StripeRefused) as error:
         raise stripe_is_away() from error
@@ -111,6 +113,12 @@ async def _customer_with(billing: Billing, account_id: str, card_id: str) -> str
     if customer_id is None or card_id not in {card.id for card in cards}:
         raise NotFound("payment method")
     return customer_id
+
+
+async def knows_customer(billing: Billing, customer_id: str) -> bool:
+    """Whether a customer of Stripe's is an account's here."""
+    async with billing.database.transaction() as connection:
+        return await saved_cards.lock_customer(connection, customer_id) is not None
 
 
 async def settle_customer(billing: Billing, connection: Connection, state: CustomerState) -> Ignored | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from services.billing.clients.stripe.balance import transactions_of
 from services.billing.clients.stripe.charges import find_charge
 from services.billing.clients.stripe.checkouts import find_session, session_of_intent
-from services.billing.clients.stripe.customers import find_customer
+from services.billing.clients.stripe.customers import adopt_saved_card, find_customer
 from services.billing.clients.stripe.disputes import find_dispute
 from services.billing.clients.stripe.intents import find_intent
 from services.billing.clients.stripe.refunds import find_refund, refunds_of_charge
@@ -46,7 +46,7 @@ from services.billing.store import subscriptions
 from services.billing.use_cases.bookkeeping import settle_transaction
 from services.billing.use_cases.disputes import settle_dispute
 from services.billing.use_cases.refunds import settle_refund
-from services.billing.use_cases.saved_cards import settle_customer
+from services.billing.use_cases.saved_cards import knows_customer, settle_customer
 from services.billing.use_cases.settlement import settle_intent, settle_session
 from services.billing.use_cases.subscription_settling import (
     read_subscription,
@@ -90,7 +90,9 @@ async def fetch(billing: Billing, command: Command) -> Fetched:
             return await _subscription(billing, path_id(subscription.id))
         case ApplyInvoice(invoice):
             return await _invoice(billing, invoice)
-        case ApplyCustomer(customer_id):
+        case ApplyCustomer(customer_id, was_saved):
+            if was_saved and await knows_customer(billing, customer_id):
+                await adopt_saved_card(billing.stripe, customer_id)
             return await _customer(billing, customer_id)
         case _:
             return await _find(billing, command)

@@ -1,11 +1,13 @@
 """Which card pays for a subscription."""
 
+from datetime import timedelta
 from typing import Any
 
 from tests.integration.billing_payments.conftest import GOOD_CARD
 from tests.integration.billing_payments.test_top_ups import ask
 from tests.integration.billing_subscriptions_api.conftest import PRO, Customer, sell_pro
 
+REFUSED_LATER = "4000000000000341"
 ANOTHER_CARD = "5555555555554444"
 
 
@@ -49,3 +51,53 @@ async def test_what_the_own_card_can_not_pay_the_chosen_one_pays(customer: Custo
 
     assert (await ask(shop, customer.caller, "DELETE", f"/api/v1/payment-methods/{good}")).status_code == 204
     assert (await club.at_stripe(member))["default_payment_method"] == asks.id, "what is left pays"
+
+
+async def test_a_card_that_is_saved_pays_what_is_late(customer: Customer) -> None:
+    club, shop = customer.club, customer.club.shop
+    subscription = await customer.joined(card=GOOD_CARD)
+    [card] = await _cards(customer)
+    await ask(shop, customer.caller, "DELETE", f"/api/v1/payment-methods/{card['id']}")
+    await club.move(timedelta(days=31, hours=2))
+    await club.work()
+    assert (await customer.read(subscription["id"]))["status"] == "past_due"
+    page = (await ask(shop, customer.caller, "POST", "/api/v1/payment-methods", {})).json()["setup_url"]
+    assert (await shop.pay(page, ANOTHER_CARD)).status_code == 303
+    await club.work()
+    assert (await customer.read(subscription["id"]))["status"] == "active"
+
+
+async def test_the_default_that_is_shown_is_stripes(customer: Customer) -> None:
+    """Saving another makes it the default until one is chosen; removing the default leaves it to the newest."""
+    club, shop = customer.club, customer.club.shop
+    await customer.joined(card=GOOD_CARD)
+    for number in (REFUSED_LATER, ANOTHER_CARD):
+        page = (await ask(shop, customer.caller, "POST", "/api/v1/payment-methods", {})).json()["setup_url"]
+        assert (await shop.pay(page, number)).status_code == 303
+        await club.work()
+        await _default_is(customer, number)
+    ids = {card["last4"]: card["id"] for card in await _cards(customer)}
+    await ask(shop, customer.caller, "POST", f"/api/v1/payment-methods/{ids[REFUSED_LATER[-4:]]}/default")
+    await _default_is(customer, REFUSED_LATER)
+    page = (await ask(shop, customer.caller, "POST", "/api/v1/payment-methods", {})).json()["setup_url"]
+    assert (await shop.pay(page, GOOD_CARD)).status_code == 303
+    await club.work()
+    await _default_is(customer, REFUSED_LATER)
+    await ask(shop, customer.caller, "DELETE", f"/api/v1/payment-methods/{ids[REFUSED_LATER[-4:]]}")
+    await _default_is(customer, GOOD_CARD)
+
+
+async def _cards(customer: Customer) -> list[dict[str, Any]]:
+    listed = await ask(customer.club.shop, customer.caller, "GET", "/api/v1/payment-methods")
+    cards: list[dict[str, Any]] = listed.json()["data"]
+    return cards
+
+
+async def _default_is(customer: Customer, number: str) -> None:
+    [shown] = [card for card in await _cards(customer) if card["is_default"]]
+    [row] = await customer.club.shop.rows(
+        "SELECT customer_id FROM stripe_customers WHERE account_id = $1", customer.caller.account_id
+    )
+    found = await customer.club.stripe.customers.retrieve_async(row.customer_id)
+    assert shown["last4"] == number[-4:]
+    assert found.invoice_settings.default_payment_method == shown["id"]

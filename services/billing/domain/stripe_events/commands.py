@@ -2,7 +2,7 @@
 counts, so that neither an old nor a doctored field of an event moves money (docs/adr/0020)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from services.billing.domain.stripe_events.event import StripeEvent
@@ -65,9 +65,10 @@ class ApplyPayout:
 
 @dataclass(frozen=True, slots=True)
 class ApplyCustomer:
-    """Fetch this customer and apply its state."""
+    """Fetch this customer and apply its state; where a card `was_saved` on purpose, it may have become the default."""
 
     customer_id: str
+    was_saved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,11 @@ def _customer(event: StripeEvent) -> Command:
     return Ignore("a way to pay that is no customer's") if named is None else ApplyCustomer(named)
 
 
+def _saved(event: StripeEvent) -> Command:
+    command = _customer(event)
+    return replace(command, was_saved=True) if isinstance(command, ApplyCustomer) else command
+
+
 def _invoice(event: StripeEvent) -> Command:
     return ApplyInvoice(invoice_facts(event.subject))
 
@@ -173,7 +179,7 @@ _READERS: dict[str, Reader] = {
     "refund.": _refund,
     "payout.": _about(ApplyPayout),
     "payment_method.": _customer,
-    "setup_intent.succeeded": _customer,
+    "setup_intent.succeeded": _saved,
     "customer.created": _about(ApplyCustomer),
     "customer.updated": _about(ApplyCustomer),
     "customer.deleted": _about(ApplyCustomer),
