@@ -2,14 +2,17 @@
 
 from functools import partial
 
+from services.fraud.events import billing
 from services.fraud.service import Fraud
 from services.fraud.use_cases.devices import forget_unclaimed
 from services.fraud.use_cases.keep_blacklist import tend_blacklist
+from services.fraud.use_cases.outcomes import renew_norms
 from shared import changes, idempotency, outbox
 from shared.loops import Loop
 
 TEND_SECONDS = 60.0
 FORGET_SECONDS = 600.0
+NORMS_SECONDS = 600.0
 
 
 def loops(fraud: Fraud) -> list[Loop]:
@@ -24,6 +27,8 @@ def loops(fraud: Fraud) -> list[Loop]:
 
     return [
         outbox.dispatcher("fraud", fraud.database, fraud.redis),
+        billing.reader(fraud).loop(fraud.billing_bell),
+        Loop("fraud-measures-tiers", NORMS_SECONDS, partial(renew_norms, fraud)),
         Loop("forget-news", 3600.0, partial(outbox.forget_old, fraud.database, fraud.clock)),
         Loop("forget-changes", FORGET_SECONDS, partial(changes.forget_old, fraud.database)),
         Loop("fraud-tends-blacklist", TEND_SECONDS, tend, by_clock=True),

@@ -96,6 +96,14 @@ class TraitUse:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownDevice:
+    """A registered device, and how many accounts have claimed devices of its fingerprint."""
+
+    type: str
+    sharers: int
+
+
+@dataclass(frozen=True, slots=True)
 class Background:
     """What fraud's own records say about a payment that was not judged yet. `past` is newest first."""
 
@@ -103,6 +111,6 @@ class Background:
     past: tuple[PastPayment, ...] = ()
     uses: Mapping[TraitKind, TraitUse] = field(default_factory=dict)
     network: Network | None = None
-    device_type: str | None = None
+    device: KnownDevice | None = None
     tier_high_minor: int | None = None
     lists_version: str = ""

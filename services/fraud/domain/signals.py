@@ -125,6 +125,10 @@ _DEVICE = (
     _count(
         "device_accounts", f"accounts that ever paid with this device, at most {MOST_ACCOUNTS_COUNTED}; 0: not known"
     ),
+    _count(
+        "fingerprint_accounts",
+        f"accounts that claimed devices of this fingerprint, at most {MOST_ACCOUNTS_COUNTED}; 0: not known or none",
+    ),
     _word("device_type", "as it was registered, as phone or iot; empty: not known"),
 )
 

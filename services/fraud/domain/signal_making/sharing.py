@@ -11,7 +11,7 @@ _NEVER_USED = TraitUse(0, by_this_account=False)
 def sharing_signals(payment: Payment, background: Background, disposable_domains: frozenset[str]) -> dict[str, Value]:
     """What is new to the account, what others have too, a mailbox for minutes. `disposable_domains` are digests."""
     uses = {kind: background.uses.get(kind, _NEVER_USED) for kind in payment.shared_traits()}
-    paid_before = bool(background.past)
+    paid_before, device = bool(background.past), background.device
     return {
         "is_device_new": paid_before and _is_new(uses, "device"),
         "is_card_new": paid_before and _is_new(uses, "card"),
@@ -21,7 +21,8 @@ def sharing_signals(payment: Payment, background: Background, disposable_domains
         "card_accounts": _accounts(uses, "card"),
         "ip_accounts": _accounts(uses, "ip"),
         "mailbox_accounts": _accounts(uses, "mailbox"),
-        "device_type": background.device_type or "",
+        "device_type": device.type if device else "",
+        "fingerprint_accounts": min(MOST_ACCOUNTS_COUNTED, device.sharers) if device else 0,
         "is_domain_disposable": payment.traits.domain_match in disposable_domains,
     }
 

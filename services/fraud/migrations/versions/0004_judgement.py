@@ -10,8 +10,9 @@ down_revision = "0003"
 def upgrade() -> None:
     execute(
         """
-        -- Digests and opaque ids only. `occurred_at` is business time, `seen_at` real time (velocity goes by it); where
-        -- a payment came from is kept as it was known then. `fired` and `shadow` are [{rule_id, version, weight_bp}].
+        -- Digests and opaque ids only. `occurred_at` (as billing says) and `created_at` (as it was counted) are business
+        -- time, `seen_at` is real time; where a payment came from is kept as it was known then. `fired` and `shadow`
+        -- are [{rule_id, version, weight_bp}].
         ALTER TABLE fraud_assessments
             ALTER COLUMN score TYPE numeric(5, 2),
             ADD COLUMN kind             text,
@@ -31,10 +32,9 @@ def upgrade() -> None:
             ADD COLUMN shadow_ppm       integer CHECK (shadow_ppm BETWEEN 0 AND 1000000),
             ADD COLUMN fired            jsonb NOT NULL DEFAULT '[]',
             ADD COLUMN shadow           jsonb NOT NULL DEFAULT '[]',
-            ADD COLUMN case_id          text,
             ADD COLUMN occurred_at      timestamptz,
             ADD COLUMN seen_at          timestamptz;
-        CREATE INDEX fraud_assessments_seen ON fraud_assessments (seen_at);
+        CREATE INDEX fraud_assessments_made ON fraud_assessments (created_at);
 
         -- Which accounts have paid with a card, a device, from an address, under a mailbox: for how many share it, and
         -- whether it is new to an account.
