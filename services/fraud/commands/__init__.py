@@ -1,9 +1,13 @@
 """What an operator asks of fraud at a shell. Each takes its settings as `serve` does."""
 
+from services.fraud.commands.blacklist import BLACKLIST
 from services.fraud.commands.model import EVALUATE, GENERATE_HISTORY, SCORE, TRAIN
+from services.fraud.commands.networks import NETWORKS
 from services.fraud.commands.rebuild_features import REBUILD_FEATURES
 
 COMMANDS = {
+    "blacklist": BLACKLIST,
+    "networks": NETWORKS,
     "rebuild-features": REBUILD_FEATURES,
     "train": TRAIN,
     "evaluate": EVALUATE,
