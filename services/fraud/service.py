@@ -14,6 +14,7 @@ from services.fraud.model.schema import SCHEMA_FILE
 from services.fraud.settings import Settings
 from services.fraud.store.rule_directory import RuleDirectory
 from services.fraud.store.velocity import Velocity
+from services.fraud.use_cases.seed_rules import seed_rules
 from shared import bus
 from shared.change_feed import ChangeFeed, following, hasten
 from shared.clock import Clock
@@ -70,6 +71,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Fraud]:
         stack.push_async_callback(redis.aclose)
         feed = await stack.enter_async_context(following(NAME, settings.database_url, redis))
         clock = await stack.enter_async_context(kept_clock(NAME, database, redis, environment=settings.environment))
+        await seed_rules(database, clock)
         velocity = Velocity(redis, patience_ms=settings.features_timeout_ms)
         stack.push_async_callback(velocity.close)
         billing = ServiceClient(

@@ -9,7 +9,7 @@ from services.fraud.domain.signals import SIGNALS, Value
 
 _BY_TYPE = {kind: sorted(name for name, each in SIGNALS.items() if each.type is kind) for kind in (int, bool, str)}
 
-numbers = st.deferred(
+numbers: st.SearchStrategy[str] = st.deferred(
     lambda: (
         st.sampled_from(_BY_TYPE[int])
         | st.integers(0, 10**6).map(str)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal, NewType, get_args
 
 from services.fraud.domain.score import HEAVIEST_BP
-from shared.errors import DomainError, Invalid
+from shared.errors import DomainError, Invalid, NotFound
 
 RuleId = NewType("RuleId", str)
 State = Literal["draft", "shadow", "live", "retired"]
@@ -94,3 +94,51 @@ class Snooze:
     kind: SnoozeKind
     value: str
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule with all its versions, the first one first. There is always one."""
+
+    id: RuleId
+    code: str
+    created_at: datetime
+    versions: tuple[Version, ...]
+
+    def version(self, number: int) -> Version:
+        """Raises NotFound."""
+        found = next((each for each in self.versions if each.number == number), None)
+        if found is None:
+            raise NotFound("version of this rule")
+        return found
+
+    def in_state(self, state: State) -> Version | None:
+        """The newest version in a state; live and shadow are one at most."""
+        return next((each for each in reversed(self.versions) if each.state == state), None)
+
+    @property
+    def newest(self) -> Version:
+        """What was written last, and is not retired; the last one where all are."""
+        return next((each for each in reversed(self.versions) if each.state != "retired"), self.versions[-1])
+
+    def drafted(self, draft: Draft, *, by: str, at: datetime) -> Version:
+        """A next version, which judges nothing yet."""
+        number = self.versions[-1].number + 1
+        return Version(
+            rule_id=self.id,
+            number=number,
+            code=self.code,
+            expression=draft.expression,
+            weight_bp=draft.weight_bp,
+            detail=draft.detail,
+            state="draft",
+            author=by,
+            created_at=at,
+        )
+
+    def moved(self, number: int, state: State, *, by: str) -> tuple[Version, ...]:
+        """The versions that are in another state once one moved: whichever stood there before retires first. Raises
+        NotFound, WrongState, SecondOperatorRequired."""
+        moved = self.version(number).moved(state, by=by)
+        ousted = self.in_state(state) if state in ("shadow", "live") else None
+        return (moved,) if ousted is None else (replace(ousted, state="retired"), moved)
