@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from services.billing.api.guards import active_caller_required, billing_of, caller_of
 from services.billing.domain.payment import PREFIX, Payment, Status
 from services.billing.domain.pricing import rate_text
+from services.billing.domain.score import score_number
 from services.billing.use_cases import payments
 from shared.doors import (
     CreditsField,
@@ -49,7 +50,7 @@ class PaymentView(TypedDict):
     type: Annotated[str, one_of(("credits", "sale", "subscription"))]
     status: Annotated[str, one_of(Status)]
     amount: MoneyView
-    score: int | None
+    score: int | float | None
     reasons: list[ReasonView]
     refunded: MoneyView
     created_at: datetime
@@ -108,7 +109,7 @@ def payment_view(payment: Payment, now: datetime) -> PaymentView:
         "type": payment.type,
         "status": payment.status.value,
         "amount": payment.amount,
-        "score": payment.score,
+        "score": score_number(payment.score),
         "reasons": [{"code": reason.code, "detail": reason.detail} for reason in payment.reasons],
         "refunded": Money(payment.refunded_minor, payment.amount.currency),
         "created_at": payment.created_at,

@@ -38,7 +38,7 @@ class PaymentForOperatorsView(TypedDict):
     usd: MoneyView
     rate: str
     credits: CreditsField
-    score: int | None
+    score: int | float | None
     reasons: list[ReasonView]
     flags: list[str]
     session_id: str | None

@@ -14,6 +14,7 @@ millicredits, `rate_micros` as `pricing` has it. All instants are business time.
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, NewType
 from uuid import UUID
@@ -78,7 +79,7 @@ _MAY_BECOME: dict[Status, frozenset[Status]] = {
     Status.FAILED: UNDER_WAY,
     Status.EXPIRED: UNDER_WAY,
     Status.CANCELED: CANCELABLE | {Status.EXPIRED},
-    Status.BLOCKED: frozenset({Status.PENDING, Status.IN_REVIEW}),
+    Status.BLOCKED: AT_THE_PAGE | {Status.IN_REVIEW},
     Status.IN_REVIEW: frozenset({Status.PENDING}),
 }
 """For each state, the states it can be entered from."""
@@ -119,7 +120,7 @@ class Payment:
     rate_micros: int = USD_RATE_MICROS
     refunded_minor: int = 0
     assessment_id: str | None = None
-    score: int | None = None
+    score: Decimal | None = None
     reasons: tuple[Reason, ...] = ()
     flags: tuple[str, ...] = ()
     session_id: str | None = None
@@ -131,6 +132,7 @@ class Payment:
     origin: Origin = "checkout"
     card_id: str | None = None
     failure_code: str | None = None
+    saves_card: bool = False
 
     def payable_at(self, now: datetime) -> bool:
         """Whether the customer can still be sent to the payment page."""
@@ -139,6 +141,9 @@ class Payment:
 
 FLAG_LATE_MONEY = "late_money"
 """Paid after it had expired, failed or been canceled."""
+
+FLAG_REJECTED = "rejected_in_review"
+"""Rejected by a person when it had been paid already: nothing is given back by that."""
 
 FLAG_UNASSESSED = "fraud_unavailable"
 """Went on without fraud's judgement; to be looked at afterwards."""

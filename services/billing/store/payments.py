@@ -15,7 +15,7 @@ from shared.money import Money
 _COLUMNS = (
     "id, account_id, type, status, amount_minor, currency, usd_minor, millicredits, refunded_minor, assessment_id,"
     " score, reasons, flags, success_url, cancel_url, session_id, intent_id, charge_id, checkout_url, transfer_id,"
-    " created_at, expires_at, succeeded_at, rate_micros, origin, card_id, failure_code"
+    " created_at, expires_at, succeeded_at, rate_micros, origin, card_id, failure_code, saves_card"
 )
 
 
@@ -26,7 +26,8 @@ async def insert(connection: AsyncConnection, payment: Payment) -> None:
             f"INSERT INTO payments ({_COLUMNS}, updated_at) VALUES (:id, :account_id, :type, :status, :amount_minor,"  # noqa: S608
             " :currency, :usd_minor, :millicredits, :refunded_minor, :assessment_id, :score, CAST(:reasons AS jsonb),"
             " :flags, :success_url, :cancel_url, :session_id, :intent_id, :charge_id, :checkout_url, :transfer_id,"
-            " :created_at, :expires_at, :succeeded_at, :rate_micros, :origin, :card_id, :failure_code, :created_at)"
+            " :created_at, :expires_at, :succeeded_at, :rate_micros, :origin, :card_id, :failure_code, :saves_card,"
+            " :created_at)"
         ),
         {
             **_mutable(payment),
@@ -43,6 +44,7 @@ async def insert(connection: AsyncConnection, payment: Payment) -> None:
             "rate_micros": payment.rate_micros,
             "origin": payment.origin,
             "card_id": payment.card_id,
+            "saves_card": payment.saves_card,
         },
     )
 
@@ -249,5 +251,6 @@ def _payment(row: Row[Any]) -> Payment:
         origin=row.origin,
         card_id=row.card_id,
         failure_code=row.failure_code,
+        saves_card=row.saves_card,
         succeeded_at=row.succeeded_at,
     )

@@ -34,6 +34,7 @@ from services.billing.store import payments
 from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.judging import Buyer, Facts, assess
 from services.billing.use_cases.news import tell
+from services.billing.use_cases.paying_devices import device_of
 from services.billing.use_cases.payment_steps import begin, save
 from services.billing.use_cases.post_credit import lock_wallet
 from services.billing.use_cases.return_addresses import return_address
@@ -74,10 +75,12 @@ async def check_out(billing: Billing, buyer: Buyer, order: CheckoutOrder, finish
     """A payment with its page, or one in review. Raises Invalid, CreditLimitExceeded, PaymentBlocked,
     `service_unavailable` (Stripe is away), CheckoutEnded."""
     wanted = _wanted(billing, buyer, order)
+    if order.device_id is not None:
+        await device_of(billing, buyer.account_id, order.device_id)
     with caused_by(CauseKind.CHECKOUT):
         payment = await _reserve(billing, buyer, wanted)
         try:
-            return await _go_on(billing, buyer, payment, finish, saves_card=order.saves_card)
+            return await _go_on(billing, buyer, payment, finish, device_id=order.device_id)
         except PaymentBlocked:
             raise
         except BaseException:
@@ -85,10 +88,10 @@ async def check_out(billing: Billing, buyer: Buyer, order: CheckoutOrder, finish
             raise
 
 
-async def _go_on(billing: Billing, buyer: Buyer, payment: Payment, finish: Finish[T], *, saves_card: bool) -> T:
-    assessed = await assess(billing, buyer, payment, Facts("checkout"))
+async def _go_on(billing: Billing, buyer: Buyer, payment: Payment, finish: Finish[T], *, device_id: str | None) -> T:
+    assessed = await assess(billing, buyer, payment, Facts("checkout", device_id=device_id))
     if assessed.status is Status.PENDING:
-        customer_id = await customer_of(billing, assessed.account_id) if saves_card else None
+        customer_id = await customer_of(billing, assessed.account_id) if assessed.saves_card else None
         session = await _make_page(billing, assessed, customer_id)
         return await _open(billing, assessed, session, finish)
     return await _stop(billing, assessed, finish)
@@ -99,8 +102,6 @@ def _wanted(billing: Billing, buyer: Buyer, order: CheckoutOrder) -> Payment:
     settings, now = billing.settings, billing.clock.now()
     if not settings.checkout_min_credits <= order.credits <= settings.checkout_max_credits:
         raise Invalid("/credits", f"must be from {settings.checkout_min_credits} to {settings.checkout_max_credits}")
-    if order.device_id is not None:
-        raise Invalid("/device_id", "no such device")
     price: Price = price_of(order.credits, order.currency, settings.rates)
     return Payment(
         id=PaymentId(new_id(PREFIX, at=now)),
@@ -115,6 +116,7 @@ def _wanted(billing: Billing, buyer: Buyer, order: CheckoutOrder) -> Payment:
         cancel_url=return_address(billing, order.cancel_url, "/cancel_url", LEFT_PATH),
         created_at=now,
         expires_at=now + timedelta(minutes=settings.checkout_minutes),
+        saves_card=order.saves_card,
     )
 
 

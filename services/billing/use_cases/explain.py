@@ -20,6 +20,7 @@ from services.billing.domain.payment_story import (
 )
 from services.billing.domain.pricing import rate_text
 from services.billing.domain.refund import Refund
+from services.billing.domain.score import score_number
 from services.billing.domain.stripe_balance import NotedTransaction
 from services.billing.store import (
     dispute_changes,
@@ -92,7 +93,7 @@ def operators_view(payment: Payment) -> dict[str, object]:
         "usd": Money(payment.usd_minor, "usd"),
         "rate": rate_text(payment.rate_micros),
         "credits": Credits(payment.millicredits),
-        "score": payment.score,
+        "score": score_number(payment.score),
         "reasons": [{"code": reason.code, "detail": reason.detail} for reason in payment.reasons],
         "flags": list(payment.flags),
         "session_id": payment.session_id,

@@ -10,6 +10,7 @@ from typing import Literal
 
 from services.billing.clients.fraud import FraudUnavailable
 from services.billing.domain.payment import FLAG_UNASSESSED, Payment, Reason, Status, flagged, may_become
+from services.billing.domain.score import read_score
 from services.billing.service import Billing
 from services.billing.settings import Tier
 from services.billing.store import payments
@@ -93,7 +94,7 @@ def _assessed(payment: Payment, assessment: Assessment) -> Payment:
         payment,
         status=status,
         assessment_id=assessment["id"],
-        score=int(assessment["score"]),
+        score=read_score(assessment["score"]),
         reasons=tuple(Reason(reason["code"], reason["detail"]) for reason in assessment["reasons"]),
     )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -48,7 +49,7 @@ PAYMENT = Payment(
     expires_at=NOON + timedelta(minutes=30),
     rate_micros=920_000,
     assessment_id="asm_1",
-    score=35,
+    score=Decimal(35),
     reasons=(Reason("new_account", "The account is new."),),
     checkout_url="https://pay.example/cs_1",
 )

@@ -7,6 +7,7 @@ from services.billing.domain.payment_step import CauseKind, PaymentStep
 from services.billing.domain.payment_story.amounts import credits_text, minor_text, money_text
 from services.billing.domain.payment_story.facts import Facts, HeardEvent, StoryLine, references
 from services.billing.domain.pricing import rate_text
+from services.billing.domain.score import score_number
 from services.billing.domain.top_up import AUTO_TOP_UP
 
 _BEGINNING = frozenset({CauseKind.CHECKOUT, CauseKind.TOP_UP})
@@ -56,7 +57,7 @@ def _judged(facts: Facts) -> Iterator[StoryLine]:
     stopped = None if then is None or then.to_status is then.from_status else then.to_status
     if payment.assessment_id is not None:
         reasons = "; ".join(f"{reason.detail.rstrip('.')} ({reason.code})" for reason in payment.reasons)
-        told = f"Fraud scored it {payment.score} of 100 and {_JUDGED.get(stopped, 'let it go on')}."
+        told = f"Fraud scored it {score_number(payment.score)} of 100 and {_JUDGED.get(stopped, 'let it go on')}."
         text = f"{told} Why: {reasons}." if reasons else told
         yield StoryLine(at, "fraud", text, references(assessment_id=payment.assessment_id), rank=1)
     elif FLAG_UNASSESSED in payment.flags:
