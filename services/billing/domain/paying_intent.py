@@ -1,18 +1,19 @@
-"""A payment intent that no page made: a saved card is charged without its owner. Amounts are in the currency's minor
-unit."""
+"""A payment intent that no page made: a saved card is charged without its owner, or a sale with the card that it names.
+Amounts are in the currency's minor unit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.billing.domain.checkout_session import Became, Ignored, Judgement, Paid, not_as_asked
-from services.billing.domain.payment import Payment, Status
+from services.billing.domain.payment import SALE, Payment, Status
 from services.billing.domain.stripe_balance import BalanceTransaction
 from shared.money import Money
 
 
 @dataclass(frozen=True, slots=True)
 class PayingIntent:
-    """The intent as Stripe has it. `decline_code` is of its last attempt, where that failed."""
+    """The intent as Stripe has it. `decline_code` is of its last attempt, where that failed; `next_action_url` is where
+    the bank wants to see its customer."""
 
     id: str
     status: str
@@ -23,6 +24,7 @@ class PayingIntent:
     charge_id: str | None
     transaction: BalanceTransaction | None
     decline_code: str | None
+    next_action_url: str | None = None
 
 
 AUTHENTICATION_REQUIRED = "authentication_required"
@@ -43,7 +45,9 @@ def judge_intent(payment: Payment, intent: PayingIntent, *, livemode: bool) -> J
         return Ignored(stranger)
     if intent.status == "succeeded":
         return _paid(payment, intent)
-    if needs_its_customer(intent):
+    if payment.type == SALE and intent.status == "requires_action":
+        return Became(Status.REQUIRES_ACTION)
+    if payment.type != SALE and needs_its_customer(intent):
         return Ignored("the bank wants its customer, who is sent to a page")
     return Became(_STATUSES.get(intent.status, Status.FAILED))
 

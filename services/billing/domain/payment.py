@@ -27,8 +27,9 @@ PaymentId = NewType("PaymentId", str)
 PREFIX = "pay"
 CREDITS = "credits"
 SUBSCRIPTION = "subscription"
+SALE = "sale"
 """Types of payments."""
-Origin = Literal["checkout", "auto_top_up", "subscription"]
+Origin = Literal["checkout", "auto_top_up", "subscription", "sale"]
 
 
 class Status(StrEnum):
@@ -103,8 +104,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One purchase of credits, or one paid invoice of a subscription, which adds none; or (later) one sale of the
-    operator's."""
+    """One purchase of credits, one paid invoice of a subscription, or one sale of the operator's; only the first adds
+    credits. Of a sale `tip_minor` is the part of the amount that is a tip, `card_id` what it is paid with,
+    `checkout_url` where the bank wants to see its customer, and `success_url` where he goes from there; `asked_key` is a
+    digest of the request's idempotency key."""
 
     id: PaymentId
     account_id: str
@@ -133,6 +136,11 @@ class Payment:
     card_id: str | None = None
     failure_code: str | None = None
     saves_card: bool = False
+    business_type: str | None = None
+    device_id: str | None = None
+    tip_minor: int = 0
+    description: str | None = None
+    asked_key: bytes | None = None
 
     def payable_at(self, now: datetime) -> bool:
         """Whether the customer can still be sent to the payment page."""

@@ -26,7 +26,7 @@ async def next_due(database: Database, *, now: datetime, rules: SubscriptionRule
 
 async def unsettled(database: Database) -> int:
     """How much waits to be done now: events of Stripe's that are not parked and mails, but those that failed and have
-    some time to wait."""
+    some time to wait, and what was decided of held payments."""
     pool = await database.asyncpg_pool()
     found: int = await pool.fetchval(_UNSETTLED, TRIED_AGAIN_SOON)
     return found
@@ -34,7 +34,7 @@ async def unsettled(database: Database) -> int:
 
 _NEXT_DUE = """
 SELECT least(
-    (SELECT min(expires_at) FROM payments WHERE status = ANY($2) AND type = 'credits' AND expires_at > $1),
+    (SELECT min(expires_at) FROM payments WHERE status = ANY($2) AND type <> 'subscription' AND expires_at > $1),
     (SELECT min(next_expiry_at) FROM wallets WHERE next_expiry_at > $1),
     (SELECT min(next_at) FROM auto_top_ups
      WHERE enabled AND stopped IS NULL AND waits_for IS NULL AND looks = 0 AND next_at > $1),
@@ -48,5 +48,6 @@ SELECT least(
 _UNSETTLED = """
 SELECT (SELECT count(*) FROM webhook_events
         WHERE status IN ('received', 'failed') AND next_attempt_at <= now() + $1::interval)
+     + (SELECT count(*) FROM review_decisions WHERE done_at IS NULL AND attempts < 3)
      + (SELECT count(*) FROM mails WHERE state = 'waiting' AND last_error IS NULL)
 """

@@ -15,7 +15,8 @@ from shared.money import Money
 _COLUMNS = (
     "id, account_id, type, status, amount_minor, currency, usd_minor, millicredits, refunded_minor, assessment_id,"
     " score, reasons, flags, success_url, cancel_url, session_id, intent_id, charge_id, checkout_url, transfer_id,"
-    " created_at, expires_at, succeeded_at, rate_micros, origin, card_id, failure_code, saves_card"
+    " created_at, expires_at, succeeded_at, rate_micros, origin, card_id, failure_code, saves_card,"
+    " business_type, device_id, tip_minor, description, asked_key"
 )
 
 
@@ -27,7 +28,7 @@ async def insert(connection: AsyncConnection, payment: Payment) -> None:
             " :currency, :usd_minor, :millicredits, :refunded_minor, :assessment_id, :score, CAST(:reasons AS jsonb),"
             " :flags, :success_url, :cancel_url, :session_id, :intent_id, :charge_id, :checkout_url, :transfer_id,"
             " :created_at, :expires_at, :succeeded_at, :rate_micros, :origin, :card_id, :failure_code, :saves_card,"
-            " :created_at)"
+            " :business_type, :device_id, :tip_minor, :description, :asked_key, :created_at)"
         ),
         {
             **_mutable(payment),
@@ -45,6 +46,11 @@ async def insert(connection: AsyncConnection, payment: Payment) -> None:
             "origin": payment.origin,
             "card_id": payment.card_id,
             "saves_card": payment.saves_card,
+            "business_type": payment.business_type,
+            "device_id": payment.device_id,
+            "tip_minor": payment.tip_minor,
+            "description": payment.description,
+            "asked_key": payment.asked_key,
         },
     )
 
@@ -156,6 +162,20 @@ async def used_minor(connection: AsyncConnection, account_id: str, *, since: dat
     return used
 
 
+async def paid_counts(connection: AsyncConnection, account_id: str) -> tuple[int, int]:
+    """How many of the account's payments have been paid, and how many of these are sales. Served by
+    `payments_of_account`."""
+    found = await connection.execute(
+        text(
+            "SELECT count(*) AS paid, count(*) FILTER (WHERE type = 'sale') AS sales FROM payments"
+            " WHERE account_id = :account_id AND succeeded_at IS NOT NULL"
+        ),
+        {"account_id": account_id},
+    )
+    row = found.one()
+    return row.paid, row.sales
+
+
 async def lease_due(
     connection: AsyncConnection, *, now: datetime, abandoned_before: datetime, lease_seconds: int, limit: int
 ) -> list[PaymentId]:
@@ -171,7 +191,7 @@ async def lease_due(
                                 poll_at = now() + interval '2 minutes'
             WHERE id IN (
                 SELECT id FROM payments
-                WHERE status = ANY(:under_way) AND type = 'credits' AND leased_until <= now()
+                WHERE status = ANY(:under_way) AND type <> 'subscription' AND leased_until <= now()
                   AND ((status <> 'processing' AND expires_at <= :now)
                        OR (session_id IS NULL AND created_at <= :abandoned_before)
                        OR (session_id IS NOT NULL AND poll_at <= now()))
@@ -253,4 +273,9 @@ def _payment(row: Row[Any]) -> Payment:
         failure_code=row.failure_code,
         saves_card=row.saves_card,
         succeeded_at=row.succeeded_at,
+        business_type=row.business_type,
+        device_id=row.device_id,
+        tip_minor=row.tip_minor,
+        description=row.description,
+        asked_key=row.asked_key,
     )

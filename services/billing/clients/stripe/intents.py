@@ -12,7 +12,7 @@ from shared.telemetry import logger_of
 
 logger = logger_of("stripe")
 
-_EXPANDED = ["latest_charge.balance_transaction"]
+EXPANDED = ["latest_charge.balance_transaction"]
 _CLOCKS_APART_SECONDS = 3_600
 
 
@@ -28,13 +28,13 @@ async def charge_card(gate: StripeGate, payment: Payment, *, customer_id: str) -
         if declined is None:
             raise
         return declined
-    return _intent(made.to_dict())
+    return read_intent(made.to_dict())
 
 
 async def find_intent(gate: StripeGate, intent_id: str) -> PayingIntent | None:
     """The intent as it is now, or None where Stripe knows none of that id."""
-    found = await gate.find(gate.v1.payment_intents.retrieve_async(intent_id, {"expand": list(_EXPANDED)}))
-    return None if found is None else _intent(found.to_dict())
+    found = await gate.find(gate.v1.payment_intents.retrieve_async(intent_id, {"expand": list(EXPANDED)}))
+    return None if found is None else read_intent(found.to_dict())
 
 
 async def intent_of_payment(gate: StripeGate, payment: Payment, *, customer_id: str) -> PayingIntent | None:
@@ -71,11 +71,12 @@ def _create_params(payment: Payment, *, customer_id: str, card_id: str) -> Payme
             "account_id": payment.account_id,
             "credits": str(payment.millicredits // 1_000),
         },
-        "expand": list(_EXPANDED),
+        "expand": list(EXPANDED),
     }
 
 
-def _intent(raw: dict[str, Any]) -> PayingIntent:
+def read_intent(raw: dict[str, Any]) -> PayingIntent:
+    """Stripe's intent, expanded as `EXPANDED` says."""
     charge = raw.get("latest_charge")
     transaction = charge.get("balance_transaction") if isinstance(charge, dict) else None
     error = raw.get("last_payment_error") or {}
@@ -89,4 +90,10 @@ def _intent(raw: dict[str, Any]) -> PayingIntent:
         charge_id=charge["id"] if isinstance(charge, dict) else charge,
         transaction=read_transaction(transaction) if isinstance(transaction, dict) else None,
         decline_code=error.get("decline_code") or error.get("code"),
+        next_action_url=_page_of_bank(raw.get("next_action")),
     )
+
+
+def _page_of_bank(action: dict[str, Any] | None) -> str | None:
+    url = ((action or {}).get("redirect_to_url") or {}).get("url")
+    return url if isinstance(url, str) else None

@@ -1,6 +1,6 @@
 """Sales of the operator's (U7, U8): payments of a business type, made with a device, charged by the card that they name."""
 
-from shared.migrations import execute
+from shared.migrations import execute, grant
 
 revision = "0024"
 down_revision = "0023"
@@ -10,6 +10,7 @@ def upgrade() -> None:
     execute(PAYMENTS)
     execute(LOOK_UPS)
     execute(BOOK)
+    grant("payments", "UPDATE (asked_key)")
 
 
 PAYMENTS = """
