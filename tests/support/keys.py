@@ -5,7 +5,7 @@ import json
 import os
 from typing import Any
 
-from shared.service_auth import Caller, Minter, public_key_of
+from shared.service_auth import AGENT_HEADER, IP_HEADER, SESSION_HEADER, Caller, Minter, public_key_of
 
 SERVICES = ("gateway", "billing", "licensing", "fraud")
 SEEDS = {service: os.urandom(32) for service in SERVICES}
@@ -42,7 +42,9 @@ def headers_for(caller: Caller, audience: str) -> dict[str, str]:
     """What the gateway would send `audience` on an account's behalf."""
     return {
         "authorization": f"Bearer {minter().mint(caller, audience)}",
-        "x-tollgate-caller-ip": caller.ip or "127.0.0.1",
+        IP_HEADER: caller.ip or "127.0.0.1",
+        **({AGENT_HEADER: caller.user_agent} if caller.user_agent else {}),
+        **({SESSION_HEADER: caller.session_hash} if caller.session_hash else {}),
     }
 
 

@@ -14,7 +14,15 @@ from tests.integration.gateway_clients.peer import OK, Act, Peer, answering, pee
 from tests.support.keys import SEEDS, minter
 
 CHUNKED = b"HTTP/1.1 404 Not Found\r\nSignature: s=:QQ==:\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
-CALLER = Caller("acc_1", "customer", tier="verified", ip="203.0.113.9")
+CALLER = Caller(
+    "acc_1",
+    "customer",
+    tier="verified",
+    mailbox_hash="aa11",
+    ip="203.0.113.9",
+    user_agent="curl/8 (x)",
+    session_hash="bb22",
+)
 
 
 @contextlib.asynccontextmanager
@@ -43,10 +51,11 @@ async def test_a_request_goes_on_byte_for_byte_on_its_callers_behalf() -> None:
     assert said[b"content-type"] == b"text/x"
     assert said[b"x-request-id"] == b"req_1"
     assert said[b"x-tollgate-caller-ip"] == b"203.0.113.9"
+    assert (said[b"x-tollgate-user-agent"], said[b"x-tollgate-session"]) == (b"curl/8 (x)", b"bb22")
     verified = Verifier("licensing", {"gateway": public_key_of(SEEDS["gateway"])}).verify(
         said[b"authorization"].removeprefix(b"Bearer ").decode()
     )
-    assert (verified.account_id, verified.tier, verified.ip) == ("acc_1", "verified", None)
+    assert verified == Caller("acc_1", "customer", tier="verified", mailbox_hash="aa11")
 
 
 async def test_nobodys_request_bears_no_token_and_a_get_no_length() -> None:
