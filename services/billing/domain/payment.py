@@ -106,8 +106,8 @@ class Reason:
 class Payment:
     """One purchase of credits, one paid invoice of a subscription, or one sale of the operator's; only the first adds
     credits. Of a sale `tip_minor` is the part of the amount that is a tip, `card_id` what it is paid with,
-    `checkout_url` where the bank wants to see its customer, and `success_url` where he goes from there; `asked_key` is a
-    digest of the request's idempotency key."""
+    `checkout_url` where the bank wants to see its customer, and `success_url` where he goes from there; `asked_key` is
+    a digest of the request's idempotency key."""
 
     id: PaymentId
     account_id: str
