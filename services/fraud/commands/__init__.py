@@ -4,6 +4,7 @@ from services.fraud.commands.blacklist import BLACKLIST
 from services.fraud.commands.model import EVALUATE, GENERATE_HISTORY, SCORE, TRAIN
 from services.fraud.commands.networks import NETWORKS
 from services.fraud.commands.rebuild_features import REBUILD_FEATURES
+from services.fraud.commands.train_from_history import TRAIN_FROM_HISTORY
 
 COMMANDS = {
     "blacklist": BLACKLIST,
@@ -12,5 +13,6 @@ COMMANDS = {
     "train": TRAIN,
     "evaluate": EVALUATE,
     "score": SCORE,
+    "train-from-history": TRAIN_FROM_HISTORY,
     "generate-history": GENERATE_HISTORY,
 }

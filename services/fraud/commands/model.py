@@ -16,7 +16,7 @@ from services.fraud.commands.saying import (
     end,
 )
 from services.fraud.model.model import DEFAULT_FOLDER, Model
-from services.fraud.model.schema import MODEL_FILE, SCHEMA_FILE, ModelMismatch
+from services.fraud.model.schema import MODEL_FILE, SCHEMA_FILE, ModelMismatch, Schema
 from shared.service_main import Command
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ def day_range(said: str) -> tuple[int, int]:
     return int(first), int(end_)
 
 
-def _guarded(run: Callable[[argparse.Namespace], None]) -> Callable[[Any, argparse.Namespace], None]:
+def with_clear_ends(run: Callable[[Any, argparse.Namespace], None]) -> Callable[[Any, argparse.Namespace], None]:
     """Bad data and models end with a line on stderr and 65; a Python package that lacks ends with 69."""
 
-    def guarded(_settings: Any, given: argparse.Namespace) -> None:
+    def guarded(settings: Any, given: argparse.Namespace) -> None:
         try:
-            run(given)
+            run(settings, given)
         except ImportError as error:
             raise end(
                 f"This needs the extra `training` ({error}). Install it with: pip install 'tollgate[training]'",
@@ -66,7 +66,7 @@ def _read(path: Path, progress: Progress) -> "History":
     return read_history(path)
 
 
-def _train(given: argparse.Namespace) -> None:
+def _train(_settings: None, given: argparse.Namespace) -> None:
     from services.fraud.training.making import train  # noqa: PLC0415 - scikit-learn is of the extra
 
     with Progress() as progress:
@@ -76,15 +76,20 @@ def _train(given: argparse.Namespace) -> None:
             validate_days=given.validate_days,
             folder=given.out,
             seed=given.seed,
+            most_trees=given.trees,
             at=datetime.now(UTC),
             progress=progress,
         )
-    size = (given.out / MODEL_FILE).stat().st_size
+    told_training(schema, given.out)
+
+
+def told_training(schema: Schema, folder: Path) -> None:
+    """What a training came to."""
     _print(
         {
             "model": schema.version,
-            "out": str(given.out),
-            "bytes": size,
+            "out": str(folder),
+            "bytes": (folder / MODEL_FILE).stat().st_size,
             "payments": schema.data_rows,
             "frauds": schema.data_frauds,
             "trees": schema.trainer["trees"],
@@ -93,7 +98,7 @@ def _train(given: argparse.Namespace) -> None:
     )
 
 
-def _evaluate(given: argparse.Namespace) -> None:
+def _evaluate(_settings: None, given: argparse.Namespace) -> None:
     from services.fraud.training.judging import evaluate  # noqa: PLC0415 - scikit-learn is of the extra
 
     with Progress() as progress:
@@ -108,7 +113,7 @@ def _evaluate(given: argparse.Namespace) -> None:
     _print({"model": model.version, "test_days": list(given.test_days), **asdict(found)})
 
 
-def _score(given: argparse.Namespace) -> None:
+def _score(_settings: None, given: argparse.Namespace) -> None:
     from services.fraud.training.files import write_scores  # noqa: PLC0415 - pyarrow is of the extra
     from services.fraud.training.judging import scores  # noqa: PLC0415
 
@@ -119,7 +124,7 @@ def _score(given: argparse.Namespace) -> None:
     _print({"model": model.version, "out": str(given.out), "rows": len(found)})
 
 
-def _generate(given: argparse.Namespace) -> None:
+def _generate(_settings: None, given: argparse.Namespace) -> None:
     from services.fraud.training.files import write_history  # noqa: PLC0415 - pyarrow is of the extra
     from services.fraud.training.generator import Town, generated  # noqa: PLC0415
 
@@ -150,6 +155,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
         " labels are known (default: the last fifth of the training days, which are then learnt too)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=f"gets {MODEL_FILE} and {SCHEMA_FILE}")
+    parser.add_argument("--trees", type=int, default=300, metavar="N", help="at most so many (default: 300)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed and data give the same model (default: 1)")
 
 
@@ -182,31 +188,31 @@ def _generate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="Parquet, or CSV by its name")
     parser.add_argument("--days", type=int, default=120)
     parser.add_argument("--customers", type=int, default=4_000)
-    parser.add_argument("--terminals", type=int, default=6_000)
+    parser.add_argument("--terminals", type=int, default=1_500)
     parser.add_argument("--seed", type=int, default=1)
 
 
 TRAIN = Command(
     "train a model on a file of payments and write it as ONNX with its schema",
-    run=_guarded(_train),
+    run=with_clear_ends(_train),
     add_arguments=_train_arguments,
     needs_settings=False,
 )
 EVALUATE = Command(
     "say how good a model is on days of a file: AUC ROC, average precision, card precision at 100, calibration",
-    run=_guarded(_evaluate),
+    run=with_clear_ends(_evaluate),
     add_arguments=_evaluate_arguments,
     needs_settings=False,
 )
 SCORE = Command(
     "score every row of a file, history and new payments together",
-    run=_guarded(_score),
+    run=with_clear_ends(_score),
     add_arguments=_score_arguments,
     needs_settings=False,
 )
 GENERATE_HISTORY = Command(
     "write made-up payments with frauds, such as the shipped model was trained on",
-    run=_guarded(_generate),
+    run=with_clear_ends(_generate),
     add_arguments=_generate_arguments,
     needs_settings=False,
 )

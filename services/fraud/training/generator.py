@@ -62,7 +62,7 @@ def _people(town: Town, rng: numpy.random.Generator) -> _People:
     return _People(
         joined=numpy.maximum(rng.integers(-town.days, town.days, size), 0),
         payments_a_day=numpy.clip(rng.lognormal(-0.5, 1.0, size), 0.02, 6.0),
-        usual_cents=numpy.clip(rng.lognormal(numpy.log(2_500), 0.9, size), 200, 100_000),
+        usual_cents=numpy.clip(rng.lognormal(numpy.log(2_000), 1.4, size), 20, 200_000),
         spread=rng.uniform(0.25, 0.7, size),
     )
 
@@ -85,7 +85,7 @@ def _shared(town: Town, customer: Ints, rng: numpy.random.Generator) -> Ints:
 
 def _skimmed(town: Town, honest: _Columns, rng: numpy.random.Generator) -> _Columns:
     """Honest payments turned into frauds, where a terminal skims."""
-    episodes = max(1, town.terminals * town.days // 12_000)
+    episodes = max(1, town.terminals * town.days // 2_500)
     terminals = rng.choice(town.terminals, size=min(episodes, town.terminals), replace=False)
     begins, ends = numpy.full(town.terminals + town.customers, -1), numpy.full(town.terminals + town.customers, -1)
     begins[terminals] = rng.integers(0, town.days, len(terminals))
@@ -139,6 +139,6 @@ def _columns(second: Ints, customer: Ints, terminal: Ints, cents: NDArray[numpy.
         "sec": second,
         "customer": customer,
         "terminal": terminal,
-        "cents": numpy.maximum(cents, 50).astype(numpy.int64),
+        "cents": numpy.maximum(cents, 1).astype(numpy.int64),
         "scenario": numpy.full(len(second), scenario, numpy.int64),
     }

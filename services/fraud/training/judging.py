@@ -12,7 +12,9 @@ _WEEKS_BEFORE = 14
 _ROWS_AT_ONCE = 200_000
 
 
-def scores(history: History, model: Model, *, progress: Progress, rows: Flags | None = None) -> Floats:
+def scores(
+    history: History, model: Model, *, rows: Flags | None = None, progress: Progress = lambda _said: None
+) -> Floats:
     """The probability of fraud for each of the rows (default: all), in order."""
     wanted = numpy.ones(len(history), bool) if rows is None else rows
     table = feature_table(history, wanted, progress=progress)

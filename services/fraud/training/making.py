@@ -40,17 +40,18 @@ def train(
     folder: Path,
     seed: int,
     at: datetime,
-    progress: Progress,
+    most_trees: int = MOST_TREES,
+    progress: Progress = lambda _said: None,
 ) -> Schema:
     """Train, write `model.onnx` and `schema.json` into the folder, and load them once as serving does. Raises
     `BadHistory` where the days hold too little."""
     rows = _rows(history, train_days, "training")
     table = feature_table(history, rows, progress=progress)
     if validate_days is None:
-        grove = _by_last_days(history, rows, table, seed=seed, progress=progress)
+        grove = _by_last_days(history, rows, table, seed=seed, most_trees=most_trees, progress=progress)
     else:
         later = _rows(history, validate_days, "validation")
-        grove = _by_later_days(history, rows, table, later, seed=seed, progress=progress)
+        grove = _by_later_days(history, rows, table, later, seed=seed, most_trees=most_trees, progress=progress)
     raw = onnx_bytes(forest(grove.model, trees=grove.trees), grove.calibrator, features=len(FEATURES))
     expected = grove.said(table)
     schema = Schema(
@@ -86,32 +87,51 @@ class _Grove:
 
 
 def _by_later_days(
-    history: History, rows: Flags, table: Matrix, later: Flags, *, seed: int, progress: Progress
+    history: History, rows: Flags, table: Matrix, later: Flags, *, seed: int, most_trees: int, progress: Progress
 ) -> _Grove:
     """Trees of the training days; validation days say how many, and calibrate them."""
     later_table = feature_table(history, later, progress=progress)
-    return _chosen(history, rows, table, later, later_table, seed=seed, progress=progress)
+    return _chosen(history, rows, table, later, later_table, seed=seed, most_trees=most_trees, progress=progress)
 
 
-def _by_last_days(history: History, rows: Flags, table: Matrix, *, seed: int, progress: Progress) -> _Grove:
+def _by_last_days(
+    history: History, rows: Flags, table: Matrix, *, seed: int, most_trees: int, progress: Progress
+) -> _Grove:
     """The last fifth of the training days chooses; then trees are grown on all of them."""
     days = history.day[rows]
     split = int(days.max()) + 1 - max(1, (int(days.max()) + 1 - int(days.min())) // _HELD_BACK)
     early, late = rows & (history.day < split), rows & (history.day >= split)
     if min(int(history.is_fraud[early].sum()), int(history.is_fraud[late].sum())) == 0:
         raise BadHistory("Either the first training days have no fraud, or the last ones; take more days.")
-    chosen = _chosen(history, early, table[days < split], late, table[days >= split], seed=seed, progress=progress)
+    chosen = _chosen(
+        history,
+        early,
+        table[days < split],
+        late,
+        table[days >= split],
+        seed=seed,
+        most_trees=most_trees,
+        progress=progress,
+    )
     progress(f"growing {chosen.trees} trees on all training days")
     model = grown(table, history.is_fraud[rows], trees=chosen.trees, seed=seed)
     return replace(chosen, model=model)
 
 
 def _chosen(
-    history: History, rows: Flags, table: Matrix, later: Flags, later_table: Matrix, *, seed: int, progress: Progress
+    history: History,
+    rows: Flags,
+    table: Matrix,
+    later: Flags,
+    later_table: Matrix,
+    *,
+    seed: int,
+    most_trees: int,
+    progress: Progress,
 ) -> _Grove:
     """Trees of some rows; others, later than they, say how many, and calibrate them."""
-    progress(f"growing up to {MOST_TREES} trees on {len(table):,} payments")
-    model = grown(table, history.is_fraud[rows], trees=MOST_TREES, seed=seed)
+    progress(f"growing up to {most_trees} trees on {len(table):,} payments")
+    model = grown(table, history.is_fraud[rows], trees=most_trees, seed=seed)
     truth = history.is_fraud[later]
     trees = best_count(model, later_table, truth)
     calibrator = fitted(log_odds(model, later_table, trees=trees), truth)
