@@ -5,6 +5,7 @@ position is given only once it is committed, so no reader can pass one that comm
 """
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -33,19 +34,25 @@ async def publish(
     connection: AsyncConnection, kind: str, subject: str, data: dict[str, object], *, at: datetime
 ) -> None:
     """Write one event (`"payment.succeeded"`, the subject's id, facts without personal data)."""
-    await connection.execute(
-        text(
-            "INSERT INTO outbox (id, kind, subject, data, created_at)"
-            " VALUES (:id, :kind, :subject, CAST(:data AS jsonb), :at)"
-        ),
-        {
-            "id": new_uuid(at=at),
-            "kind": kind,
-            "subject": subject,
-            "data": orjson.dumps(data).decode(),
-            "at": at,
-        },
-    )
+    await publish_all(connection, kind, [(subject, data)], at=at)
+
+
+async def publish_all(
+    connection: AsyncConnection, kind: str, news: Iterable[tuple[str, dict[str, object]]], *, at: datetime
+) -> None:
+    """The same of several subjects, each with its facts, in one round trip."""
+    rows = [
+        {"id": new_uuid(at=at), "kind": kind, "subject": subject, "data": orjson.dumps(data).decode(), "at": at}
+        for subject, data in news
+    ]
+    if rows:
+        await connection.execute(
+            text(
+                "INSERT INTO outbox (id, kind, subject, data, created_at)"
+                " VALUES (:id, :kind, :subject, CAST(:data AS jsonb), :at)"
+            ),
+            rows,
+        )
 
 
 async def number_committed(database: Database) -> int:

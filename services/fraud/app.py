@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from services.fraud.api import assessments, audit, blacklist, devices
+from services.fraud.api import assessments, audit, blacklist, blacklist_files, devices, labels, reviews
 from services.fraud.service import open_service
 from services.fraud.settings import Settings
 from services.fraud.use_cases.due import look_for_due
@@ -40,6 +40,9 @@ ROUTERS = (
     assessments.router,
     audit.router,
     blacklist.router,
+    blacklist_files.router,
+    labels.router,
+    reviews.router,
     devices.router,
     devices.operators,
     devices.internal,

@@ -8,6 +8,7 @@ from pydantic import Field
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
+from services.fraud.api.guards import actor_of, fraud_of
 from services.fraud.domain.blacklist import ID_PREFIX, LONGEST_VALUE, Draft, Kind, Listed, draft
 from services.fraud.service import Fraud
 from services.fraud.use_cases.keep_blacklist import add_entry, list_entries, remove_entry
@@ -58,7 +59,7 @@ async def list_blacklist(
     request: Request, limit: Limit = 20, after: After = None, kind: Kind | None = None
 ) -> Response:
     cursor = checked_cursor(ID_PREFIX, after)
-    return page(await list_entries(_fraud(request), kind=kind, after=cursor, limit=limit + 1), limit, _wire)
+    return page(await list_entries(fraud_of(request), kind=kind, after=cursor, limit=limit + 1), limit, _wire)
 
 
 @router.post(PATH, status_code=201, response_model=BlacklistEntryView, summary="Add an entry")
@@ -66,22 +67,22 @@ async def list_blacklist(
 @refuses("already_listed")
 @takes_idempotency_key
 async def add_to_blacklist(request: Request, body: EntryBody) -> Response:
-    fraud, by = _fraud(request), request.state.caller.account_id
+    fraud, actor = fraud_of(request), actor_of(request)
 
     async def work(claim: Claim) -> Response:
         async def keep(connection: Connection, listed: Listed) -> None:
             await claim.keep(connection, 201, _wire(listed))
 
-        return answer(_wire(await add_entry(fraud, _draft(fraud, body), by=by, keep=keep)), 201)
+        return answer(_wire(await add_entry(fraud, actor, _draft(fraud, body), keep=keep)), 201)
 
-    return await idempotently(request, by, work)
+    return await idempotently(request, actor.account_id, work)
 
 
 @router.delete(PATH + "/{entry_id}", status_code=204, summary="Remove an entry")
 @guarded(operator_required)
 @refuses("not_found")
 async def remove_from_blacklist(request: Request, entry_id: str) -> Response:
-    await remove_entry(_fraud(request), entry_id, by=request.state.caller.account_id)
+    await remove_entry(fraud_of(request), actor_of(request), entry_id)
     return answer(status=204)
 
 
@@ -94,12 +95,6 @@ def _draft(fraud: Fraud, body: EntryBody) -> Draft:
         expires_at=body.expires_at,
         now=fraud.clock.now(),
     )
-
-
-def _fraud(request: Request) -> Fraud:
-    fraud = request.app.state.service
-    assert isinstance(fraud, Fraud)
-    return fraud
 
 
 def _wire(listed: Listed) -> BlacklistEntryView:

@@ -2,6 +2,8 @@
 
 An entry's `match` is what a payment's facts are compared with: for an email, a domain or an address (`ip`) its keyed
 digest, made outside; for a network its CIDR form; for the rest the value itself. An entry bites until `expires_at`.
+Where only the digest is known (of the email behind a payment that was blocked) it stands for the value, as
+`digest:<64 hex digits>`.
 """
 
 import ipaddress
@@ -33,6 +35,7 @@ _LABEL = r"[^\W_](?:[^\W_]|-){0,61}(?<!-)"
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?!\d+\Z){_LABEL}")
 _LOCAL_PART = re.compile(r"[^\s@\"(),:;<>\[\]\\]{1,64}")
 _CARD = re.compile(r"[A-Za-z0-9_]{6,64}")
+_DIGEST = re.compile(r"digest:([0-9a-f]{64})")
 _CARD_NUMBER = re.compile(r"\d[\d _-]{10,}\d")
 
 
@@ -116,9 +119,22 @@ def normal_value(kind: Kind, value: str) -> str:
     """The one spelling of a value. Raises Invalid; the message never repeats the value."""
     text = unicodedata.normalize("NFC", value.strip())
     normal = _NORMAL[kind](text) if 0 < len(text) <= LONGEST_VALUE else None
+    if kind in DIGESTED and digest_of(text) is not None:
+        return text
     if normal is None:
         raise Invalid("/value", f"must be {_WANTED[kind]}")
     return normal
+
+
+def of_digest(match: str) -> str:
+    """The value of an entry of which only the digest is known."""
+    return f"digest:{match}"
+
+
+def digest_of(value: str) -> str | None:
+    """The digest that stands for a value; None where the value itself is said."""
+    found = _DIGEST.fullmatch(value)
+    return None if found is None else found[1]
 
 
 def readable_address(text: str | None) -> Address | None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Literal, NewType, get_args
 
 from services.fraud.domain.assessment import Reason
+from services.fraud.domain.signals import Signals
 from shared.errors import DomainError
 
 CaseId = NewType("CaseId", str)
@@ -42,7 +43,7 @@ class Case:
     status: Status
     score_hundredths: int
     reasons: tuple[Reason, ...]
-    signals: Mapping[str, object]
+    signals: Signals
     assignee: str | None
     created_at: datetime
     due_at: datetime

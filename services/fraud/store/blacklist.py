@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping, text
@@ -65,7 +66,6 @@ async def add(
 ) -> Listed:
     """Insert an entry. Raises AlreadyListed where a live one matches the same; an expired one makes way."""
     await _retire_expired_twin(connection, draft.kind, match, at)
-    is_digested = draft.kind in DIGESTED
     result = await connection.execute(
         text(
             """
@@ -76,22 +76,31 @@ async def add(
             ON CONFLICT (kind, match) WHERE removed_at IS NULL DO NOTHING
             """
         ),
-        {
-            "id": entry,
-            "kind": draft.kind,
-            "match": match,
-            "network": draft.value if draft.kind == "network" else None,
-            "plain": None if is_digested else draft.value,
-            "sealed": seal(draft.value.encode(), keys, _context(entry)) if is_digested else None,
-            "reason": draft.reason,
-            "source": draft.source,
-            "expires_at": draft.expires_at,
-            "at": at,
-            "by": by,
-        },
+        {**columns_of(draft, entry=entry, match=match, keys=keys), "at": at, "by": by},
     )
     if result.rowcount == 0:
         raise AlreadyListed
+    return listed(draft, entry=entry, match=match, at=at)
+
+
+def columns_of(draft: Draft, *, entry: UUID, match: str, keys: Keys) -> dict[str, Any]:
+    """What an entry's row says of its draft; a value that names a person is sealed."""
+    is_digested = draft.kind in DIGESTED
+    return {
+        "id": entry,
+        "kind": draft.kind,
+        "match": match,
+        "network": draft.value if draft.kind == "network" else None,
+        "plain": None if is_digested else draft.value,
+        "sealed": seal(draft.value.encode(), keys, _context(entry)) if is_digested else None,
+        "reason": draft.reason,
+        "source": draft.source,
+        "expires_at": draft.expires_at,
+    }
+
+
+def listed(draft: Draft, *, entry: UUID, match: str, at: datetime) -> Listed:
+    """An entry that was made just now, as operators see it."""
     return Listed(
         id=EntryId(encode(ID_PREFIX, entry)),
         kind=draft.kind,

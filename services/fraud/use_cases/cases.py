@@ -1,10 +1,11 @@
 """Opening cases, and closing those whose payment has ended (S15). Deciding is `decide_cases`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from services.fraud.domain.assessment import Reason
 from services.fraud.domain.case import ID_PREFIX, Case, CaseId, Kind, Step
+from services.fraud.domain.signals import Signals
 from services.fraud.store import cases
 from shared.db import Connection
 from shared.ids import new_id
@@ -21,7 +22,7 @@ async def open_case(
     kind: Kind,
     score_hundredths: int,
     reasons: Sequence[Reason],
-    signals: Mapping[str, object],
+    signals: Signals,
     at: datetime,
     due_at: datetime,
 ) -> CaseId:

@@ -23,6 +23,11 @@ _LICENSING_AWAY = DomainError(
     "Licensing does not answer; `service=gateway` lists what it has no part in.",
     headers={"Retry-After": "1"},
 )
+_FRAUD_AWAY = DomainError(
+    "service_unavailable",
+    "Fraud does not answer; `service=gateway` lists what it has no part in.",
+    headers={"Retry-After": "1"},
+)
 
 
 class Trail(StrEnum):
@@ -31,6 +36,7 @@ class Trail(StrEnum):
     GATEWAY = "gateway"
     BILLING = "billing"
     LICENSING = "licensing"
+    FRAUD = "fraud"
 
 
 async def read_audit(
@@ -62,4 +68,9 @@ async def _licensings(gateway: Gateway, after: str | None, limit: int) -> tuple[
     return [{**line, "service": Trail.LICENSING.value} for line in told["data"]], told["knows_after"]
 
 
-_READERS = {Trail.GATEWAY: _own, Trail.BILLING: _billings, Trail.LICENSING: _licensings}
+async def _frauds(gateway: Gateway, after: str | None, limit: int) -> tuple[list[Line], bool]:
+    told = await sibling_audit.read_lines(gateway.fraud, after=after, limit=limit, away=_FRAUD_AWAY)
+    return [{**line, "service": Trail.FRAUD.value} for line in told["data"]], told["knows_after"]
+
+
+_READERS = {Trail.GATEWAY: _own, Trail.BILLING: _billings, Trail.LICENSING: _licensings, Trail.FRAUD: _frauds}

@@ -34,14 +34,14 @@ _numbers = itertools.count(1)
 STANDINGS = {None: "good", "negative_balance": "negative_balance", "dispute": "disputed"}
 
 
-LICENSING = "/licensing"
-"""Where the same small application answers for licensing, which has done nothing."""
+LICENSING, FRAUD = "/licensing", "/fraud"
+"""Where the same small application answers for licensing, which has done nothing, and for fraud."""
 
 
 @dataclass
 class Billing:
     """Wallets by account, as billing would tell of them; `default` is everyone else's. `trail` is its audit trail,
-    newest first."""
+    newest first, and `frauds_trail` fraud's."""
 
     url: str = ""
     available: dict[str, int] = field(default_factory=dict)
@@ -53,6 +53,7 @@ class Billing:
     asking: int = 0
     most_at_once: int = 0
     trail: list[audit.Line] = field(default_factory=list)
+    frauds_trail: list[audit.Line] = field(default_factory=list)
 
     def app(self) -> Starlette:
         verifier = Verifier("billing", {"gateway": public_key_of(keys.SEEDS["gateway"])})
@@ -78,10 +79,10 @@ class Billing:
             return JSONResponse(state, self.status)
 
         async def trail(request: Request) -> Response:
-            after, limit = request.query_params.get("after"), int(request.query_params["limit"])
-            lines = [line for line in self.trail if after is None or line["id"] < after]
-            known = any(line["id"] == after for line in self.trail)
-            return JSONResponse({"data": lines[:limit], "knows_after": known}, self.status)
+            return JSONResponse(_page(self.trail, request), self.status)
+
+        async def frauds_trail(request: Request) -> Response:
+            return JSONResponse(_page(self.frauds_trail, request))
 
         async def licensings_trail(_request: Request) -> Response:
             return JSONResponse({"data": [], "knows_after": False})
@@ -90,8 +91,15 @@ class Billing:
             Route("/internal/v1/wallets/{account_id}", wallet),
             Route(audit.PATH, trail),
             Route(f"{LICENSING}{audit.PATH}", licensings_trail),
+            Route(f"{FRAUD}{audit.PATH}", frauds_trail),
         ]
         return Starlette(routes=routes)
+
+
+def _page(trail: list[audit.Line], request: Request) -> audit.Lines:
+    after, limit = request.query_params.get("after"), int(request.query_params["limit"])
+    lines = [line for line in trail if after is None or line["id"] < after]
+    return {"data": lines[:limit], "knows_after": any(line["id"] == after for line in trail)}
 
 
 @dataclass
@@ -156,7 +164,11 @@ async def make_world(settings_for: Callable[..., Any]) -> AsyncIterator[Callable
             if not wallets.url:
                 wallets.url = await stack.enter_async_context(running(wallets.app()))
             quick = {"password_memory_kib": 8192, "password_passes": 1}
-            siblings = {"billing_url": wallets.url, "licensing_url": wallets.url + LICENSING}
+            siblings = {
+                "billing_url": wallets.url,
+                "licensing_url": wallets.url + LICENSING,
+                "fraud_url": wallets.url + FRAUD,
+            }
             app = create_app(settings_for("gateway", **{**siblings, **quick, **overrides}))
             url = await stack.enter_async_context(running(app))
             client = await stack.enter_async_context(

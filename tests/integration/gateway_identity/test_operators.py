@@ -138,7 +138,7 @@ async def test_audit_tells_who_did_what(world: World, operator: Customer) -> Non
     assert [line["action"] for line in older] == ["account.registered", "operator.created"]
 
 
-def _billings_line(at: datetime, action: str) -> Line:
+def _siblings_line(at: datetime, action: str) -> Line:
     return {
         "id": new_id("aud", at=at),
         "created_at": at.isoformat(),
@@ -153,7 +153,7 @@ def _billings_line(at: datetime, action: str) -> Line:
 async def test_audit_lists_billings_lines_among_the_gateways_own(world: World, operator: Customer) -> None:
     now = datetime.now(UTC)
     later, earlier = now + timedelta(hours=1), now - timedelta(hours=1)
-    world.billing.trail = [_billings_line(later, "credits.granted"), _billings_line(earlier, "refund.asked")]
+    world.billing.trail = [_siblings_line(later, "credits.granted"), _siblings_line(earlier, "refund.asked")]
 
     async def listed(query: str = "") -> tuple[list[tuple[str, str]], Any]:
         answer = await operator.http.get(f"/api/v1/admin/audit?{query}")
@@ -169,13 +169,21 @@ async def test_audit_lists_billings_lines_among_the_gateways_own(world: World, o
     second, following = await listed(f"limit=1&after={following}")
     assert [*first, *second, *(await listed(f"after={following}"))[0]] == everything
     unknown, of_other = new_id("aud", at=now), world.billing.trail[0]["id"]
-    for query in (f"after={unknown}", "service=fraud", f"service=gateway&after={of_other}"):
+    for query in (f"after={unknown}", "service=portal", f"service=gateway&after={of_other}"):
         assert (await operator.http.get(f"/api/v1/admin/audit?{query}")).status_code == 422
 
     world.billing.status = 500
     away = await operator.http.get("/api/v1/admin/audit")
     assert (away.status_code, away.json()["code"]) == (503, "billing_unavailable")
     assert (await listed("service=gateway"))[0] == [everything[1]]
+
+
+async def test_audit_lists_frauds_lines(world: World, operator: Customer) -> None:
+    world.billing.frauds_trail = [_siblings_line(datetime.now(UTC) + timedelta(hours=1), "case.approved")]
+    for query, count in (("", 2), ("service=fraud", 1)):
+        lines = (await operator.http.get(f"/api/v1/admin/audit?{query}")).json()["data"]
+        assert len(lines) == count
+        assert (lines[0]["service"], lines[0]["action"]) == ("fraud", "case.approved")
 
 
 async def test_audit_is_append_only_for_the_service(world: World) -> None:
