@@ -27,6 +27,7 @@ from services.licensing.domain.validation_limit import Taken, limit_headers
 from services.licensing.service import Licensing
 from services.licensing.store.license_directory import Known
 from services.licensing.store.touches import Touches
+from services.licensing.use_cases.story import Refusals
 from services.licensing.use_cases.validation import Answer, Question, validate
 from shared.change_feed import ChangeFeed
 from shared.changes import Poll
@@ -95,6 +96,7 @@ class Workbench:
             known=known,
             clock=SystemClock(),
             touches=Touches(),
+            refusals=Refusals(settings.blind_index_key),
         )
         self.licensing = cast(Licensing, needed)
         found = await self.validate()

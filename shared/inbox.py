@@ -14,6 +14,7 @@ from shared.http_client import ServiceClient
 from shared.loops import Loop
 
 _PAGE = 200
+_OURS = "FROM feed_cursors WHERE producer = :producer AND reader = :reader"
 
 
 @dataclass(frozen=True)
@@ -42,39 +43,50 @@ class FeedReader:
     handle: Handler
 
     async def run_once(self) -> bool:
-        """Apply one page; whether there may be more."""
+        """Apply one page; whether there may be more. No transaction waits for the sibling: one that is open would keep
+        this schema's own news, and a ledger's seals, from being numbered."""
+        cursor = await self._position()
+        answer = await self.client.get(f"/internal/v1/events?after={cursor}&limit={_PAGE}")
+        events = [Event(**event) for event in answer.json()["events"]]
+        if not events:
+            return False
         async with self.database.transaction() as connection:
-            cursor = await self._locked_cursor(connection)
-            answer = await self.client.get(f"/internal/v1/events?after={cursor}&limit={_PAGE}")
-            events = [Event(**event) for event in answer.json()["events"]]
+            if await self._locked_position(connection) != cursor:
+                return True  # another reader of the feed was here first
             for event in events:
                 await self.handle(connection, event)
-            if events:
-                await self._move(connection, events[-1].position)
+            await self._move(connection, events[-1].position)
         return len(events) == _PAGE
 
-    async def _locked_cursor(self, connection: AsyncConnection) -> int:
-        """Our position, with its row locked: two readers of one feed take turns."""
-        names = {"producer": self.producer, "reader": self.reader}
-        await connection.execute(
-            text(
-                "INSERT INTO feed_cursors (producer, reader, position) VALUES (:producer, :reader, 0)"
-                " ON CONFLICT DO NOTHING"
-            ),
-            names,
-        )
-        position = await connection.scalar(
-            text("SELECT position FROM feed_cursors WHERE producer = :producer AND reader = :reader FOR UPDATE"),
-            names,
-        )
-        assert isinstance(position, int)
-        return position
+    async def _position(self) -> int:
+        async with self.database.transaction() as connection:
+            position = await connection.scalar(text(f"SELECT position {_OURS}"), self._names)
+        return await self._begin() if position is None else int(position)
+
+    async def _begin(self) -> int:
+        async with self.database.transaction() as connection:
+            await connection.execute(
+                text(
+                    "INSERT INTO feed_cursors (producer, reader, position) VALUES (:producer, :reader, 0)"
+                    " ON CONFLICT DO NOTHING"
+                ),
+                self._names,
+            )
+        return 0
+
+    async def _locked_position(self, connection: AsyncConnection) -> int:
+        """Two readers of one feed take turns."""
+        return int(await connection.scalar(text(f"SELECT position {_OURS} FOR UPDATE"), self._names))
 
     async def _move(self, connection: AsyncConnection, position: int) -> None:
         await connection.execute(
             text("UPDATE feed_cursors SET position = :position WHERE producer = :producer AND reader = :reader"),
-            {"position": position, "producer": self.producer, "reader": self.reader},
+            {"position": position, **self._names},
         )
+
+    @property
+    def _names(self) -> dict[str, str]:
+        return {"producer": self.producer, "reader": self.reader}
 
     def loop(self, bell: asyncio.Event, *, every_seconds: float = 1.0) -> Loop:
         """The reader as a loop; `bell` hears `events:<producer>`."""

@@ -23,8 +23,8 @@ class PlanFacts(TypedDict):
 
 class SubscriptionFacts(TypedDict):
     """`reason` says why the standing is `suspended`, `revoked` or `void`: payment_failed, grace_over, dispute, paused,
-    canceled, refunded, dispute_lost, license_revoked, incomplete_expired. `expires_at` is the end of what is paid, or of
-    a trial; the license lives on for `grace_seconds` past it while its standing is good."""
+    canceled, refunded, dispute_lost, license_revoked, incomplete_expired. `expires_at` is the end of what is paid, or
+    of a trial; the license lives on for `grace_seconds` past it while its standing is good."""
 
     subscription_id: str
     account_id: str

@@ -48,8 +48,8 @@ async def test_a_key_waits_for_payment_and_is_mailed_once(world: World) -> None:
     assert await world.code(key) == "VALID"
     await world.tell(world.facts(subscription_id, expires_at=(START + timedelta(days=62)).isoformat()))
     [mail] = await _welcomes(world)
-    assert mail.values == {"plan": "License", "license_id": listed[0]["id"], "servers": "1 server"}
-    assert await add_key(world.licensing, mail) == {"license_key": key}
+    assert mail.values == {"plan": "License", "license_id": listed[0]["id"], "servers": "1 server", "heartbeat": ""}
+    assert await add_key(world.licensing, mail) == {"license_key": key, "heartbeat": ""}
     steps = await _rows(world, "SELECT action, cause, reference FROM license_steps ORDER BY seq")
     assert [step[0] for step in steps] == ["issued", "started", "extended"]
     assert steps[1][1:] == ("billing", f"{subscription_id}:2")

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.db import Database
 from shared.doors import install
-from shared.http_client import ServiceClient
+from shared.http_client import ServiceClient, SiblingUnavailable
 from shared.inbox import Event, FeedReader
 from shared.outbox import feed_router, number_committed, publish
 from shared.service_auth import Verifier, public_key_of
@@ -105,6 +105,33 @@ async def test_a_failing_effect_leaves_the_cursor(
         assert await connection.scalar(text("SELECT coalesce(max(position), 0) FROM feed_cursors")) == 0
     await reader.run_once()
     assert seen == ["poison", "poison"]
+
+
+async def test_no_transaction_waits_for_a_sibling_that_is_slow(fraud_db: Database) -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await go_on.wait()
+        writer.close()
+
+    async with await asyncio.start_server(slow, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        client = ServiceClient(url, audience="billing", minter=keys.minter("fraud"), deadline_seconds=3.0)
+        reading = asyncio.create_task(_reader(fraud_db, client, []).run_once())
+        await asked.wait()
+        async with fraud_db.transaction() as connection:
+            others = await connection.scalar(
+                text(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND state LIKE 'idle in transaction%' AND pid <> pg_backend_pid()"
+                )
+            )
+        go_on.set()
+        with pytest.raises(SiblingUnavailable):
+            await reading
+        await client.close()
+    assert others == 0
 
 
 async def test_the_feed_wants_a_services_token(billing: ServiceClient) -> None:
