@@ -12,7 +12,7 @@ from services.fraud.domain.blacklist import Traits, readable_address
 from services.fraud.domain.facts import Kind, Origin, Payment, Tier
 from services.fraud.domain.score import as_number
 from services.fraud.service import Fraud
-from services.fraud.use_cases.assess_payment import assess_payment
+from services.fraud.use_cases.assess_payment import assess_payment, try_payment
 from services.fraud.use_cases.keep_blacklist import ip_match
 from shared.contracts.assessments import PATH
 from shared.doors import InstantField, StrictRoute, Wire, answer, guarded
@@ -95,10 +95,11 @@ class AssessmentBody(Wire):
 
 @router.post(PATH)
 @guarded(service_required)
-async def assess(request: Request, body: AssessmentBody) -> Response:
+async def assess(request: Request, body: AssessmentBody, kept: bool = True) -> Response:
+    """With `kept=false` nothing is written down and no case opened: a trial, which counts in Redis all the same."""
     fraud: Fraud = request.app.state.service
     payment = body.payment(fraud.settings.blind_index_key, now=fraud.clock.now())
-    return answer(_wire(await assess_payment(fraud, payment)))
+    return answer(_wire(await (assess_payment if kept else try_payment)(fraud, payment)))
 
 
 def _wire(made: Assessment) -> dict[str, object]:

@@ -51,6 +51,12 @@ async def assess_payment(fraud: Fraud, payment: Payment) -> Assessment:
     return made
 
 
+async def try_payment(fraud: Fraud, payment: Payment) -> Assessment:
+    """What the payment's assessment would be. It counts in Redis; it has an id, but is not on record."""
+    _, background = await backgrounds.read(fraud.database, payment, at=fraud.clock.now())
+    return _assessment(fraud, await judge(fraud, payment, background))
+
+
 async def judge(fraud: Fraud, payment: Payment, background: Background) -> Judgement:
     """What is to be said of a payment. It counts in Redis, once; nothing is written down."""
     now, seen_at = fraud.clock.now(), fraud.clock.real_now()

@@ -19,16 +19,18 @@ async def codes(desk: Desk, **facts: Any) -> list[str]:
     answer = await desk.assess(**facts)
     assert answer.status_code == 200, answer.text
     verdict = answer.json()
-    assert verdict["decision"] == ("block" if verdict["reasons"] else "allow")
-    assert verdict["score"] == (100 if verdict["reasons"] else 0)
-    return [reason["code"] for reason in verdict["reasons"]]
+    found = [reason["code"] for reason in verdict["reasons"] if reason["code"].startswith("blacklisted_")]
+    assert verdict["decision"] == ("block" if found else "allow")
+    assert (verdict["score"] == 100) == bool(found)
+    return found
 
 
 async def test_unlisted_payment_is_allowed(desk: Desk) -> None:
     answer = await desk.assess()
     verdict = answer.json()
     assert answer.status_code == 200 and verdict.pop("id").startswith("asm_")
-    assert verdict == {"decision": "allow", "score": 0, "reasons": []}
+    assert verdict["decision"] == "allow" and verdict["score"] < 30
+    assert (verdict["reasons"], verdict["case_id"]) == ([], None)
 
 
 @pytest.mark.parametrize(
@@ -120,8 +122,8 @@ async def test_record_holds_what_was_judged_but_no_address_in_clear(desk: Desk) 
     await desk.assess(ip="203.0.113.77", amount_usd_minor=777)
     async with desk.fraud.database.transaction() as connection:
         row = (await connection.execute(text("SELECT *, CAST(a AS text) AS dump FROM fraud_assessments a"))).one()
-    assert row.decision == "block" and row.score == 100 and row.versions == {"features": 1}
-    assert row.snapshot["amount_usd_minor"] == 777 and len(row.snapshot["blacklist"]) == 1
+    assert row.decision == "block" and row.score == 100 and row.amount_usd_minor == 777
+    assert row.snapshot["signals"]["amount_usd_minor"] == 777 and len(row.snapshot["blacklist"]) == 1
     assert row.sealed_ip is not None and "203.0.113.77" not in row.dump
 
 
@@ -140,6 +142,10 @@ async def test_record_holds_what_was_judged_but_no_address_in_clear(desk: Desk) 
         {"email_hash": "eve@example.com"},
         {"card_fingerprint": "'; DROP TABLE blacklist; --"},
         {"surprise": 1},
+        {"tier": "platinum"},
+        {"card_country": "Germany"},
+        {"paid_payments": -1},
+        {"occurred_at": "yesterday"},
     ],
 )
 async def test_senseless_facts_are_refused(desk: Desk, facts: dict[str, Any]) -> None:
