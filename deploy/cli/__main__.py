@@ -31,6 +31,7 @@ USAGE = f"""usage: tollgate SERVICE COMMAND [OPTIONS]
 services: {", ".join(SERVICES)}
 commands of each: serve, worker, migrate, settings
 the gateway's own: create-operator --email ADDRESS [--data-dir .tollgate], seed
+fraud's own: blacklist import FILE | export, and what `tollgate fraud --help` lists
 
 Each command tells of its options with --help. Settings come from the environment; `tollgate SERVICE settings` lists
 them. In a checkout this command is .venv/bin/tollgate. For everything on one machine, use `make run`.
