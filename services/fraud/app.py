@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from services.fraud.api import assessments, audit, blacklist, blacklist_files, devices, labels, reviews
+from services.fraud.api import assessments, audit, blacklist, blacklist_files, devices, labels, reviews, rules
 from services.fraud.service import open_service
 from services.fraud.settings import Settings
 from services.fraud.use_cases.due import look_for_due
@@ -46,4 +46,5 @@ ROUTERS = (
     devices.router,
     devices.operators,
     devices.internal,
+    rules.router,
 )

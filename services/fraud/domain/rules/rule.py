@@ -97,6 +97,28 @@ class Snooze:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """On how many payments a version fired while it was live or in shadow, and how many of those are known by now to
+    have been fraud, or honest."""
+
+    number: int
+    state: State
+    hits: int
+    fraud: int
+    honest: int
+
+    @property
+    def precision(self) -> float | None:
+        """The share of fraud in what is known; None where nothing is."""
+        return share(self.fraud, self.fraud + self.honest)
+
+
+def share(part: int, whole: int) -> float | None:
+    """To four decimals; None of nothing."""
+    return None if whole == 0 else round(part / whole, 4)
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """A rule with all its versions, the first one first. There is always one."""
 
