@@ -67,6 +67,7 @@ def _add_lengths(parser: argparse.ArgumentParser) -> None:
     add("--events", type=int, default=DEFAULTS.events_per_second, help="streams: events a second, of all together")
     add("--slow-readers", type=int, default=DEFAULTS.slow_readers, help="streams: callers that stop reading")
     add("--keys", type=int, default=DEFAULTS.keys, help="many_keys: how many")
+    add("--assessments", type=int, default=DEFAULTS.assessments_per_second, help="assessments: how many a second")
     add("--calls", type=int, default=DEFAULTS.calls, help="many_keys: how many; the requirement speaks of 1000000")
 
 
@@ -83,6 +84,7 @@ def _options(given: argparse.Namespace) -> Options:
         slow_readers=given.slow_readers,
         keys=given.keys,
         calls=given.calls,
+        assessments_per_second=given.assessments,
     )
 
 

@@ -23,3 +23,4 @@ class Options:
     slow_readers: int = 100
     keys: int = 10_000
     calls: int = 100_000
+    assessments_per_second: int = 500

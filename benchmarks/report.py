@@ -4,7 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmarks import ledger, machine, many_keys, memory, paid_calls, paid_calls_shown, refusals, streams, validation
+from benchmarks import (
+    assessments,
+    ledger,
+    machine,
+    many_keys,
+    memory,
+    paid_calls,
+    paid_calls_shown,
+    refusals,
+    streams,
+    validation,
+)
 from benchmarks.options import Options
 from benchmarks.stack import Stack
 from benchmarks.tables import Asked, Table, asked_table
@@ -34,6 +45,7 @@ BENCHES: dict[str, Bench] = {
     "refusals": Bench(refusals.measure, refusals.tables, lambda measured, _: refusals.asked(measured)),
     "streams": Bench(streams.measure, streams.tables, lambda measured, _: streams.asked(measured)),
     "validation": Bench(validation.measure, validation.tables, lambda measured, _: validation.asked(measured)),
+    "assessments": Bench(assessments.measure, assessments.tables, lambda measured, _: assessments.asked(measured)),
 }
 
 

@@ -20,6 +20,7 @@ LOCK_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000
 CONNECT_TIMEOUT_SECONDS = 5.0
 PLAN_SECONDS = 30
+KEPT_PLAN_SECONDS = 300
 
 Connection = AsyncConnection
 """A connection inside a transaction, as use cases hand it from one store function to the next."""
@@ -32,11 +33,17 @@ _SERVER_SETTINGS = {
     "jit": "off",
 }
 
+_BY_KEYS = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+
 
 class Database:
     """One schema, as its service's role. Close it when the process ends."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, application: str = "tollgate") -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 10, application: str = "tollgate", finds_by_keys: bool = False
+    ) -> None:
+        """`finds_by_keys`: what is asked over the raw pool finds rows by keys, and is planned as on `dedicated`."""
+        self._raw_settings = _BY_KEYS if finds_by_keys else {}
         self._url = make_url(url).set(drivername="postgresql+asyncpg")
         self._pool_size = pool_size
         self._settings = {**_SERVER_SETTINGS, "application_name": application}
@@ -69,7 +76,8 @@ class Database:
                         min_size=0,
                         max_size=self._pool_size,
                         timeout=CONNECT_TIMEOUT_SECONDS,
-                        server_settings=self._settings,
+                        max_cached_statement_lifetime=PLAN_SECONDS if self._raw_settings else KEPT_PLAN_SECONDS,
+                        server_settings={**self._settings, **self._raw_settings},
                         reset=_nothing_to_reset,
                     )
         return self._pool
@@ -88,8 +96,7 @@ class Database:
                 **self._settings,
                 "lock_timeout": str(lock_timeout_ms),
                 "synchronous_commit": "on" if durable else "off",
-                "plan_cache_mode": "force_generic_plan",
-                "enable_seqscan": "off",
+                **_BY_KEYS,
             },
         )
 

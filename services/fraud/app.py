@@ -35,9 +35,9 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 ROUTERS = (
+    assessments.router,  # what is asked most is found first
     operations_router("fraud"),
     feed_router("fraud"),
-    assessments.router,
     audit.router,
     blacklist.router,
     blacklist_files.router,

@@ -65,7 +65,9 @@ class Fraud:
 async def open_service(settings: Settings) -> AsyncIterator[Fraud]:
     """Open what fraud works with, for the length of the block."""
     async with contextlib.AsyncExitStack() as stack:
-        database = Database(settings.database_url, pool_size=settings.database_pool_size, application=NAME)
+        database = Database(
+            settings.database_url, pool_size=settings.database_pool_size, application=NAME, finds_by_keys=True
+        )
         stack.push_async_callback(database.close)
         redis = bus.connect(settings.redis_url)
         stack.push_async_callback(redis.aclose)

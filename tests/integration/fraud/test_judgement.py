@@ -219,3 +219,8 @@ async def put_in_shadow(desk: Desk, code: str, expression: str) -> None:
         rule_id = str(await connection.scalar(text("SELECT id FROM rules WHERE code = :code"), {"code": code}))
     await move_version(desk.fraud, rule_id, 1, "shadow", actor=actor, finish=finish)
     await desk.fraud.feed.poll()
+
+
+async def test_what_a_judgement_asks_is_not_planned_for_each_payment(desk: Desk) -> None:
+    pool = await desk.fraud.database.asyncpg_pool()
+    assert await pool.fetchval("SHOW plan_cache_mode") == "force_generic_plan"
