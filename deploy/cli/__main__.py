@@ -25,6 +25,7 @@ USAGE = f"""usage: tollgate SERVICE COMMAND [OPTIONS]
        tollgate explain payment ID [--data-dir .tollgate] [--json]
        tollgate clock [advance 31d|2h|90s] [--data-dir .tollgate]
        tollgate plans sync [--data-dir .tollgate] [--json]
+       tollgate fraud backtest RULE [--version N] [--days 30] [--data-dir .tollgate] [--json]
        tollgate licenses secrets [--data-dir .tollgate] [--json]
        tollgate licenses rotate-signing-key [--overlap-seconds 86400] [--data-dir .tollgate] [--json]
 

@@ -8,6 +8,7 @@ from services.fraud.use_cases.decide_cases import mark_overdue
 from services.fraud.use_cases.devices import forget_unclaimed
 from services.fraud.use_cases.keep_blacklist import tend_blacklist
 from services.fraud.use_cases.outcomes import renew_norms
+from services.fraud.use_cases.write_rules import tend_snoozes
 from shared import changes, idempotency, outbox
 from shared.loops import Loop
 
@@ -18,8 +19,8 @@ DEADLINES_SECONDS = 30.0
 
 
 def loops(fraud: Fraud) -> list[Loop]:
-    """Number events; hear billing's; measure tiers; retire and purge the blacklist's entries; mark cases past their
-    deadline; forget old idempotent answers, changes that were heard, and devices that nobody claimed."""
+    """Number events; hear billing's; measure tiers; retire and purge the blacklist's entries, end snoozes, mark cases
+    past their deadline; forget old idempotent answers, changes that were heard, and devices that nobody claimed."""
 
     async def tend() -> bool:
         return await tend_blacklist(fraud)
@@ -34,6 +35,7 @@ def loops(fraud: Fraud) -> list[Loop]:
         Loop("forget-news", 3600.0, partial(outbox.forget_old, fraud.database, fraud.clock)),
         Loop("forget-changes", FORGET_SECONDS, partial(changes.forget_old, fraud.database)),
         Loop("fraud-tends-blacklist", TEND_SECONDS, tend, by_clock=True),
+        Loop("fraud-ends-snoozes", TEND_SECONDS, partial(tend_snoozes, fraud)),
         Loop("fraud-watches-deadlines", DEADLINES_SECONDS, partial(mark_overdue, fraud), by_clock=True),
         Loop("fraud-forgets-answers", FORGET_SECONDS, forget),
         Loop("fraud-forgets-devices", FORGET_SECONDS, partial(forget_unclaimed, fraud)),
