@@ -1,7 +1,7 @@
-"""The table `devices`. Whose a device is, is set once: every statement that sets it says `account_id IS NULL`."""
+"""The table `devices`. Whose a device is, is set once: every statement that sets it says `account_id IS NULL`. What a
+judgement sees of a device is read by `backgrounds`, and its use counted by `assessments`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,28 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.fraud.domain.device import Device, Hold
 from services.fraud.domain.device_statistics import Group
-from shared.contracts.devices import PREFIX, DeviceType
+from shared.contracts.devices import PREFIX
 from shared.crypto import seal, unseal
 from shared.ids import decode, encode
 
 Keys = Mapping[int, bytes]
 PURGE_PAGE = 1_000
-MOST_SHARERS = 1_000
 
 _COLUMNS = "id, type, capabilities, sealed_name, account_id, held_by, held_until, payments, last_used_at, created_at"
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """What a judgement may know of a device. `fingerprint` is the digest; `accounts_sharing` counts those that claimed
-    devices of this fingerprint, this one's own among them, at most MOST_SHARERS."""
-
-    type: DeviceType
-    fingerprint: str
-    account_id: str | None
-    created_at: datetime
-    payments: int
-    accounts_sharing: int
 
 
 async def insert(connection: AsyncConnection, device: Device, *, fingerprint: str, keys: Keys) -> None:
@@ -118,34 +104,6 @@ async def release(connection: AsyncConnection, device_id: str, *, account_id: st
         text("UPDATE devices SET held_by = NULL, held_until = NULL WHERE id = :id AND held_by = :account_id"),
         {"id": decode(PREFIX, device_id), "account_id": account_id},
     )
-
-
-async def note_use(connection: AsyncConnection, device_id: str, *, at: datetime) -> None:
-    """A payment was judged with the device. Once for each payment, in the transaction that judged it; the row stays
-    locked until it ends."""
-    await connection.execute(
-        text("UPDATE devices SET payments = payments + 1, last_used_at = greatest(last_used_at, :at) WHERE id = :id"),
-        {"id": decode(PREFIX, device_id), "at": at},
-    )
-
-
-async def sighting(connection: AsyncConnection, device_id: str) -> Sighting | None:
-    """What is known of a device, and of those that share its fingerprint, in one round trip and by indexes."""
-    found = await connection.execute(
-        text(
-            f"""
-            SELECT type, fingerprint, account_id, created_at, payments,
-                   (SELECT count(*) FROM
-                       (SELECT DISTINCT twin.account_id FROM devices AS twin
-                        WHERE twin.fingerprint = device.fingerprint AND twin.account_id IS NOT NULL
-                        LIMIT {MOST_SHARERS}) AS sharers) AS accounts_sharing
-            FROM devices AS device WHERE id = :id
-            """  # noqa: S608
-        ),
-        {"id": decode(PREFIX, device_id)},
-    )
-    row = found.first()
-    return None if row is None else Sighting(*row)
 
 
 async def groups(connection: AsyncConnection, *, day_ago: datetime, month_ago: datetime) -> list[Group]:

@@ -81,9 +81,7 @@ async def test_fingerprint_and_name_are_nowhere_in_clear(desk: Desk) -> None:
         ({"account_id": "acct_1"}, "/account_id"),
     ],
 )
-async def test_senseless_device_is_refused_and_does_not_count(
-    desk: Desk, body: dict[str, object], pointer: str
-) -> None:
+async def test_senseless_device_is_refused_and_does_not_count(desk: Desk, body: dict[str, Any], pointer: str) -> None:
     for _ in range(6):
         refused = await register(desk, **body)
         assert refused.status_code == 422 and refused.json()["errors"][0]["pointer"] == pointer
@@ -208,9 +206,8 @@ async def test_operators_see_devices_by_type_capability_and_use(desk: Desk) -> N
     phone = (await register(desk)).json()["id"]
     await register(desk, None, type="iot", capabilities=["automated"])
     desk.clock.advance(timedelta(days=2))
-    async with desk.fraud.database.transaction() as connection:
-        for _ in range(2):
-            await devices.note_use(connection, phone, at=desk.clock.now())
+    for payment_id in ("pay_1", "pay_1", "pay_2"):
+        assert (await desk.assess(payment_id=payment_id, device_id=phone)).status_code == 200
     path = "/api/v1/admin/devices/statistics"
     told = (await desk.http.get(path, headers=desk.operator)).json()
     assert told == (await desk.http.get(STATISTICS, headers=service_headers("fraud"))).json()
@@ -226,14 +223,12 @@ async def test_judgement_sees_who_shares_a_fingerprint(desk: Desk) -> None:
     first = (await register(desk)).json()["id"]
     await register(desk)
     await register(desk, OTHER)
-    stranger = (await register(desk, None)).json()["id"]
+    await register(desk, None)
+    await desk.assess(payment_id="pay_1", device_id=first)
     async with desk.fraud.database.transaction() as connection:
-        seen = await devices.sighting(connection, first)
-        of_nobody = await devices.sighting(connection, stranger)
-        assert await devices.sighting(connection, "dev_x") is None
-    assert seen is not None and of_nobody is not None
-    assert (seen.type, seen.account_id, seen.accounts_sharing) == ("phone", CUSTOMER.account_id, 2)
-    assert (of_nobody.account_id, of_nobody.accounts_sharing) == (None, 2)
+        signals = await connection.scalar(text("SELECT snapshot -> 'signals' FROM fraud_assessments"))
+    assert signals is not None
+    assert (signals["device_type"], signals["fingerprint_accounts"]) == ("phone", 2)
 
 
 async def test_device_that_nobody_claims_is_forgotten(desk: Desk) -> None:

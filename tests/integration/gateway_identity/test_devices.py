@@ -196,7 +196,7 @@ async def test_sibling_hears_of_software_and_session_from_us_alone(make_world: C
         world: World = await make_world(fraud_url=url)
         customer = await world.register("ada+x@gmail.com")
         lies = {"x-tollgate-session": "forged", "x-tollgate-user-agent": "forged", "user-agent": "Shop/2 (caf\u00e9)"}
-        sent = {name: value.encode("latin-1") for name, value in lies.items()}
+        sent = httpx.Headers(lies, encoding="latin-1")
         heard = (await customer.http.post(DEVICES, json=PHONE, headers=sent)).json()
         again = (await customer.http.post(DEVICES, json=PHONE)).json()
         nobody = (await world.http.post(DEVICES, json=PHONE, headers=sent)).json()
