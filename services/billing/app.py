@@ -38,7 +38,7 @@ from services.billing.clients.fraud import Fraud
 from services.billing.clients.gateway import Gateway
 from services.billing.clients.licensing import Licensing
 from services.billing.clients.stripe import StripeGate
-from services.billing.service import LICENSING_BELL, WEBHOOKS_BELL, Billing
+from services.billing.service import FRAUD_BELL, LICENSING_BELL, WEBHOOKS_BELL, Billing
 from services.billing.settings import Settings
 from services.billing.use_cases.due import look_for_due
 from services.billing.use_cases.posting.poster import Poster
@@ -119,7 +119,11 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
         kept = kept_clock(NAME, database, redis, environment=settings.environment, given=clock)
         billing = _build(settings, database, redis, await stack.enter_async_context(kept))
         stack.push_async_callback(_close, billing)
-        bells = {WEBHOOKS_BELL: billing.webhook_bell, LICENSING_BELL: billing.licensing_bell}
+        bells = {
+            WEBHOOKS_BELL: billing.webhook_bell,
+            LICENSING_BELL: billing.licensing_bell,
+            FRAUD_BELL: billing.fraud_bell,
+        }
         ears = asyncio.create_task(bus.listen(redis, bells))
         stack.push_async_callback(stop, [ears])
         yield billing
@@ -127,9 +131,7 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
 
 def _build(settings: Settings, database: Database, redis: Redis, clock: Clock) -> Billing:
     minter = Minter(NAME, settings.service_signing_key)
-    fraud = ServiceClient(
-        settings.fraud_url, audience="fraud", minter=minter, deadline_seconds=settings.fraud_timeout_seconds
-    )
+    fraud = ServiceClient(settings.fraud_url, audience="fraud", minter=minter)
     return Billing(
         database=database,
         poster=Poster(database, clock),

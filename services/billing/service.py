@@ -24,6 +24,10 @@ LICENSING_BELL = "events:licensing"
 """The channel that rings when licensing has news."""
 
 
+FRAUD_BELL = "events:fraud"
+"""The channel that rings when fraud has news."""
+
+
 class Posting(Protocol):
     """How items of paid calls are posted: `use_cases.posting`."""
 
@@ -39,8 +43,9 @@ class Billing:
     """`app.state.service`: the schema, Redis, the clock, the settings and the systems that billing asks.
 
     `webhook_bell` wakes this process's worker at once; the channel `WEBHOOKS_BELL` wakes the others'. `news_bell` wakes
-    the dispatcher of events, `deeds_bell` whoever asks of Stripe what a subscription's change wants, and
-    `licensing_bell` whoever reads licensing's news.
+    the dispatcher of events, `deeds_bell` whoever asks of Stripe what a subscription's change wants, `licensing_bell`
+    and `fraud_bell` whoever reads licensing's and fraud's news, and `reviews_bell` whoever does what was decided of
+    held payments.
     """
 
     database: Database
@@ -56,3 +61,5 @@ class Billing:
     news_bell: asyncio.Event = field(default_factory=asyncio.Event)
     deeds_bell: asyncio.Event = field(default_factory=asyncio.Event)
     licensing_bell: asyncio.Event = field(default_factory=asyncio.Event)
+    fraud_bell: asyncio.Event = field(default_factory=asyncio.Event)
+    reviews_bell: asyncio.Event = field(default_factory=asyncio.Event)

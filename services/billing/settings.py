@@ -6,7 +6,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
+from services.billing.domain.business_types import RulesByType
 from services.billing.domain.pricing import Rates, read_rates
+from services.billing.domain.sale_rules_setting import read_rules
 from services.billing.domain.seal.checkpoint import Signer, signer
 from services.billing.domain.subscriptions.plan import Plan, PlanId
 from services.billing.domain.subscriptions.standing import SubscriptionRules
@@ -44,6 +46,11 @@ def _webhook_secrets(value: object) -> object:
 
 def _rates(value: str) -> str:
     read_rates(value)
+    return value
+
+
+def _business_rules(value: str) -> str:
+    read_rules(value)
     return value
 
 
@@ -90,6 +97,16 @@ class Settings(ServiceSettings):
         (),
         description="Hosts (shop.example or shop.example:8443), comma-separated, that success and cancel addresses may"
         " name beside the platform's own.",
+    )
+
+    sale_minutes: int = Field(
+        30, ge=5, le=1_380, description="How long the customer of a sale may take at the bank's page."
+    )
+    business_rules: Annotated[str, AfterValidator(_business_rules)] = Field(
+        "",
+        description="Rules of sales (U7, U8) that are other than the defaults, as JSON by business type:"
+        ' {"gaming": {"account_day_usd_minor": 20000, "hours": "08:00-22:00 Europe/Berlin"}}; docs/payments.md lists'
+        " them.",
     )
 
     credit_rates: Annotated[str, AfterValidator(_rates)] = Field(
@@ -148,14 +165,27 @@ class Settings(ServiceSettings):
         24, ge=0, le=720, description="How long before a renewal its customer is told (L9). 0: not told."
     )
     trial_notice_hours: int = Field(72, ge=0, le=720, description="How long before a trial's end its customer is told.")
-    fraud_timeout_seconds: float = Field(
-        2.0, gt=0, le=30, description="How long checkout waits for fraud's assessment."
+    fraud_timeout_ms: int | None = Field(
+        None,
+        ge=1,
+        le=30_000,
+        description="Milliseconds that a payment waits for fraud's assessment. Unset: 50 in production, 1000"
+        " elsewhere.",
     )
     fraud_away_floor_minor: int | None = Field(
         None,
         ge=0,
-        description="While fraud is away, payments up to so many US cents go on, flagged for review, and larger ones"
-        " wait in review. Unset: up to the account's own limit.",
+        description="While fraud is away, payments up to so many US cents go on, flagged, and larger ones wait in"
+        " review until it has judged them. Unset: up to the account's own limit.",
+    )
+    fraud_away_floor_new_minor: int | None = Field(
+        None, ge=0, description="The same for new accounts. Unset: FRAUD_AWAY_FLOOR_MINOR."
+    )
+    fraud_away_floor_verified_minor: int | None = Field(
+        None, ge=0, description="The same for verified accounts. Unset: FRAUD_AWAY_FLOOR_MINOR."
+    )
+    fraud_away_floor_enterprise_minor: int | None = Field(
+        None, ge=0, description="The same for enterprise accounts. Unset: FRAUD_AWAY_FLOOR_MINOR."
     )
 
     min_credits_api_key: int = Field(
@@ -208,6 +238,11 @@ class Settings(ServiceSettings):
         return read_rates(self.credit_rates)
 
     @property
+    def sale_rules(self) -> RulesByType:
+        """What each business type of a sale allows."""
+        return read_rules(self.business_rules)
+
+    @property
     def default_plan(self) -> Plan | None:
         """The plan that is there from the first start."""
         if not self.license_plan_id:
@@ -258,6 +293,23 @@ class Settings(ServiceSettings):
         """The endpoint's secrets, any of which may sign."""
         secrets = self.stripe_webhook_secret.get_secret_value().split(",")
         return tuple(secret.strip() for secret in secrets if secret.strip())
+
+    @property
+    def fraud_timeout_seconds(self) -> float:
+        """How long a payment waits for fraud's assessment."""
+        by_environment = 50 if self.environment == "production" else 1_000
+        return (self.fraud_timeout_ms or by_environment) / 1_000
+
+    def fraud_away_floor(self, tier: Tier, own_limit_minor: int | None) -> int:
+        """US cents up to which a payment goes on while fraud is away: what is set for the tier, else for all, else the
+        account's own limit (S14)."""
+        of_tier = {
+            "new": self.fraud_away_floor_new_minor,
+            "verified": self.fraud_away_floor_verified_minor,
+            "enterprise": self.fraud_away_floor_enterprise_minor,
+        }[tier]
+        floor = self.fraud_away_floor_minor if of_tier is None else of_tier
+        return self.credit_limit_minor(tier, own_limit_minor) if floor is None else floor
 
     def credit_limit_minor(self, tier: Tier, own_limit_minor: int | None) -> int:
         """S14's limit in US cents for 24 hours: the account's own, else its tier's."""

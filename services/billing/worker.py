@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from functools import partial
 
-from services.billing.events import licensing
+from services.billing.events import fraud, licensing
 from services.billing.service import Billing
 from services.billing.use_cases.auto_top_up import TOP_UPS_EVERY_SECONDS, buy_due
+from services.billing.use_cases.blacklist_copy import FORGET_EVERY_SECONDS, forget_expired
 from services.billing.use_cases.debts import DEBTS_EVERY_SECONDS, recover_debts
 from services.billing.use_cases.expiry import look_after_payments
 from services.billing.use_cases.figures import FIGURES_EVERY_SECONDS, show_figures
@@ -16,10 +17,12 @@ from services.billing.use_cases.grant_expiry import (
     expire_idle,
 )
 from services.billing.use_cases.hold_sweep import SWEEP_EVERY_SECONDS, sweep
+from services.billing.use_cases.late_judging import LATE_EVERY_SECONDS, judge_late
 from services.billing.use_cases.ledger_months import MONTHS_EVERY_SECONDS, make_months_ahead
 from services.billing.use_cases.plans import PLANS_EVERY_SECONDS, make_missing
 from services.billing.use_cases.reconciliation import LOOK_EVERY_SECONDS, reconcile_if_due
 from services.billing.use_cases.refund_making import ASK_EVERY_SECONDS, ask_again
+from services.billing.use_cases.reviews import REVIEWS_EVERY_SECONDS, do_decisions
 from services.billing.use_cases.sealing import SEAL_EVERY_SECONDS, Sealer, checkpoint_if_due, checkpoint_look_seconds
 from services.billing.use_cases.subscription_charges import CHARGES_EVERY_SECONDS, learn_charges
 from services.billing.use_cases.subscription_deeds import do_deeds
@@ -61,6 +64,10 @@ def loops(billing: Billing) -> Sequence[Loop]:
         mails.loop("mails", billing.database, billing.gateway.client, billing.clock),
         Loop("subscriptions", WATCH_EVERY_SECONDS, partial(watch_subscriptions, billing), by_clock=True),
         licensing.reader(billing).loop(billing.licensing_bell),
+        fraud.reader(billing).loop(billing.fraud_bell),
+        Loop("reviews", REVIEWS_EVERY_SECONDS, partial(do_decisions, billing), billing.reviews_bell, by_clock=True),
+        Loop("late-assessments", LATE_EVERY_SECONDS, partial(judge_late, billing), by_clock=True),
+        Loop("forget-blacklist", FORGET_EVERY_SECONDS, partial(forget_expired, billing)),
         Loop("subscription-deeds", 10.0, partial(do_deeds, billing), billing.deeds_bell, by_clock=True),
         Loop("forget-answers", 300.0, partial(idempotency.forget_old, billing.database, billing.clock)),
     ]

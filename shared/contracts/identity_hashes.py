@@ -26,6 +26,11 @@ def domain_hash(email: str, key: bytes) -> str:
     return blind_index(f"domain:{normal_domain(email.rpartition('@')[2])}", key)
 
 
+def address_hash(address: str, key: bytes) -> str:
+    """The digest of a network address in its normal form."""
+    return blind_index(f"ip:{address}", key)
+
+
 def normal_email(email: str) -> str:
     """An address as it is compared: without case, its domain in the form that DNS knows."""
     local, at, domain = email.strip().rpartition("@")

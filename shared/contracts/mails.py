@@ -21,6 +21,8 @@ Template = Literal[
     "trial_ending",
     "top_up_stopped",
     "top_up_needs_you",
+    "payment_approved",
+    "payment_rejected",
 ]
 
 VALUES: Mapping[str, frozenset[str]] = {
@@ -47,6 +49,9 @@ VALUES: Mapping[str, frozenset[str]] = {
     # Automatic buying of credits has stopped; `reason`: words that complete "because ...".
     "top_up_stopped": frozenset({"amount", "reason"}),
     "top_up_needs_you": frozenset({"amount", "link"}),
+    # A payment that was held for a review; `until`: how long its page can be paid ("3 March 2027, 14:05 UTC").
+    "payment_approved": frozenset({"amount", "checkout_url", "until"}),
+    "payment_rejected": frozenset({"amount"}),
 }
 """What each template says, all of it needed."""
 
@@ -56,6 +61,7 @@ _ADDED: Mapping[str, Mapping[str, str]] = {"payment_failed": {"why": ""}}
 def complete(template: str, values: Mapping[str, str]) -> dict[str, str]:
     """With what a template has come to say since mails that may still wait were asked for."""
     return {**_ADDED.get(template, {}), **values}
+
 
 SECRET: Mapping[str, frozenset[str]] = {"license_welcome": frozenset({"license_key"})}
 """Of these, what is not kept with the sender's row: it is added when the mail is handed over."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal, NewType
+from typing import Final, Literal, NewType
 from uuid import UUID
 
 from services.billing.domain.pricing import USD_RATE_MICROS
@@ -27,7 +27,7 @@ PaymentId = NewType("PaymentId", str)
 PREFIX = "pay"
 CREDITS = "credits"
 SUBSCRIPTION = "subscription"
-SALE = "sale"
+SALE: Final = "sale"
 """Types of payments."""
 Origin = Literal["checkout", "auto_top_up", "subscription", "sale"]
 
@@ -163,7 +163,13 @@ def flagged(payment: Payment, flag: str) -> Payment:
 
 
 def credited(
-    payment: Payment, *, intent_id: str, charge_id: str | None, session_id: str | None, transfer_id: UUID, at: datetime
+    payment: Payment,
+    *,
+    intent_id: str,
+    charge_id: str | None,
+    session_id: str | None,
+    transfer_id: UUID | None,
+    at: datetime,
 ) -> Payment:
     """The payment once its money is there. Money that comes late is flagged."""
     assert may_become(payment.status, Status.SUCCEEDED)

@@ -16,6 +16,8 @@ class CauseKind(StrEnum):
 
     CHECKOUT = "checkout"
     """The request that asked for it."""
+    SALE = "sale"
+    """The request that asked to be sold something."""
     EVENT = "event"
     """One of Stripe's events, by our id of it."""
     EXPIRY = "expiry"
@@ -24,6 +26,8 @@ class CauseKind(StrEnum):
     """The customer canceled it."""
     OPERATOR = "operator"
     """An operator, by the account."""
+    REVIEW = "review"
+    """A person decided of a payment that was held, by the account; or fraud did, late."""
     REFUND_LOOP = "refund_loop"
     """The loop that ends what a refund's request left open, by the refund."""
     RECONCILIATION = "reconciliation"
@@ -40,7 +44,14 @@ class CauseKind(StrEnum):
 
 
 NAMED = frozenset(
-    {CauseKind.EVENT, CauseKind.OPERATOR, CauseKind.REFUND_LOOP, CauseKind.RECONCILIATION, CauseKind.LICENSE}
+    {
+        CauseKind.EVENT,
+        CauseKind.OPERATOR,
+        CauseKind.REVIEW,
+        CauseKind.REFUND_LOOP,
+        CauseKind.RECONCILIATION,
+        CauseKind.LICENSE,
+    }
 )
 """Those that bear a reference."""
 

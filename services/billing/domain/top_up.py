@@ -65,6 +65,12 @@ def checked(wanted: AutoTopUp, rules: TopUpRules) -> AutoTopUp:
     return wanted
 
 
+def is_wanted(setting: AutoTopUp, wallet: Wallet) -> bool:
+    """Whether a top-up that was held may still be charged: nothing has stopped the setting meanwhile, money that went
+    back least of all. That credits are low is not asked again; the customer was told nothing else."""
+    return setting.enabled and setting.stopped is None and wallet.open_disputes == 0
+
+
 def may_buy(setting: AutoTopUp, wallet: Wallet, *, again_at: datetime) -> bool:
     """Whether a look may buy that put the next one off to `again_at`: nobody has moved the setting since, it is on,
     credits are low, and no dispute has frozen the wallet."""

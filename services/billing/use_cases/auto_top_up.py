@@ -29,6 +29,7 @@ from services.billing.domain.top_up import (
     AutoTopUp,
     checked,
     fits_month,
+    is_wanted,
     may_buy,
     month_of,
     next_month,
@@ -40,6 +41,7 @@ from services.billing.store.top_ups import Look
 from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.checkout import LEFT_PATH, PAID_PATH, page_of
 from services.billing.use_cases.judging import Buyer, Facts, assess
+from services.billing.use_cases.news import tell
 from services.billing.use_cases.payment_steps import begin, rules_of, save, step
 from services.billing.use_cases.post_credit import lock_wallet
 from services.billing.use_cases.settlement import settle_intent
@@ -113,6 +115,36 @@ async def pursue(billing: Billing, payment: Payment) -> None:
         await _fail(billing, payment)
         return
     await _charge(billing, payment, customer_id, intent)
+
+
+async def release_top_up(billing: Billing, payment: Payment) -> bool:
+    """Charge a top-up that was held, once: False where it is not held any more, or ended here because nobody wants it
+    any more. Raises SiblingUnavailable, StripeUnavailable."""
+    account = await billing.gateway.account(payment.account_id)
+    released = await _release(billing, payment.id, is_active=account is not None and account.status != "suspended")
+    if released is None or released.status is not Status.PENDING:
+        return False
+    await pursue(billing, released)
+    return True
+
+
+async def _release(billing: Billing, payment_id: PaymentId, *, is_active: bool) -> Payment | None:
+    """The payment, pending or, where the account may or wants to buy nothing by itself any more, canceled. None where
+    it was not held. That it ends is no decline: its card was not asked."""
+    now = billing.clock.now()
+    async with billing.database.transaction() as connection:
+        payment = await payments.locked(connection, payment_id)
+        if payment is None or payment.status is not Status.IN_REVIEW:
+            return None
+        setting = await top_ups.locked(connection, payment.account_id)
+        wallet = await lock_wallet(connection, payment.account_id, at=now)
+        if is_active and setting is not None and is_wanted(setting, wallet):
+            released = replace(payment, status=Status.PENDING, expires_at=now + LASTS)
+        else:
+            released = replace(payment, status=Status.CANCELED)
+        await save(billing, connection, released)
+        await tell(billing, connection, released)
+        return released
 
 
 async def _top_up(billing: Billing, look: Look) -> None:

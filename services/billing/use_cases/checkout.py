@@ -10,7 +10,7 @@ Whatever fails after 1 frees the reservation; should the process die, the expiry
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
@@ -35,9 +35,10 @@ from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.judging import Buyer, Facts, assess
 from services.billing.use_cases.news import tell
 from services.billing.use_cases.paying_devices import device_of
-from services.billing.use_cases.payment_steps import begin, save
+from services.billing.use_cases.payment_steps import begin, save, step
 from services.billing.use_cases.post_credit import lock_wallet
 from services.billing.use_cases.return_addresses import return_address
+from services.billing.use_cases.review_mails import mail_approved
 from services.billing.use_cases.saved_cards import customer_of
 from shared.db import Connection
 from shared.errors import DomainError, Invalid
@@ -133,7 +134,7 @@ async def _reserve(billing: Billing, buyer: Buyer, payment: Payment) -> Payment:
     return payment
 
 
-def page_of(payment: Payment, *, customer_id: str | None, saves_card: bool) -> NewCheckout:
+def page_of(payment: Payment, *, customer_id: str | None, saves_card: bool, is_late: bool = False) -> NewCheckout:
     """The page on which a payment is paid."""
     return NewCheckout(
         payment_id=payment.id,
@@ -145,6 +146,7 @@ def page_of(payment: Payment, *, customer_id: str | None, saves_card: bool) -> N
         expires_at=payment.expires_at + STRIPE_MARGIN,
         customer_id=customer_id,
         saves_card=saves_card,
+        is_late=is_late,
     )
 
 
@@ -159,6 +161,30 @@ async def _make_page(billing: Billing, payment: Payment, customer_id: str | None
     if session.url is None:
         raise _stripe_is_away()
     return session
+
+
+async def release_checkout(billing: Billing, payment: Payment, *, until: datetime) -> bool:
+    """Make the page of a checkout that was held, to be paid until then, and mail its customer where it is. The same
+    `until` again makes no second page. False where the payment is not held any more. Raises StripeUnavailable,
+    StripeRefused."""
+    waiting = replace(payment, expires_at=until)
+    customer_id = await customer_of(billing, payment.account_id) if payment.saves_card else None
+    saves_card = customer_id is not None
+    page = page_of(waiting, customer_id=customer_id, saves_card=saves_card, is_late=True)
+    session = await create_checkout(billing.stripe, page)
+    async with billing.database.transaction() as connection:
+        current = await payments.locked(connection, payment.id)
+        assert current is not None
+        if current.status is Status.IN_REVIEW:
+            opened = replace(
+                current, status=Status.PENDING, expires_at=until, session_id=session.id, checkout_url=session.url
+            )
+            await step(billing, connection, opened)
+            await mail_approved(connection, opened, at=billing.clock.now())
+            return True
+    if current.session_id != session.id:
+        await end_session(billing.stripe, session.id)
+    return False
 
 
 async def _open(billing: Billing, payment: Payment, session: SessionState, finish: Finish[T]) -> T:

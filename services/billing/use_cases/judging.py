@@ -2,25 +2,34 @@
 
 Asked once the payment is reserved and before anything of it is at Stripe, outside any transaction. The answer is the
 payment as it should be: pending, in review or blocked; saving it is for whoever asked.
+
+While fraud is away, billing's own copy of the blacklist blocks, what is up to the tier's floor goes on flagged, and the
+rest waits in review. Fraud judges both as soon as it is back (`late_judging`).
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from services.billing.clients.fraud import FraudUnavailable
+from services.billing.domain.blacklist import WORDS, Kind, Looks, looks_of, readable_address
 from services.billing.domain.payment import FLAG_UNASSESSED, Payment, Reason, Status, flagged, may_become
-from services.billing.domain.score import read_score
+from services.billing.domain.score import HIGHEST, read_score
 from services.billing.service import Billing
 from services.billing.settings import Tier
-from services.billing.store import payments
+from services.billing.store import blacklist_copy, late_assessments, payments
 from services.billing.use_cases.payment_steps import step
 from shared.contracts.assessments import Assessment, AssessmentRequest
+from shared.contracts.identity_hashes import address_hash
+from shared.ids import decode
 from shared.telemetry import logger_of
 
 logger = logger_of("stripe")
 
 Origin = Literal["checkout", "auto_top_up", "sale"]
+_LONGEST_AGENT = 500
+_ID_TIME_SHIFT = 80
+_LAST_READABLE_MS = 253_402_300_799_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +61,12 @@ class Facts:
 
 async def assess(billing: Billing, buyer: Buyer, payment: Payment, facts: Facts) -> Payment:
     """The payment as fraud judges it: pending, in review or blocked. Not saved yet."""
+    asked = await _request(billing, buyer, payment, facts)
     try:
-        assessment = await billing.fraud.assess(_request(buyer, payment, facts))
+        return assessed(payment, await billing.fraud.assess(asked))
     except FraudUnavailable as error:
         logger.warning("fraud_unavailable", payment_id=payment.id, error=str(error))
-        return _unassessed(payment, billing.settings.fraud_away_floor_minor)
-    return _assessed(payment, assessment)
+    return await _without_fraud(billing, buyer, payment, asked)
 
 
 async def begin_release(billing: Billing, payment_id: str, *, expires_at: datetime) -> Payment | None:
@@ -73,7 +82,21 @@ async def begin_release(billing: Billing, payment_id: str, *, expires_at: dateti
         return released
 
 
-def _request(buyer: Buyer, payment: Payment, facts: Facts) -> AssessmentRequest:
+def assessed(payment: Payment, assessment: Assessment) -> Payment:
+    """The payment with what fraud says of it."""
+    status = {"allow": Status.PENDING, "review": Status.IN_REVIEW, "block": Status.BLOCKED}[assessment["decision"]]
+    return replace(
+        payment,
+        status=status,
+        assessment_id=assessment["id"],
+        score=read_score(assessment["score"]),
+        reasons=tuple(Reason(reason["code"], reason["detail"]) for reason in assessment["reasons"]),
+    )
+
+
+async def _request(billing: Billing, buyer: Buyer, payment: Payment, facts: Facts) -> AssessmentRequest:
+    async with billing.database.transaction() as connection:
+        paid_payments, paid_sales = await payments.paid_counts(connection, payment.account_id)
     return {
         "payment_id": payment.id,
         "account_id": payment.account_id,
@@ -85,21 +108,66 @@ def _request(buyer: Buyer, payment: Payment, facts: Facts) -> AssessmentRequest:
         "email_hash": buyer.email_hash,
         "domain_hash": buyer.domain_hash,
         "card_fingerprint": facts.card_fingerprint,
+        "tier": buyer.tier,
+        "business_type": facts.business_type,
+        "origin": facts.origin,
+        "user_agent": None if buyer.user_agent is None else buyer.user_agent[:_LONGEST_AGENT],
+        "session_hash": buyer.session_hash,
+        "mailbox_hash": buyer.mailbox_hash,
+        "card_country": facts.card_country,
+        "card_funding": facts.card_funding,
+        "account_created_at": _created_at(payment.account_id),
+        "paid_payments": paid_payments,
+        "first_sale": facts.origin == "sale" and paid_sales == 0,
+        "occurred_at": payment.created_at.isoformat(),
     }
 
 
-def _assessed(payment: Payment, assessment: Assessment) -> Payment:
-    status = {"allow": Status.PENDING, "review": Status.IN_REVIEW, "block": Status.BLOCKED}[assessment["decision"]]
-    return replace(
-        payment,
-        status=status,
-        assessment_id=assessment["id"],
-        score=read_score(assessment["score"]),
-        reasons=tuple(Reason(reason["code"], reason["detail"]) for reason in assessment["reasons"]),
+def _created_at(account_id: str) -> str | None:
+    """An account's id begins with when it was made."""
+    bits = decode("acct", account_id)
+    unix_ms = 0 if bits is None else bits.int >> _ID_TIME_SHIFT
+    if bits is None or unix_ms > _LAST_READABLE_MS:
+        return None
+    return datetime.fromtimestamp(unix_ms / 1_000, tz=UTC).isoformat()
+
+
+async def _without_fraud(billing: Billing, buyer: Buyer, payment: Payment, asked: AssessmentRequest) -> Payment:
+    """What fraud would have been told is kept for when it is back, unless the payment is over by its blacklist."""
+    floor_minor = billing.settings.fraud_away_floor(buyer.tier, buyer.credit_limit_minor)
+    async with billing.database.transaction() as connection:
+        kinds = await blacklist_copy.biting(connection, _looks(billing, asked), at=billing.clock.now())
+        if not kinds:
+            keys = billing.settings.seal_keys
+            await late_assessments.add(connection, asked, keys=keys, at=billing.clock.now())
+    return _listed(payment, kinds) if kinds else _unassessed(payment, floor_minor)
+
+
+def _looks(billing: Billing, asked: AssessmentRequest) -> Looks:
+    address = readable_address(asked["ip"])
+    return looks_of(
+        account_id=asked["account_id"],
+        email_hash=asked["email_hash"],
+        domain_hash=asked["domain_hash"],
+        card_fingerprint=asked["card_fingerprint"],
+        device_id=asked["device_id"],
+        address=address,
+        address_hash=None if address is None else address_hash(str(address), billing.settings.blind_index_key),
     )
 
 
-def _unassessed(payment: Payment, floor_minor: int | None) -> Payment:
-    """Without fraud: small ones go on, flagged; larger ones wait for a person."""
-    goes_on = floor_minor is None or payment.usd_minor <= floor_minor
+def _listed(payment: Payment, kinds: list[Kind]) -> Payment:
+    reasons = tuple(Reason(f"blacklisted_{kind}", WORDS[kind]) for kind in kinds)
+    listed = replace(payment, status=Status.BLOCKED, score=HIGHEST, reasons=reasons)
+    return flagged(listed, FLAG_UNASSESSED)
+
+
+def _unassessed(payment: Payment, floor_minor: int) -> Payment:
+    """Small ones go on, flagged; larger ones wait."""
+    goes_on = payment.usd_minor <= floor_minor
     return replace(flagged(payment, FLAG_UNASSESSED), status=Status.PENDING if goes_on else Status.IN_REVIEW)
+
+
+def is_unassessed(payment: Payment) -> bool:
+    """Whether fraud has not said anything of it yet, though it was asked."""
+    return payment.assessment_id is None and FLAG_UNASSESSED in payment.flags

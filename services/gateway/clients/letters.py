@@ -38,6 +38,8 @@ SUBJECTS: Mapping[str, str] = {
     "trial_ending": "Your trial of {plan} ends on {ends_on}",
     "top_up_stopped": "Your automatic top-up has stopped",
     "top_up_needs_you": "Your bank asks you to confirm a top-up",
+    "payment_approved": "Your payment can go on",
+    "payment_rejected": "Your payment was not accepted",
 }
 """What each template's mail is headed, with its values."""
 

@@ -10,7 +10,7 @@ async def test_allowed_payment_bears_its_score(shop: Shop) -> None:
     buyer = a_customer(email_hash="a" * 64, domain_hash="b" * 64)
     body = (await shop.checkout(buyer)).json()
     payment = await shop.payment(buyer, body["payment_id"])
-    assert isinstance(payment["score"], int)
+    assert 0 <= payment["score"] < 70
     assert isinstance(payment["reasons"], list)
     [row] = await shop.rows("SELECT assessment_id, flags FROM payments")
     assert row.assessment_id.startswith("asm_")

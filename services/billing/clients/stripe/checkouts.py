@@ -21,7 +21,8 @@ _EXPANDED = ["payment_intent.latest_charge.balance_transaction"]
 @dataclass(frozen=True, slots=True)
 class NewCheckout:
     """What a payment page is made of. `expires_at` is Stripe's end of it. With `customer_id` the page offers that
-    customer's cards, and with `saves_card` it keeps the one that pays for charges without its owner."""
+    customer's cards, and with `saves_card` it keeps the one that pays for charges without its owner. One that
+    `is_late`, its payment having waited for a review, is another page for each end that it is asked with."""
 
     payment_id: str
     account_id: str
@@ -32,6 +33,7 @@ class NewCheckout:
     expires_at: datetime
     customer_id: str | None = None
     saves_card: bool = False
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,10 @@ class NewSetup:
 
 async def create_checkout(gate: StripeGate, wanted: NewCheckout) -> SessionState:
     """Make the payment page; once for each payment, however often it is asked."""
+    until = f"-{int(wanted.expires_at.timestamp())}" if wanted.is_late else ""
     created = await gate.ask(
         gate.v1.checkout.sessions.create_async(
-            _create_params(wanted), {"idempotency_key": f"checkout-{wanted.payment_id}"}
+            _create_params(wanted), {"idempotency_key": f"checkout-{wanted.payment_id}{until}"}
         )
     )
     return _session(created.to_dict())

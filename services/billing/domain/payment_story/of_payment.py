@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from services.billing.domain.payment import FLAG_LATE_MONEY, FLAG_UNASSESSED, LATE, SUBSCRIPTION, Payment, Status
+from services.billing.domain.payment import FLAG_LATE_MONEY, FLAG_UNASSESSED, LATE, SALE, SUBSCRIPTION, Payment, Status
 from services.billing.domain.payment_step import CauseKind, PaymentStep
 from services.billing.domain.payment_story.amounts import credits_text, minor_text, money_text
 from services.billing.domain.payment_story.facts import Facts, HeardEvent, StoryLine, references
@@ -10,7 +10,7 @@ from services.billing.domain.pricing import rate_text
 from services.billing.domain.score import score_number
 from services.billing.domain.top_up import AUTO_TOP_UP
 
-_BEGINNING = frozenset({CauseKind.CHECKOUT, CauseKind.TOP_UP})
+_BEGINNING = frozenset({CauseKind.CHECKOUT, CauseKind.TOP_UP, CauseKind.SALE})
 
 
 def lines_of_payment(facts: Facts) -> Iterator[StoryLine]:
@@ -29,10 +29,19 @@ def _asked(facts: Facts) -> StoryLine:
     if payment.type == SUBSCRIPTION:
         text = f"An invoice of a subscription was paid: {money_text(payment.amount)}."
         return StoryLine(payment.created_at, "checkout", text, references(account_id=payment.account_id), rank=0)
+    if payment.type == SALE:
+        named = references(account_id=payment.account_id, card_id=payment.card_id, device_id=payment.device_id)
+        asked = f"The customer asked for a {payment.business_type} sale of {_price(payment)}{_tip(payment)}."
+        return StoryLine(payment.created_at, "checkout", " ".join([asked, *_limit(facts)]), named, rank=0)
     who = "An automatic top-up asked for" if payment.origin == AUTO_TOP_UP else "The customer asked for"
     said = [f"{who} {credits_text(payment.millicredits)} for {_price(payment)}.", *_limit(facts)]
     named = references(account_id=payment.account_id, card_id=payment.card_id)
     return StoryLine(payment.created_at, "checkout", " ".join(said), named, rank=0)
+
+
+def _tip(payment: Payment) -> str:
+    """Of a sale."""
+    return f", {minor_text(payment.tip_minor, payment.amount.currency)} of it a tip" if payment.tip_minor else ""
 
 
 def _price(payment: Payment) -> str:
@@ -83,7 +92,8 @@ def _stepped(step: PaymentStep, facts: Facts) -> Iterator[StoryLine]:
 
 
 def _page(step: PaymentStep, payment: Payment) -> str:
-    if step.cause.kind in _BEGINNING or step.to_status is Status.REQUIRES_ACTION:
+    made = step.cause.kind in _BEGINNING or step.cause.kind is CauseKind.REVIEW
+    if made or step.to_status is Status.REQUIRES_ACTION:
         return f"Stripe made its payment page, which can be paid until {payment.expires_at:%Y-%m-%d %H:%M} UTC."
     return "Stripe has a payment page for it."
 
@@ -103,12 +113,17 @@ def _cause(step: PaymentStep, events: tuple[HeardEvent, ...]) -> str:
 _OWN_END = {
     (CauseKind.EXPIRY, Status.EXPIRED): "it was not paid in time",
     (CauseKind.CUSTOMER, Status.CANCELED): "the customer canceled it",
+    (CauseKind.REVIEW, Status.PENDING): "it was approved",
+    (CauseKind.REVIEW, Status.BLOCKED): "it was rejected",
+    (CauseKind.REVIEW, Status.CANCELED): "it was approved when the automatic top-up had been stopped",
 }
 _CAUSES = {
     CauseKind.CHECKOUT: "its checkout could not be finished",
+    CauseKind.SALE: "by the charge of its card",
     CauseKind.EXPIRY: "so Stripe said when it was asked",
     CauseKind.CUSTOMER: "so Stripe said as the customer was canceling it",
     CauseKind.OPERATOR: "as an operator asked",
+    CauseKind.REVIEW: "so Stripe said when it was approved or rejected",
     CauseKind.REFUND_LOOP: "a refund was made whose answer had been lost",
     CauseKind.RECONCILIATION: "reconciliation found it so at Stripe",
     CauseKind.TOP_UP: "by the charge of the automatic top-up",
