@@ -32,6 +32,7 @@ def app() -> FastAPI:
     app.router.route_class = StrictRoute
     app.post("/lenient")(lenient)
     app.post("/demanding")(demanding)
+    app.patch("/changed")(lenient)
     return app
 
 
@@ -55,6 +56,17 @@ async def test_any_other_that_is_no_json_is_refused(app: FastAPI, path: str, con
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json")
 
 
+async def test_a_change_says_something(app: FastAPI) -> None:
+    async with client(app) as http:
+        refused = await http.patch("/changed", content=b"")
+        assert (await http.patch("/changed", content=b"{}")).status_code == 200
+    assert (refused.status_code, refused.json()["code"]) == (400, "malformed_json")
+
+
 def test_the_description_says_which_bodies_are_needed(app: FastAPI) -> None:
-    needed = {path: way["post"]["requestBody"].get("required") for path, way in app.openapi()["paths"].items()}
-    assert needed == {"/lenient": False, "/demanding": True}
+    needed = {
+        path: operation["requestBody"].get("required")
+        for path, operations in app.openapi()["paths"].items()
+        for operation in operations.values()
+    }
+    assert needed == {"/lenient": False, "/demanding": True, "/changed": True}
