@@ -5,6 +5,7 @@ quickest that miss it; others may too.
 """
 
 from tests.mutations.client_guards import CLIENT_GUARDS
+from tests.mutations.device_guards import DEVICE_GUARDS
 from tests.mutations.guard import Guard
 from tests.mutations.license_guards import LICENSE_GUARDS
 from tests.mutations.subscription_guards import SUBSCRIPTION_GUARDS
@@ -582,4 +583,5 @@ GUARDS: tuple[Guard, ...] = (
     *SUBSCRIPTION_GUARDS,
     *LICENSE_GUARDS,
     *CLIENT_GUARDS,
+    *DEVICE_GUARDS,
 )

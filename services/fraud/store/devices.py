@@ -78,8 +78,8 @@ async def is_of(connection: AsyncConnection, device_id: str, *, account_id: str)
     return found is not None
 
 
-async def give(connection: AsyncConnection, device_id: str, *, account_id: str, at: datetime) -> bool:
-    """Make an unclaimed device the account's, which ends any hold; whether it was unclaimed."""
+async def give(connection: AsyncConnection, device_id: str, *, account_id: str, at: datetime) -> None:
+    """Make an unclaimed device, whose row is locked, the account's, which ends any hold."""
     given = await connection.execute(
         text(
             "UPDATE devices SET account_id = :account_id, claimed_at = :at, held_by = NULL, held_until = NULL"
@@ -87,7 +87,7 @@ async def give(connection: AsyncConnection, device_id: str, *, account_id: str, 
         ),
         {"id": decode(PREFIX, device_id), "account_id": account_id, "at": at},
     )
-    return given.rowcount == 1
+    assert given.rowcount == 1, "whoever has the lock saw that it was nobody's"
 
 
 async def hold(connection: AsyncConnection, device_id: str, held: Hold) -> None:

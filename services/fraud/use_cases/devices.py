@@ -93,15 +93,17 @@ async def claim_device(fraud: Fraud, device_id: str, *, account_id: str, for_sec
         device = await devices.locked(connection, device_id, keys=fraud.settings.seal_keys)
         if device is None or not may_claim(device, account_id, real_now=real_now):
             raise NotFound("device")
-        if device.account_id is None and for_seconds is not None:
+        if device.account_id == account_id:
+            return device
+        if for_seconds is not None:
             until = real_now + timedelta(seconds=for_seconds)
             await devices.hold(connection, device_id, Hold(account_id, until))
-        elif await devices.give(connection, device_id, account_id=account_id, at=at):
-            facts: dict[str, object] = {"device_id": device_id, "account_id": account_id}
-            await outbox.publish(connection, CLAIMED, device_id, facts, at=at)
-            logger.info("device_claimed", device_id=device_id, account_id=account_id)
-            return replace(device, account_id=account_id, hold=None)
-    return device
+            return device
+        await devices.give(connection, device_id, account_id=account_id, at=at)
+        facts: dict[str, object] = {"device_id": device_id, "account_id": account_id}
+        await outbox.publish(connection, CLAIMED, device_id, facts, at=at)
+    logger.info("device_claimed", device_id=device_id, account_id=account_id)
+    return replace(device, account_id=account_id, hold=None)
 
 
 async def release_device(fraud: Fraud, device_id: str, *, account_id: str) -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from services.fraud.domain.device import Hold
 from services.fraud.store import devices
 from services.fraud.use_cases.devices import fingerprint_digest, forget_unclaimed
 from shared.contracts.devices import STATISTICS, claims_path, release_path
@@ -182,6 +183,17 @@ async def test_held_device_is_free_again_when_the_hold_ends_or_is_given_back(des
         gone = await desk.http.post(release_path(device_id), json=body, headers=service_headers("fraud", "gateway"))
         assert gone.status_code == 204
     assert await claim(desk, device_id, one) == 200
+
+
+async def test_claim_waits_for_the_one_before_it(desk: Desk) -> None:
+    device_id = (await register(desk, None)).json()["id"]
+    held = Hold(CUSTOMER.account_id, NOW + timedelta(seconds=15))
+    async with desk.fraud.database.transaction() as connection:
+        await devices.locked(connection, device_id, keys=desk.fraud.settings.seal_keys)
+        waiting = asyncio.create_task(claim(desk, device_id, OTHER.account_id, for_seconds=15))
+        await asyncio.wait([waiting], timeout=0.1)
+        await devices.hold(connection, device_id, held)
+    assert await waiting == 404
 
 
 @pytest.mark.parametrize("device_id", ["dev_" + "0" * 26, "dev_x", "x", "acct_" + "0" * 26])
