@@ -96,14 +96,23 @@ class VelocityEvent:
     device: str | None = None
     mailbox: str | None = None
 
+    def values(self) -> dict[Kind, str | None]:
+        """Who of each kind paid, in the order of `KINDS`."""
+        return {
+            "account": self.account,
+            "card": self.card,
+            "ip": self.ip,
+            "device": self.device,
+            "mailbox": self.mailbox,
+        }
+
     def value(self, kind: Kind) -> str | None:
         """Who of this kind paid."""
-        values = {"account": self.account, "card": self.card, "ip": self.ip, "device": self.device}
-        return self.mailbox if kind == "mailbox" else values[kind]
+        return self.values()[kind]
 
     def entities(self) -> tuple[Entity, ...]:
         """All that are known, in the order of `KINDS`."""
-        return tuple(Entity(kind, value) for kind in KINDS if (value := self.value(kind)) is not None)
+        return tuple(Entity(kind, value) for kind, value in self.values().items() if value is not None)
 
     def terminal(self) -> Entity | None:
         """Where it was paid: the device, else the address."""

@@ -24,11 +24,12 @@ from services.fraud.domain.velocity import (
     NOTHING_READ,
     Entity,
     HistoryReading,
+    Kind,
     VelocityEvent,
     VelocityReading,
 )
 from shared.ids import milliseconds
-from shared.script_lines import LinesDown, ScriptLines, pack
+from shared.script_lines import LinesDown, ScriptLines, packed
 
 _SCRIPT = Path(__file__).with_name("velocity.lua").read_bytes()
 _SHA = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest().encode()
@@ -38,6 +39,9 @@ _MOST_WAITING = 4_096
 _DEADLINE_SECONDS = 1.0
 """For Redis, connecting among it; whoever asks waits for less."""
 _MOST_VALUE = 40
+_TOLD_APART: tuple[Kind, ...] = ("account", "card", "ip", "device")
+_NAMES = {kind: packed(kind.encode()) for kind in _TOLD_APART}
+_YES, _NO = packed(b"1"), packed(b"0")
 _PURGE_PAGE = 1_000
 
 
@@ -47,10 +51,11 @@ class VelocityDown(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Question:
-    """What the script is asked of one entity."""
+    """What the script is asked of one entity: arguments, so many, as they go over the line."""
 
     key: bytes
-    arguments: tuple[bytes, ...]
+    packed: bytes
+    arguments: int
     entity: Entity
     has_days: bool
     is_read: bool
@@ -183,34 +188,36 @@ def _key_of(question: _Question) -> bytes:
 
 
 def _command(questions: Sequence[_Question]) -> bytes:
-    keys = [question.key for question in questions]
-    arguments = [argument for question in questions for argument in question.arguments]
-    return pack(b"EVALSHA", _SHA, b"%d" % len(keys), *keys, *arguments)
+    parts = [b"EVALSHA", _SHA, b"%d" % len(questions), *(question.key for question in questions)]
+    count = len(parts) + sum(question.arguments for question in questions)
+    return b"*%d\r\n%b%b" % (
+        count,
+        b"".join([packed(part) for part in parts]),
+        b"".join([question.packed for question in questions]),
+    )
 
 
 def _questions(event: VelocityEvent, what: bytes, now: datetime) -> Iterator[_Question]:
     """A question for each entity; labels concern those that have days only."""
-    with_days = {Entity("account", event.account), event.terminal()}
-    fixed = (
-        what,
-        b"%d" % milliseconds(now),
-        b"%d" % milliseconds(event.at),
-        b"%d" % _number(what, event.payment_id),
-        b"%d" % event.amount_usd_minor,
+    values = event.values()
+    terminal = event.terminal()
+    told = {kind: packed((values[kind] or "").encode()) for kind in _TOLD_APART} if what in b"pc" else {}
+    fixed = b"".join(
+        [
+            packed(what),
+            packed(b"%d" % milliseconds(now)),
+            packed(b"%d" % milliseconds(event.at)),
+            packed(b"%d" % _number(what, event.payment_id)),
+            packed(b"%d" % event.amount_usd_minor),
+        ]
     )
-    for entity in event.entities():
-        has_days = entity in with_days
-        if has_days or what not in b"lu":
-            arguments = (*fixed, b"%d" % has_days, *_told_apart(event, entity, what))
-            yield _Question(key_of(entity), arguments, entity, has_days, what == b"p")
-
-
-def _told_apart(event: VelocityEvent, entity: Entity, what: bytes) -> Iterator[bytes]:
-    kinds = DISTINCT[entity.kind] if what in b"pc" else ()
-    yield b"%d" % len(kinds)
-    for kind in kinds:
-        yield kind.encode()
-        yield (event.value(kind) or "").encode()
+    for kind, value in values.items():
+        has_days = kind == "account" or (terminal is not None and kind == terminal.kind)
+        if value is not None and (has_days or what not in b"lu"):
+            kinds = [_NAMES[other] + told[other] for other in DISTINCT[kind]] if told else []
+            own = (_YES if has_days else _NO) + packed(b"%d" % len(kinds)) + b"".join(kinds)
+            entity = Entity(kind, value)
+            yield _Question(key_of(entity), fixed + own, 7 + 2 * len(kinds), entity, has_days, what == b"p")
 
 
 def _number(what: bytes, payment_id: str) -> int:
