@@ -10,7 +10,7 @@ def read_score(said: object) -> Decimal:
     if isinstance(said, bool) or not isinstance(said, int | float):
         raise ValueError("a score that is no number")
     score = Decimal(str(said))
-    if not 0 <= score <= HIGHEST or score != round(score, 2):
+    if not score.is_finite() or not 0 <= score <= HIGHEST or score != round(score, 2):
         raise ValueError("a score out of range")
     return score
 
