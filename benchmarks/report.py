@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks import (
     assessments,
+    fraud_rules,
     ledger,
     machine,
     many_keys,
@@ -46,6 +47,7 @@ BENCHES: dict[str, Bench] = {
     "streams": Bench(streams.measure, streams.tables, lambda measured, _: streams.asked(measured)),
     "validation": Bench(validation.measure, validation.tables, lambda measured, _: validation.asked(measured)),
     "assessments": Bench(assessments.measure, assessments.tables, lambda measured, _: assessments.asked(measured)),
+    "fraud_rules": Bench(fraud_rules.measure, fraud_rules.tables, lambda measured, _: fraud_rules.asked(measured)),
 }
 
 

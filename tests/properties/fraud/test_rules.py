@@ -1,12 +1,19 @@
 """The language of rules against CEL itself, over rules made at random."""
 
+from datetime import UTC, datetime
+
 import cel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.fraud.domain.rules.language import RuleFault, check
+from services.fraud.domain.rules.rule import RuleId, Version
+from services.fraud.domain.rules.ruleset import RuleSet
+from services.fraud.domain.rules.shipped import SHIPPED
+from services.fraud.domain.score import WHOLE_PPM, score_of
 from services.fraud.domain.signals import SIGNALS, Value
 
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
 _BY_TYPE = {kind: sorted(name for name, each in SIGNALS.items() if each.type is kind) for kind in (int, bool, str)}
 
 numbers: st.SearchStrategy[str] = st.deferred(
@@ -69,3 +76,25 @@ def test_nothing_but_a_fault_comes_of_any_text(expression: str) -> None:
         assert 1 <= fault.at <= len(expression) + 1
         return
     assert cel.compile(expression)
+
+
+SHIPPED_RULES = [
+    Version(RuleId(each.code), 1, each.code, each.expression, each.weight_bp, each.detail, "live", "s", NOW)
+    for each in SHIPPED
+]
+KEPT = RuleSet.of(SHIPPED_RULES)
+"""Judges one payment after another, and remembers what it saw."""
+
+
+@settings(max_examples=100)
+@given(signals)
+def test_nothing_of_one_payment_is_left_for_the_next(values: dict[str, Value]) -> None:
+    assert KEPT.judge(values, at=NOW) == RuleSet.of(SHIPPED_RULES).judge(values, at=NOW)
+
+
+@settings(max_examples=100)
+@given(signals, st.integers(0, WHOLE_PPM))
+def test_a_rule_that_fires_never_lowers_the_score(values: dict[str, Value], ppm: int) -> None:
+    weights = [each.weight_bp for each in KEPT.judge(values, at=NOW).fired]
+    scores = [score_of(ppm, weights[:number]) for number in range(len(weights) + 1)]
+    assert scores == sorted(scores)
