@@ -36,6 +36,9 @@ class Settings(ServiceSettings):
     fraud_disposable_domains: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
         (), description="Domains, by commas, that give mailboxes away for minutes, beside those that are known anyway."
     )
+    fraud_address_days: int = Field(
+        180, ge=1, le=3_650, description="Days after which it is forgotten that an account paid from an address."
+    )
     fraud_model_folder: Path | None = Field(
         None, description="The folder of the model that judges, as `train` writes it. Unset: the one that is shipped."
     )

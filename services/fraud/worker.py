@@ -7,7 +7,7 @@ from services.fraud.service import Fraud
 from services.fraud.use_cases.decide_cases import mark_overdue
 from services.fraud.use_cases.devices import forget_unclaimed
 from services.fraud.use_cases.keep_blacklist import tend_blacklist
-from services.fraud.use_cases.outcomes import renew_norms
+from services.fraud.use_cases.outcomes import forget_addresses, renew_norms
 from services.fraud.use_cases.write_rules import tend_snoozes
 from shared import changes, idempotency, outbox
 from shared.loops import Loop
@@ -32,6 +32,7 @@ def loops(fraud: Fraud) -> list[Loop]:
         outbox.dispatcher("fraud", fraud.database, fraud.redis),
         billing.reader(fraud).loop(fraud.billing_bell),
         Loop("fraud-measures-tiers", NORMS_SECONDS, partial(renew_norms, fraud)),
+        Loop("fraud-forgets-addresses", FORGET_SECONDS, partial(forget_addresses, fraud)),
         Loop("forget-news", 3600.0, partial(outbox.forget_old, fraud.database, fraud.clock)),
         Loop("forget-changes", FORGET_SECONDS, partial(changes.forget_old, fraud.database)),
         Loop("fraud-tends-blacklist", TEND_SECONDS, tend, by_clock=True),

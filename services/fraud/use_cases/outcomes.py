@@ -1,9 +1,9 @@
-"""What became of payments, and what a tier's payments usually come to."""
+"""What became of payments, what a tier's payments usually come to, and what is forgotten of payments."""
 
 from datetime import datetime, timedelta
 
 from services.fraud.service import Fraud
-from services.fraud.store import outcomes, tier_norms
+from services.fraud.store import outcomes, tier_norms, trait_uses
 from shared.db import Connection
 
 NORMS_LOOK_BACK = timedelta(days=30)
@@ -20,3 +20,10 @@ async def renew_norms(fraud: Fraud) -> bool:
     async with fraud.database.transaction() as connection:
         await tier_norms.renew(connection, since=now - NORMS_LOOK_BACK, at=now)
     return False
+
+
+async def forget_addresses(fraud: Fraud) -> bool:
+    """Forget that accounts paid from addresses, long ago; whether there may be more. Addresses change hands."""
+    oldest = fraud.clock.now() - timedelta(days=fraud.settings.fraud_address_days)
+    async with fraud.database.transaction() as connection:
+        return await trait_uses.forget_addresses(connection, before=oldest) == trait_uses.PURGE_PAGE

@@ -14,7 +14,7 @@ from services.fraud.domain.signals import FEATURES_VERSION, SIGNALS
 from services.fraud.events.billing import handle
 from services.fraud.store.velocity import Velocity
 from services.fraud.use_cases.networks import import_networks
-from services.fraud.use_cases.outcomes import renew_norms
+from services.fraud.use_cases.outcomes import forget_addresses, renew_norms
 from services.fraud.use_cases.write_rules import create_rule, move_version
 from shared.audit import COMMAND_LINE, Actor
 from shared.ids import decode, new_id
@@ -154,6 +154,16 @@ async def test_what_accounts_share_is_seen_across_them(desk: Desk) -> None:
     signals = (await record(desk, verdicts[-1])).snapshot["signals"]
     assert (signals["card_accounts"], signals["mailbox_accounts"], signals["ip_accounts"]) == (3, 3, 3)
     assert signals["account_payments_minute"] == 2 and not signals["is_card_new"]
+
+
+async def test_an_address_is_forgotten_after_a_while_and_a_card_is_not(desk: Desk) -> None:
+    await judged(desk)
+    for days, left in ((179, ["card", "ip", "mailbox"]), (1, ["card", "ip", "mailbox"]), (1, ["card", "mailbox"])):
+        desk.clock.advance(timedelta(days=days))
+        await forget_addresses(desk.fraud)
+        async with desk.fraud.database.transaction() as connection:
+            kinds = (await connection.execute(text("SELECT kind FROM trait_uses ORDER BY kind"))).scalars()
+            assert list(kinds) == left
 
 
 async def test_norms_of_a_tier_are_measured_from_what_went_on(desk: Desk) -> None:

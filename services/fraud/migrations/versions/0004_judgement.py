@@ -37,7 +37,7 @@ def upgrade() -> None:
         CREATE INDEX fraud_assessments_made ON fraud_assessments (created_at);
 
         -- Which accounts have paid with a card, a device, from an address, under a mailbox: for how many share it, and
-        -- whether it is new to an account.
+        -- whether it is new to an account. Addresses change hands, so their uses are forgotten after a while.
         CREATE TABLE trait_uses (
             kind        text NOT NULL CHECK (kind IN ('card', 'device', 'ip', 'mailbox')),
             match       text NOT NULL,
@@ -45,6 +45,7 @@ def upgrade() -> None:
             first_at    timestamptz NOT NULL,
             PRIMARY KEY (kind, match, account_id)
         );
+        CREATE INDEX trait_uses_of_addresses ON trait_uses (first_at) WHERE kind = 'ip';
 
         -- What a tier's payments usually come to; made anew by a loop, so that a judgement reads one row.
         CREATE TABLE tier_norms (
@@ -65,6 +66,6 @@ def upgrade() -> None:
         CREATE INDEX payment_outcomes_failed ON payment_outcomes (failed_at) WHERE failed_at IS NOT NULL;
         """
     )
-    grant("trait_uses", "SELECT, INSERT, DELETE")
+    grant("trait_uses", "SELECT, INSERT, UPDATE (first_at), DELETE")
     grant("tier_norms", "SELECT, INSERT, UPDATE, DELETE")
     grant("payment_outcomes", "SELECT, INSERT, UPDATE")
