@@ -1,4 +1,5 @@
-"""GET /api/v1/payments, GET /api/v1/payments/{id}, POST /api/v1/payments/{id}/cancel: the account's own."""
+"""GET /api/v1/payments, GET /api/v1/payments/{id}, POST /api/v1/payments/{id}/cancel: the account's own. Sales are made
+in `sales`."""
 
 from datetime import datetime
 from typing import Annotated, NotRequired
@@ -8,7 +9,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from services.billing.api.guards import active_caller_required, billing_of, caller_of
-from services.billing.domain.payment import PREFIX, Payment, Status
+from services.billing.domain.payment import PREFIX, SALE, Payment, Status
 from services.billing.domain.pricing import rate_text
 from services.billing.domain.score import score_number
 from services.billing.use_cases import payments
@@ -44,7 +45,7 @@ class FailureView(TypedDict):
 
 class PaymentView(TypedDict):
     """Addresses are there while they lead somewhere, `failure` where it failed, `credits` and `rate` where it buys
-    credits: what one thousand of them cost."""
+    credits: what one thousand of them cost. Of a sale, `tip` is the part of the amount that is a tip."""
 
     id: str
     type: Annotated[str, one_of(("credits", "sale", "subscription"))]
@@ -57,6 +58,10 @@ class PaymentView(TypedDict):
     failure: NotRequired[FailureView]
     credits: NotRequired[CreditsField]
     rate: NotRequired[str]
+    business_type: NotRequired[str]
+    tip: NotRequired[MoneyView]
+    device_id: NotRequired[str]
+    description: NotRequired[str]
     checkout_url: NotRequired[str | None]
     next_action_url: NotRequired[str | None]
 
@@ -119,8 +124,20 @@ def payment_view(payment: Payment, now: datetime) -> PaymentView:
     if payment.type == "credits":
         view["credits"] = Credits(payment.millicredits)
         view["rate"] = rate_text(payment.rate_micros)
+    if payment.type == SALE:
+        _add_sale(view, payment)
     if payment.payable_at(now):
-        view["checkout_url"] = payment.checkout_url
+        if payment.type != SALE:
+            view["checkout_url"] = payment.checkout_url
         if payment.status is Status.REQUIRES_ACTION:
             view["next_action_url"] = payment.checkout_url
     return view
+
+
+def _add_sale(view: PaymentView, payment: Payment) -> None:
+    assert payment.business_type is not None and payment.device_id is not None
+    view["business_type"], view["device_id"] = payment.business_type, payment.device_id
+    if payment.tip_minor:
+        view["tip"] = Money(payment.tip_minor, payment.amount.currency)
+    if payment.description is not None:
+        view["description"] = payment.description

@@ -84,6 +84,7 @@ ACCOUNTS = {
     "currency_exchange": Nature.CLEARING,
     "revenue": Nature.INCOME,
     "subscription_revenue": Nature.INCOME,
+    "sales_revenue": Nature.INCOME,
     "breakage": Nature.INCOME,
     "adjustments": Nature.INCOME,
     "rounding": Nature.INCOME,
@@ -92,8 +93,9 @@ ACCOUNTS = {
     "dispute_losses": Nature.EXPENSE,
 }
 """Every ledger account of both sub-books. `deferred_subscriptions` is what was paid for periods that are still to come;
-it becomes `subscription_revenue` day by day. `receivables` is what Stripe owes us until its balance shows it; the
-allowance lessens what customers owe us; the wallets are credits sold or given and not spent."""
+it becomes `subscription_revenue` day by day. `sales_revenue` is what sales earned, less what of it went back.
+`receivables` is what Stripe owes us until its balance shows it; the allowance lessens what customers owe us; the
+wallets are credits sold or given and not spent."""
 
 
 def direction(kind: Kind) -> int:

@@ -3,6 +3,7 @@ Amounts are in the currency's minor unit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from services.billing.domain.checkout_session import Became, Ignored, Judgement, Paid, not_as_asked
 from services.billing.domain.payment import SALE, Payment, Status
@@ -25,7 +26,11 @@ class PayingIntent:
     transaction: BalanceTransaction | None
     decline_code: str | None
     next_action_url: str | None = None
+    cancellation_reason: str | None = None
 
+
+ABANDONED: Final = "abandoned"
+"""Why we cancel an intent whose customer did not come to the bank in time."""
 
 AUTHENTICATION_REQUIRED = "authentication_required"
 """The bank wants its customer: only a page can go on."""
@@ -45,11 +50,20 @@ def judge_intent(payment: Payment, intent: PayingIntent, *, livemode: bool) -> J
         return Ignored(stranger)
     if intent.status == "succeeded":
         return _paid(payment, intent)
-    if payment.type == SALE and intent.status == "requires_action":
-        return Became(Status.REQUIRES_ACTION)
-    if payment.type != SALE and needs_its_customer(intent):
+    if payment.type == SALE:
+        return Became(_of_sale(intent))
+    if needs_its_customer(intent):
         return Ignored("the bank wants its customer, who is sent to a page")
     return Became(_STATUSES.get(intent.status, Status.FAILED))
+
+
+def _of_sale(intent: PayingIntent) -> Status:
+    """Its customer is there to be sent to the bank; and one that we gave up as abandoned has expired."""
+    if intent.status == "requires_action":
+        return Status.REQUIRES_ACTION
+    if intent.status == "canceled" and intent.cancellation_reason == ABANDONED:
+        return Status.EXPIRED
+    return _STATUSES.get(intent.status, Status.FAILED)
 
 
 def _stranger(payment: Payment, intent: PayingIntent, *, livemode: bool) -> str | None:

@@ -10,10 +10,11 @@ from datetime import timedelta
 from services.billing.clients.stripe import StripeRefused, StripeUnavailable
 from services.billing.clients.stripe.checkouts import end_session, find_session
 from services.billing.domain.checkout_session import SessionState
-from services.billing.domain.payment import AT_THE_PAGE, Payment, PaymentId, Status, may_become
+from services.billing.domain.payment import AT_THE_PAGE, SALE, Payment, PaymentId, Status, may_become
 from services.billing.domain.payment_step import CauseKind
 from services.billing.service import Billing
 from services.billing.store import payments
+from services.billing.use_cases import sales
 from services.billing.use_cases.auto_top_up import pursue
 from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.payment_steps import step
@@ -49,6 +50,9 @@ async def _look_after(billing: Billing, payment_id: PaymentId) -> None:
     async with billing.database.transaction() as connection:
         payment = await payments.locked(connection, payment_id)
     if payment is None:
+        return
+    if payment.type == SALE:
+        await sales.pursue(billing, payment)
         return
     if payment.card_id is not None and payment.session_id is None:
         await pursue(billing, payment)

@@ -9,6 +9,7 @@ from services.billing.domain.payment import (
     CANCELABLE,
     PAID,
     PREFIX,
+    SALE,
     AlreadyPaid,
     NotCancelable,
     Payment,
@@ -20,6 +21,7 @@ from services.billing.service import Billing
 from services.billing.store import payments
 from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.payment_steps import step
+from services.billing.use_cases.sales import leave_sale
 from services.billing.use_cases.settlement import settle_session
 from shared.db import Connection
 from shared.errors import DomainError, NotFound
@@ -54,7 +56,9 @@ async def cancel_payment(billing: Billing, account_id: str, payment_id: str) -> 
     payment = await find_payment(billing, account_id, payment_id)
     if payment.status is Status.CANCELED:
         return payment
-    if payment.status in CANCELABLE:
+    if payment.type == SALE:
+        payment = await _leave_sale(billing, payment)
+    elif payment.status in CANCELABLE:
         session = await _ended_session(billing, payment)
         async with billing.database.transaction() as connection:
             with caused_by(CauseKind.CUSTOMER):
@@ -66,17 +70,29 @@ async def cancel_payment(billing: Billing, account_id: str, payment_id: str) -> 
     return payment
 
 
+async def _leave_sale(billing: Billing, payment: Payment) -> Payment:
+    try:
+        with caused_by(CauseKind.CUSTOMER):
+            return await leave_sale(billing, payment)
+    except (StripeUnavailable, StripeRefused) as error:
+        raise _not_canceled() from error
+
+
 async def _ended_session(billing: Billing, payment: Payment) -> SessionState | None:
     if payment.session_id is None:
         return None
     try:
         return await end_session(billing.stripe, payment.session_id)
     except (StripeUnavailable, StripeRefused) as error:
-        raise DomainError(
-            "service_unavailable",
-            "The payment provider does not answer, so the payment was not canceled; try again shortly.",
-            headers={"Retry-After": "5"},
-        ) from error
+        raise _not_canceled() from error
+
+
+def _not_canceled() -> DomainError:
+    return DomainError(
+        "service_unavailable",
+        "The payment provider does not answer, so the payment was not canceled; try again shortly.",
+        headers={"Retry-After": "5"},
+    )
 
 
 async def _cancel(billing: Billing, connection: Connection, payment: Payment, session: SessionState | None) -> Payment:

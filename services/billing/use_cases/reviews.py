@@ -17,6 +17,7 @@ from services.billing.domain.payment import (
     AT_THE_PAGE,
     FLAG_REJECTED,
     PAID,
+    SALE,
     UNDER_WAY,
     Payment,
     Status,
@@ -32,6 +33,7 @@ from services.billing.use_cases.causes import caused_by
 from services.billing.use_cases.checkout import release_checkout
 from services.billing.use_cases.payment_steps import save, step
 from services.billing.use_cases.review_mails import mail_rejected
+from services.billing.use_cases.sales import release_sale
 from services.billing.use_cases.settlement import settle_session
 from shared.db import Connection
 from shared.http_client import SiblingUnavailable
@@ -47,7 +49,7 @@ PAGE_RESTS = timedelta(hours=1)
 _COMMITTED_IN_SECONDS = 0.1
 
 Release = Callable[[Billing, Payment], Awaitable[bool]]
-RELEASES: Mapping[str, Release] = {AUTO_TOP_UP: release_top_up}
+RELEASES: Mapping[str, Release] = {AUTO_TOP_UP: release_top_up, SALE: release_sale}
 """By a payment's origin: goes on with a held payment that was approved, once however often it is called; False where
 it is not held any more, or ended there. A checkout's is here, since its page's end is kept with the decision."""
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from services.billing.domain.books.postings import payment_received
 from services.billing.domain.checkout_session import Became, Ignored, Judgement, Paid, SessionState, judge
 from services.billing.domain.paying_intent import PayingIntent, judge_intent
-from services.billing.domain.payment import PREFIX, Payment, Status, credited, may_become
+from services.billing.domain.payment import CREDITS, PREFIX, SALE, Payment, Status, credited, may_become
 from services.billing.service import Billing
 from services.billing.store import payments, top_ups
 from services.billing.use_cases.bookkeeping import book, settle_transaction
@@ -51,6 +51,8 @@ async def settle_intent(billing: Billing, connection: Connection, intent: Paying
         return Ignored("no payment here has this intent")
     judgement = judge_intent(payment, intent, livemode=billing.stripe.livemode)
     known = replace(payment, intent_id=intent.id, failure_code=intent.decline_code)
+    if payment.type == SALE:
+        known = replace(known, checkout_url=intent.next_action_url)
     return await _apply(billing, connection, known, judgement)
 
 
@@ -77,22 +79,25 @@ async def _apply(billing: Billing, connection: Connection, payment: Payment, jud
 
 
 async def _credit(billing: Billing, connection: Connection, payment: Payment, paid: Paid) -> None:
-    """Once: the row is locked, and a payment that has its transfer has no way to `succeeded` any more. The wallet is
-    locked last, after the account's top-up setting, which a refund of this payment that the same transaction settles
-    will want as well."""
+    """Once: the row is locked, and a paid payment has no way to `succeeded` any more. Of a sale there are no credits.
+    The wallet is locked last, after the account's top-up setting, which a refund of this payment that the same
+    transaction settles will want as well."""
     if not may_become(payment.status, Status.SUCCEEDED):
         return
-    await top_ups.locked(connection, payment.account_id)
+    buys_credits = payment.type == CREDITS
+    if buys_credits:
+        await top_ups.locked(connection, payment.account_id)
     after = credited(
         replace(payment, failure_code=None),
         intent_id=paid.intent_id,
         charge_id=paid.charge_id,
         session_id=payment.session_id,
-        transfer_id=new_uuid(at=billing.clock.real_now()),
+        transfer_id=new_uuid(at=billing.clock.real_now()) if buys_credits else None,
         at=billing.clock.now(),
     )
     await step(billing, connection, after)
-    await _post(billing, connection, after)
+    if buys_credits:
+        await _post(billing, connection, after)
     await book(connection, payment_received(after), at=billing.clock.now())
     logger.info("payment_succeeded", payment_id=after.id, account_id=after.account_id, flags=list(after.flags))
 

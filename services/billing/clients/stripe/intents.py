@@ -1,8 +1,8 @@
 """Payment intents that no page made: saved cards charged without their owner."""
 
-from typing import Any
+from typing import Any, Literal
 
-from stripe.params import PaymentIntentCreateParams
+from stripe.params import PaymentIntentCancelParams, PaymentIntentCreateParams
 
 from services.billing.clients.stripe.balance import read_transaction
 from services.billing.clients.stripe.gate import StripeGate, StripeRefused
@@ -48,11 +48,14 @@ async def intent_of_payment(gate: StripeGate, payment: Payment, *, customer_id: 
     return None if named is None else await find_intent(gate, named)
 
 
-async def give_up_intent(gate: StripeGate, intent_id: str) -> None:
-    """Cancel an intent, so that it can't be paid beside what takes its place. One that is over stays as it is. Raises
-    StripeUnavailable."""
+async def give_up_intent(
+    gate: StripeGate, intent_id: str, *, why: Literal["abandoned", "requested_by_customer"] | None = None
+) -> None:
+    """Cancel an intent, so that it can't be paid beside what takes its place, or later. One that is over stays as it
+    is. Raises StripeUnavailable."""
+    params: PaymentIntentCancelParams = {} if why is None else {"cancellation_reason": why}
     try:
-        await gate.ask(gate.v1.payment_intents.cancel_async(intent_id))
+        await gate.ask(gate.v1.payment_intents.cancel_async(intent_id, params))
     except StripeRefused as refusal:
         logger.info("intent_was_over", intent_id=intent_id, code=refusal.code)
 
@@ -90,6 +93,7 @@ def read_intent(raw: dict[str, Any]) -> PayingIntent:
         charge_id=charge["id"] if isinstance(charge, dict) else charge,
         transaction=read_transaction(transaction) if isinstance(transaction, dict) else None,
         decline_code=error.get("decline_code") or error.get("code"),
+        cancellation_reason=raw.get("cancellation_reason"),
         next_action_url=_page_of_bank(raw.get("next_action")),
     )
 

@@ -4,7 +4,8 @@ The credits' side of a payment, refund or dispute is a transfer of the wallet's 
 `disputes`; here is its money's side against the same account, with what Stripe owes us for it in `receivables`; and
 `on_balance`, once Stripe's balance shows it, takes that back. So these four are at zero when everything has come.
 
-What is paid for a subscription stands against `deferred_subscriptions`, in its own currency, until its period goes by.
+What is paid for a subscription stands against `deferred_subscriptions`, in its own currency, until its period goes by;
+what is paid for a sale is `sales_revenue` at once.
 
 In US dollars what credits are worth and what was paid differ by less than a cent, which is `rounding`. In another
 currency both sides go through `currency_exchange`, in each currency's own lines.
@@ -22,13 +23,14 @@ from services.billing.domain.books.posting import (
     reversed_as,
 )
 from services.billing.domain.dispute import DisputeState
-from services.billing.domain.payment import CREDITS, Payment
+from services.billing.domain.payment import CREDITS, SUBSCRIPTION, Payment
 from services.billing.domain.refund import RefundState
 from services.billing.domain.stripe_balance import BalanceTransaction
 from shared.money import Money
 
 USD = "usd"
 DEFERRED = "deferred_subscriptions"
+SALES_REVENUE = "sales_revenue"
 _CENT = 10_000
 
 Side = tuple[str, str, int]
@@ -36,7 +38,7 @@ Side = tuple[str, str, int]
 
 
 def payment_received(payment: Payment) -> MoneyPosting:
-    """Money came for credits, or for a subscription's period: Stripe owes it to us."""
+    """Money came for credits, a subscription's period or a sale: Stripe owes it to us."""
     assert (payment.millicredits > 0) == (payment.type == CREDITS)
     sides = _owed_for(payment, "payments", payment.amount, payment.millicredits)
     return posting_of(MoneyKind.PAYMENT_RECEIVED, payment.id, sides)
@@ -146,12 +148,12 @@ def suspense_cleared(tx: BalanceTransaction, *, receivable: Money | None = None)
 
 
 def _owed_for(payment: Payment, clearing: str, money: Money, millicredits: int, *, sign: int = 1) -> Iterator[Side]:
-    """As `_owed`; of a subscription, no credits stand against it, but a period."""
+    """As `_owed`; of a subscription, no credits stand against it, but a period, and of a sale what it earned."""
     if payment.type == CREDITS:
         yield from _owed(clearing, money, millicredits, sign=sign)
         return
     yield "receivables", money.currency, sign * micros_of(money)
-    yield DEFERRED, money.currency, -sign * micros_of(money)
+    yield DEFERRED if payment.type == SUBSCRIPTION else SALES_REVENUE, money.currency, -sign * micros_of(money)
 
 
 def _disputed(amount: Money, millicredits: int) -> Iterator[Side]:

@@ -115,6 +115,7 @@ def profit_and_loss(transfers: Mapping[Kind, int], money: Iterable[MoneySum]) ->
         profit={
             "earned_revenue": credits(Kind.CHARGE, less=Kind.REVERSAL),
             "subscription_revenue": income("subscription_revenue"),
+            "sales_revenue": income("sales_revenue"),
             "breakage": credits(Kind.BREAKAGE),
             "adjustments": credits(Kind.DEBIT),
             "promotions_given": _negative(credits(Kind.GRANT)),
