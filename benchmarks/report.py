@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks import (
     assessments,
+    fraud_features,
     fraud_rules,
     ledger,
     machine,
@@ -47,6 +48,9 @@ BENCHES: dict[str, Bench] = {
     "streams": Bench(streams.measure, streams.tables, lambda measured, _: streams.asked(measured)),
     "validation": Bench(validation.measure, validation.tables, lambda measured, _: validation.asked(measured)),
     "assessments": Bench(assessments.measure, assessments.tables, lambda measured, _: assessments.asked(measured)),
+    "fraud_features": Bench(
+        fraud_features.measure, fraud_features.tables, lambda measured, _: fraud_features.asked(measured)
+    ),
     "fraud_rules": Bench(fraud_rules.measure, fraud_rules.tables, lambda measured, _: fraud_rules.asked(measured)),
 }
 

@@ -64,6 +64,7 @@ async def test_flushed_counters_come_back_as_they_were(desk: Desk, monkeypatch: 
         if number in (2, 7, 8, 14):
             await heard(desk, "dispute.opened", payments[-1], dispute_id=f"dp_{number}", reason="fraudulent")
         if number == 8:
+            desk.clock.advance(timedelta(seconds=1))
             await heard(desk, "dispute.won", payments[-1], dispute_id=f"dp_{number}", reason="fraudulent")
     before = await readings(desk, payments)
     assert len(before) == len(payments)
