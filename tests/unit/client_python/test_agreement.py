@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.billing.app import ROUTERS as BILLING
+from services.fraud.app import ROUTERS as FRAUD
 from services.gateway.app import ROUTERS as GATEWAY
 from services.licensing.app import ROUTERS as LICENSING
 from services.licensing.domain.verdict import Code as PlatformsCode
@@ -51,7 +52,7 @@ def documents() -> list[Description]:
     """What each service says of itself."""
     whole_description()  # makes every problem code known
     found = []
-    for routers in (GATEWAY, BILLING, LICENSING):
+    for routers in (GATEWAY, BILLING, LICENSING, FRAUD):
         app = FastAPI(openapi_url=None)
         for router in routers:
             app.include_router(router)

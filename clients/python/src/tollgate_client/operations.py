@@ -18,6 +18,9 @@ class Operations:
     rotate_api_key = Operation(calls.rotate_api_key)
     revoke_api_key = Operation(calls.revoke_api_key)
 
+    devices = Collection(calls.devices)
+    register_device = Operation(calls.register_device)
+
     credits = Operation(calls.credits)
     transactions = Collection(calls.transactions)
     transaction_proof = Operation(calls.transaction_proof)

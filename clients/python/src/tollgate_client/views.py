@@ -129,6 +129,18 @@ class Refund(TypedDict):
     created_at: str
 
 
+class Device(TypedDict):
+    """`payments` counts those that were judged with it."""
+
+    id: str
+    type: str
+    capabilities: list[str]
+    name: str | None
+    payments: int
+    last_used_at: str | None
+    created_at: str
+
+
 class PaymentMethod(TypedDict):
     id: str
     type: Literal["card"]

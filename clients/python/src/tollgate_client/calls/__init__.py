@@ -14,6 +14,7 @@ from tollgate_client.calls.accounts import (
     rotate_api_key,
 )
 from tollgate_client.calls.call import Call, Listing
+from tollgate_client.calls.devices import devices, register_device
 from tollgate_client.calls.licensing import (
     end_license_activation,
     explain_license,
@@ -71,6 +72,7 @@ __all__ = [
     "choose_payment_method",
     "create_api_key",
     "credits",
+    "devices",
     "end_license_activation",
     "explain_license",
     "license",
@@ -88,6 +90,7 @@ __all__ = [
     "payments",
     "plans",
     "register",
+    "register_device",
     "remove_payment_method",
     "resume_subscription",
     "revoke_api_key",
