@@ -7,19 +7,17 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.fraud.domain.label import Label
-from shared.ids import new_uuid
 
 
 async def learn(connection: AsyncConnection, label: Label) -> bool:
     """Write a label; False where the same was heard before."""
     result = await connection.execute(
         text(
-            "INSERT INTO labels (id, payment_id, is_fraud, source, reference, known_at)"
-            " VALUES (:id, :payment_id, :is_fraud, :source, :reference, :known_at)"
+            "INSERT INTO labels (payment_id, is_fraud, source, reference, known_at)"
+            " VALUES (:payment_id, :is_fraud, :source, :reference, :known_at)"
             " ON CONFLICT (source, reference) DO NOTHING"
         ),
         {
-            "id": new_uuid(at=label.known_at),
             "payment_id": label.payment_id,
             "is_fraud": label.is_fraud,
             "source": label.source,

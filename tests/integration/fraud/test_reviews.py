@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from services.fraud.domain.velocity import VelocityEvent
 from services.fraud.events.billing import handle
+from services.fraud.store import many_entries
 from services.fraud.use_cases.cases import close_case, open_case
 from services.fraud.use_cases.decide_cases import mark_overdue
 from services.fraud.use_cases.due import look_for_due
@@ -19,6 +21,7 @@ from shared.ids import new_id
 from shared.inbox import Event
 from shared.service_auth import Caller
 from tests.integration.fraud.conftest import CUSTOMER, NOW, OPERATOR, Desk
+from tests.support.http import eventually
 from tests.support.keys import BLIND_INDEX_KEY, headers_for, service_headers
 
 REVIEWS = "/api/v1/admin/reviews"
@@ -414,6 +417,43 @@ async def test_operator_says_what_a_payment_was(desk: Desk, hold: Hold) -> None:
     assert [label["is_fraud"] for label in (await read(desk, case["id"]))["labels"]] == [True, False]
     unknown = await desk.http.post(LABELS, json={**body, "payment_id": "pay_1"}, headers=desk.operator)
     assert (unknown.status_code, unknown.json()["errors"][0]["pointer"]) == (422, "/payment_id")
+
+
+async def test_counters_hear_of_frauds_that_a_decision_finds(desk: Desk, hold: Hold) -> None:
+    first, second = await hold(), await hold()
+
+    async def frauds_known() -> int:
+        event = VelocityEvent("pay_asked", NOW, 1, CUSTOMER.account_id, None, None, None, None)
+        _, history = await desk.fraud.velocity.read_and_count(event, now=NOW)
+        return sum(day.frauds for day in history.account.values())
+
+    await post(desk, first, "reject")
+    assert await frauds_known() == 1
+    await post(desk, second, "approve")
+    await desk.http.post(LABELS, json={"payment_id": second["payment_id"], "is_fraud": True}, headers=desk.operator)
+    assert await frauds_known() == 2
+
+
+async def test_who_writes_many_entries_waits_for_others(desk: Desk, hold: Hold) -> None:
+    case = await hold()
+
+    async def waiting() -> bool:
+        [row] = await rows(
+            desk,
+            "SELECT count(*) AS n FROM pg_locks JOIN pg_database AS here ON here.oid = database"
+            " WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted",
+        )
+        return bool(row.n == 2)
+
+    async with desk.fraud.database.transaction() as connection:
+        await many_entries.take_turns(connection)
+        blocked = asyncio.create_task(post(desk, case, "block"))
+        content = "kind,value\ncard,fingerprint_1\n"
+        brought = asyncio.create_task(
+            desk.http.post("/api/v1/admin/blacklist/import", content=content, headers=desk.operator)
+        )
+        await eventually(waiting)
+    assert (await blocked).status_code == (await brought).status_code == 200
 
 
 async def test_unknown_cases_are_not_found(desk: Desk) -> None:

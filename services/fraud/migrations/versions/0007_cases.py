@@ -59,9 +59,10 @@ CREATE UNIQUE INDEX case_steps_end ON case_steps (case_id)
 
 LABELS = """
 -- Whether a payment was fraud, as somebody came to know: append-only, each word with the time from which it may be used.
--- `reference` is what was heard (a case; a dispute and its state), so that the same news counts once.
+-- `reference` is what was heard (a case; a dispute and its state), so that the same news counts once. Of two words of one
+-- instant the higher `id` was said later.
 CREATE TABLE labels (
-    id          uuid PRIMARY KEY,
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     payment_id  text NOT NULL,
     is_fraud    boolean NOT NULL,
     source      text NOT NULL CHECK (source IN ('dispute', 'review', 'operator')),
