@@ -188,6 +188,12 @@ class Settings(ServiceSettings):
     seller_name: Annotated[str, AfterValidator(_line)] = Field(
         "", description="Who sells: heads the subjects of mails and closes them; empty: nobody is named."
     )
+    verified_after_days: int = Field(
+        7,
+        ge=1,
+        le=365,
+        description="After how many days a payment verifies its account, if the email address is confirmed (S14).",
+    )
     verify_email_ttl_seconds: int = Field(
         259_200, ge=60, description="How long a mailed link may confirm an email address."
     )

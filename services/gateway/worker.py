@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from services.gateway.clients.smtp import MailServer
+from services.gateway.events.billing import reader
 from services.gateway.service import Gateway
 from services.gateway.settings import Settings
 from services.gateway.store import sessions
 from services.gateway.store.paid_repeats import PaidRepeats
 from services.gateway.use_cases.mailing import send_due
+from services.gateway.use_cases.tiers import VERIFY_EVERY_SECONDS, verify_due
 from shared import changes, idempotency, outbox
 from shared.loops import Loop
 
@@ -23,6 +25,8 @@ def loops(service: Gateway) -> Sequence[Loop]:
         outbox.dispatcher("gateway", service.database, service.redis, every_seconds=1.0, bell=service.news),
         Loop("forget-news", 3600.0, partial(outbox.forget_old, service.database, service.clock)),
         *_mail_loops(service),
+        reader(service),
+        Loop("tiers", VERIFY_EVERY_SECONDS, partial(verify_due, service), by_clock=True),
         Loop("forget-changes", 60.0, partial(changes.forget_old, service.database)),
         Loop("forget-sessions", 300.0, forget_ended),
         Loop("forget-paid-repeats", 300.0, PaidRepeats(service.database).forget_old),

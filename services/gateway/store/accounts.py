@@ -149,7 +149,7 @@ async def update(
     connection: AsyncConnection, vault: Vault, account_id: str, change: Mapping[str, object], *, at: datetime
 ) -> Account:
     """Set some of name, country, tier, status, credit_limit_minor, password_hash, email_verified_at, first_key_at,
-    mailbox_lookup."""
+    mailbox_lookup, tier_is_set."""
     columns = _sealed(vault, account_id, change)
     assignments = ", ".join(f"{column} = :{column}" for column in columns)
     row = await connection.execute(
@@ -171,6 +171,7 @@ _CHANGEABLE = frozenset(
         "email_verified_at",
         "first_key_at",
         "mailbox_lookup",
+        "tier_is_set",
     }
 )
 

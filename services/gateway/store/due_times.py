@@ -1,5 +1,5 @@
-"""What waits to be done in the gateway, for the test clock. Nothing falls due by business time: mails, sessions, keys
-and bans keep real time."""
+"""What waits to be done in the gateway, for the test clock. By business time only accounts come to be verified
+(`paid_payments`): mails, sessions, keys and bans keep real time."""
 
 from shared.db import Database
 

@@ -41,7 +41,8 @@ async def standings_of(gateway: Gateway, account_ids: list[str]) -> list[Standin
 async def change_account(
     gateway: Gateway, actor: audit.Actor, account_id: str, change: Mapping[str, object]
 ) -> Account:
-    """Set tier, status, credit_limit_minor or some of them; known everywhere within 1 s."""
+    """Set tier, status, credit_limit_minor or some of them; known everywhere within 1 s. A tier that was set is not
+    changed by time any more."""
     at = gateway.clock.now()
     async with changing(gateway) as connection:
         account = await accounts.get_locked(connection, gateway.vault, account_id)
@@ -49,7 +50,8 @@ async def change_account(
             raise NotFound("account")
         if not change:
             return account
-        account = await accounts.update(connection, gateway.vault, account_id, change, at=at)
+        settled = {"tier_is_set": True} if "tier" in change else {}
+        account = await accounts.update(connection, gateway.vault, account_id, {**change, **settled}, at=at)
         await changes.note(connection, "account", account_id)
         await outbox.publish(connection, "account.updated", account_id, dict(change), at=at)
         await audit.write(connection, actor, "account.changed", account_id, change, at=at)

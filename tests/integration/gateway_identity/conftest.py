@@ -41,7 +41,7 @@ LICENSING, FRAUD = "/licensing", "/fraud"
 @dataclass
 class Billing:
     """Wallets by account, as billing would tell of them; `default` is everyone else's. `trail` is its audit trail,
-    newest first, and `frauds_trail` fraud's."""
+    newest first, and `frauds_trail` fraud's; `news` are its events."""
 
     url: str = ""
     available: dict[str, int] = field(default_factory=dict)
@@ -54,6 +54,7 @@ class Billing:
     most_at_once: int = 0
     trail: list[audit.Line] = field(default_factory=list)
     frauds_trail: list[audit.Line] = field(default_factory=list)
+    news: list[dict[str, Any]] = field(default_factory=list)
 
     def app(self) -> Starlette:
         verifier = Verifier("billing", {"gateway": public_key_of(keys.SEEDS["gateway"])})
@@ -87,8 +88,13 @@ class Billing:
         async def licensings_trail(_request: Request) -> Response:
             return JSONResponse({"data": [], "knows_after": False})
 
+        async def news(request: Request) -> Response:
+            after = int(request.query_params["after"])
+            return JSONResponse({"events": [event for event in self.news if event["position"] > after]})
+
         routes = [
             Route("/internal/v1/wallets/{account_id}", wallet),
+            Route("/internal/v1/events", news),
             Route(audit.PATH, trail),
             Route(f"{LICENSING}{audit.PATH}", licensings_trail),
             Route(f"{FRAUD}{audit.PATH}", frauds_trail),
