@@ -7,11 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from services.fraud.domain.label import Label
 from services.fraud.domain.rules.shipped import SHIPPED
 from services.fraud.service import Models
-from services.fraud.store import labels
+from services.fraud.store import labels, rules
 from shared.ids import new_id
 from shared.service_auth import Caller
 from tests.integration.fraud.conftest import CUSTOMER, NOW, OPERATOR, Desk
@@ -101,6 +102,16 @@ async def test_author_cannot_promote_their_own_version(rulers: Rulers) -> None:
     refused = await rulers.move(rule_id, "promote")
     assert (refused.status_code, refused.json()["code"]) == (403, "second_operator_required")
     assert (await rulers.get(f"/{rule_id}"))["live"] is None
+
+
+async def test_database_holds_that_an_author_makes_nothing_live(rulers: Rulers) -> None:
+    rule_id = await rulers.written()
+    async with rulers.desk.fraud.database.transaction() as connection:
+        rule = await rules.find(connection, rule_id)
+        assert rule is not None
+        forged = replace(rule.versions[0], state="live")
+        with pytest.raises(IntegrityError):
+            await rules.save_state(connection, forged, by=forged.author, at=NOW)
 
 
 async def test_new_version_takes_the_old_ones_place_when_it_is_promoted(rulers: Rulers) -> None:

@@ -161,8 +161,8 @@ def report_of(backtest: Backtest, period: Period) -> dict[str, object]:
     """The backtest as operators read it, and as it is kept."""
     before, after = backtest.before, backtest.after
     return {
-        "from": period.since.isoformat(),
-        "to": period.until.isoformat(),
+        "from": _told(period.since),
+        "to": _told(period.until),
         "days": period.days,
         "payments": backtest.payments,
         "skipped": period.skipped,
@@ -182,6 +182,10 @@ def report_of(backtest: Backtest, period: Period) -> dict[str, object]:
         "warnings": list(_warnings(backtest, period)),
         "examples": list(backtest.examples),
     }
+
+
+def _told(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def _known_fraud(counts: Counts) -> int:

@@ -47,6 +47,10 @@ _LEFT_OUT = {
     "has": "every signal has a value: compare it with what its meaning names for unknown",
     "null": "no signal is null: compare it with what its meaning names for unknown",
 }
+_OUT_OF_PLACE = {
+    "": "the rule ends too soon",
+    "[": "a list stands after 'in' only, and nothing loops over it",
+}
 _OF_TEXT = ("startsWith", "endsWith", "contains")
 
 
@@ -245,9 +249,7 @@ class _Reader:
             found = self._deeper(self._choice)
             self._expect(")")
             return found
-        raise RuleFault(
-            token.at, "the rule ends too soon" if token.kind == "end" else f"{token.text!r} is out of place"
-        )
+        raise RuleFault(token.at, _OUT_OF_PLACE.get(token.text, f"{token.text!r} is out of place"))
 
     def _word(self, token: _Token) -> Type:
         if token.text in ("true", "false"):

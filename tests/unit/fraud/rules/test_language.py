@@ -44,6 +44,7 @@ FAULTY = [
     ("random() > 3", 1, "no function"),
     ("account_payment_hour > 3", 1, "'account_payments_hour' is one"),
     ("hour > 1 == true", 10, "do not follow one another"),
+    ("[1, 2].all(x, is_bot)", 1, "nothing loops over it"),
     ("hour in 3", 9, "'[' is missing"),
     ("hour in []", 10, "a list holds"),
     ("hour in [weekday]", 10, "a list holds"),
