@@ -187,8 +187,8 @@ def _score_arguments(parser: argparse.ArgumentParser) -> None:
 def _generate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="Parquet, or CSV by its name")
     parser.add_argument("--days", type=int, default=120)
-    parser.add_argument("--customers", type=int, default=4_000)
-    parser.add_argument("--terminals", type=int, default=1_500)
+    parser.add_argument("--customers", type=int, default=3_000)
+    parser.add_argument("--terminals", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
 
 

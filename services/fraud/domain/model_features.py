@@ -4,9 +4,10 @@ A payment is an amount in cents and a second of business time; what came before 
 (the account) and for its terminal (the device, else the address). Both histories end just before the payment: it is in
 neither of them itself.
 
-**No leakage.** A label serves a payment only where it is at least seven whole days older; with days as the measure, a
-day counts from the eighth day before the payment's on (`LABEL_DELAY_DAYS`). `features_of` looks at no younger label,
-whatever the histories hold, so that a label that came early here changes nothing that training could not have seen.
+**No leakage.** A label serves a payment only where it is at least seven days older, to the second. Of younger days no
+label is looked at, whatever the histories hold. On the seventh day before, the payments until this time of day are old
+enough: whoever fills the histories counts that day's frauds as far as they are known by now (in training, those that
+are seven days old), and nothing of that day counts as honest yet.
 
 `-1` stands for what isn't known. Every figure comes from whole numbers by at most one division, so that
 `services/fraud/training/feature_table.py`, which computes many rows at once, gets the very same floats; a property test
@@ -22,7 +23,7 @@ SECONDS_PER_DAY = 86_400
 HISTORY_DAYS = 38
 """Days that are looked at, the payment's own among them: seven without labels, and 28 of a compromise to be seen."""
 LABEL_DELAY_DAYS = 7
-FIRST_JUDGED_LAG = LABEL_DELAY_DAYS + 1
+FIRST_HONEST_LAG = LABEL_DELAY_DAYS + 1
 UNKNOWN = -1.0
 AMOUNT_WINDOWS = (1, 7, 30)
 RISK_WINDOWS = (1, 7, 14, 28)
@@ -49,7 +50,8 @@ _EMPTY = Day(0, 0)
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """An entity's last days by their lag: how many days before the payment's. Lag 0 is the payment's own day."""
+    """An entity's last days by their lag: how many days before the payment's. Lag 0 is the payment's own day; of lags
+    without labels no payment is a fraud or honest."""
 
     counts: Sequence[int]
     cents: Sequence[int]
@@ -60,10 +62,10 @@ class _Past:
     def of(cls, buckets: DayBuckets, day: int) -> "_Past":
         days = [buckets.get(day - lag, _EMPTY) for lag in range(HISTORY_DAYS)]
         return cls(
-            [each[0] for each in days],
-            [each[1] for each in days],
-            [each[2] for each in days],
-            [each[0] - each[2] - (each[3] if len(each) > 3 else 0) for each in days],
+            [each.payments for each in days],
+            [each.cents for each in days],
+            [0] * LABEL_DELAY_DAYS + [each.frauds for each in days[LABEL_DELAY_DAYS:]],
+            [0] * FIRST_HONEST_LAG + [each.payments - each.frauds - each.unknown for each in days[FIRST_HONEST_LAG:]],
         )
 
 
@@ -127,7 +129,7 @@ def _amounts(cents: int, past: _Past) -> Iterator[float]:
     """How many and how large, today until now and in the days before; the amount against each mean."""
     yield float(past.counts[0])
     yield _ratio(cents * past.counts[0], past.cents[0])
-    yield float(_first_lag(past.counts, 0))
+    yield float(_first_lag(past.counts))
     for days in AMOUNT_WINDOWS:
         count, total = sum(past.counts[1 : 1 + days]), sum(past.cents[1 : 1 + days])
         yield float(count)
@@ -157,12 +159,12 @@ def _habits(cents: int, past: _Past) -> Iterator[float]:
 def _risks(past: _Past) -> Iterator[float]:
     """Frauds among the payments that somebody can tell by now, and how long ago the last and the first were."""
     for days in RISK_WINDOWS:
-        judged = slice(FIRST_JUDGED_LAG, FIRST_JUDGED_LAG + days)
+        judged = slice(FIRST_HONEST_LAG + days)
         frauds, honest = sum(past.frauds[judged]), sum(past.honest[judged])
         yield float(frauds)
         yield _ratio(frauds, frauds + honest)
-    yield float(_first_lag(past.frauds, FIRST_JUDGED_LAG))
-    yield float(_first_lag(past.honest, FIRST_JUDGED_LAG))
+    yield float(_first_lag(past.frauds))
+    yield float(_first_lag(past.honest))
     yield float(_last_lag(past.frauds))
 
 
@@ -170,22 +172,22 @@ def _run(past: _Past) -> Iterator[float]:
     """The frauds since the last honest day, as one run: how many, how many days ago it began, how long before that
     the last honest day was, and how large the payments of its days were; then how often the terminal was honest since
     its first fraud that is seen. A compromised terminal is one run without an end; a stray fraud is not."""
-    last_honest = _first_lag(past.honest, FIRST_JUDGED_LAG)
-    lags = [lag for lag in range(FIRST_JUDGED_LAG, last_honest) if past.frauds[lag]]
+    last_honest = _first_lag(past.honest)
+    lags = [lag for lag in range(last_honest) if past.frauds[lag]]
     began = lags[-1] if lags else -1
     yield float(sum(past.frauds[lag] for lag in lags))
     yield float(began)
     yield float(last_honest - began) if lags else UNKNOWN
     yield _ratio(sum(past.cents[lag] for lag in lags), sum(past.counts[lag] for lag in lags))
     first_fraud = _last_lag(past.frauds)
-    yield float(sum(past.honest[FIRST_JUDGED_LAG : first_fraud + 1])) if first_fraud > 0 else UNKNOWN
+    yield float(sum(past.honest[: first_fraud + 1])) if first_fraud > 0 else UNKNOWN
 
 
-def _first_lag(figures: Sequence[int], start: int) -> int:
-    """The youngest lag from `start` on that holds any; `HISTORY_DAYS` where none does."""
-    return next((lag for lag in range(start, HISTORY_DAYS) if figures[lag] > 0), HISTORY_DAYS)
+def _first_lag(figures: Sequence[int]) -> int:
+    """The youngest lag that holds any; `HISTORY_DAYS` where none does."""
+    return next((lag for lag, figure in enumerate(figures) if figure > 0), HISTORY_DAYS)
 
 
 def _last_lag(figures: Sequence[int]) -> int:
-    """The oldest lag among those with labels that holds any; -1 where none does."""
-    return next((lag for lag in range(HISTORY_DAYS - 1, FIRST_JUDGED_LAG - 1, -1) if figures[lag] > 0), -1)
+    """The oldest lag that holds any; -1 where none does."""
+    return next((lag for lag in range(HISTORY_DAYS - 1, -1, -1) if figures[lag] > 0), -1)

@@ -19,10 +19,10 @@ from services.fraud.training.history import Flags, Floats
 MOST_TREES = 300
 SETTINGS: dict[str, Any] = {
     "learning_rate": 0.05,
-    "max_leaf_nodes": 15,
-    "min_samples_leaf": 50,
+    "max_leaf_nodes": 8,
+    "min_samples_leaf": 20,
     "l2_regularization": 5.0,
-    "max_features": 0.5,
+    "max_features": 0.3,
     "early_stopping": False,
 }
 

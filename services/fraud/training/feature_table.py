@@ -16,9 +16,11 @@ from services.fraud.domain.model_features import (
     ELEVATED_DAYS,
     ELEVATED_TWICE,
     FEATURES,
-    FIRST_JUDGED_LAG,
+    FIRST_HONEST_LAG,
     HISTORY_DAYS,
+    LABEL_DELAY_DAYS,
     RISK_WINDOWS,
+    SECONDS_PER_DAY,
     UNKNOWN,
 )
 from services.fraud.training.history import Flags, Floats, History, Ints
@@ -67,7 +69,7 @@ def feature_table(history: History, wanted: Flags, *, progress: Progress = lambd
 @dataclass(frozen=True)
 class _Cells:
     """Who did what on which day, sorted by entity and day: `key` is entity * span + day. Frauds are kept one by one:
-    the cell they are in, their day, and the day from which on they are known."""
+    the cell they are in, their day, and the second from which on their labels serve."""
 
     key: Ints
     span: int
@@ -79,10 +81,13 @@ class _Cells:
     fraud_serves_from: Ints
 
     def block(self, low: int, high: int) -> _Past:
-        """The pasts of the cells low to high, as if nothing had happened on their own day."""
+        """The pasts of the cells low to high, as if nothing had happened on their own day, nor been known since it
+        began."""
         counts, cents, unknown = self._laid_out(low, high, (self.counts, self.cents, self.unknown))
         frauds = self._frauds_known(low, high)
-        return _Past(counts, cents, frauds, counts - frauds - unknown)
+        honest = counts - frauds - unknown
+        honest[:, :FIRST_HONEST_LAG] = 0
+        return _Past(counts, cents, frauds, honest)
 
     def _laid_out(self, low: int, high: int, figures: tuple[Ints, ...]) -> list[Ints]:
         matrices = [numpy.zeros((high - low, HISTORY_DAYS), numpy.int64) for _ in figures]
@@ -96,11 +101,13 @@ class _Cells:
         return matrices
 
     def _frauds_known(self, low: int, high: int) -> Ints:
-        """Each fraud counts for the cells of its entity from the day on which it serves until it is too long ago."""
+        """Each fraud counts for the cells of its entity from the day that its label was there for until it is too long
+        ago."""
         matrix = numpy.zeros((high - low, HISTORY_DAYS), numpy.int64)
         key = self.key[self.fraud_cell]
         entity = key - self.fraud_day
-        first = numpy.searchsorted(self.key, entity + numpy.minimum(self.fraud_serves_from, self.span))
+        known_on = self.fraud_serves_from // SECONDS_PER_DAY + 1
+        first = numpy.searchsorted(self.key, entity + numpy.minimum(known_on, self.span))
         end = numpy.searchsorted(self.key, entity + numpy.minimum(self.fraud_day + HISTORY_DAYS, self.span))
         first, end = numpy.clip(first, low, high), numpy.clip(end, low, high)
         many = numpy.maximum(end - first, 0)
@@ -108,6 +115,21 @@ class _Cells:
         reader = numpy.repeat(first, many) + nth
         numpy.add.at(matrix, (reader - low, self.key[reader] - numpy.repeat(key, many)), 1)
         return matrix
+
+
+class _JustKnown:
+    """Frauds of the seventh day before a payment whose labels serve it by the payment's time of day."""
+
+    def __init__(self, fraud_key: Ints, day: Ints, serves_from: Ints) -> None:
+        late = serves_from - (day + LABEL_DELAY_DAYS) * SECONDS_PER_DAY
+        that_day = late < SECONDS_PER_DAY
+        self._known = numpy.sort(fraud_key[that_day] * SECONDS_PER_DAY + late[that_day])
+
+    def of(self, key: Ints, day: Ints, second: Ints) -> Ints:
+        """How many, for payments of these entities and days (`key`), at these seconds."""
+        begins = (key - LABEL_DELAY_DAYS) * SECONDS_PER_DAY
+        until = numpy.searchsorted(self._known, begins + second % SECONDS_PER_DAY, side="right")
+        return numpy.where(day >= LABEL_DELAY_DAYS, until - numpy.searchsorted(self._known, begins), 0)
 
 
 def _pasts(history: History, entity: Ints, wanted: Flags) -> Iterator[tuple[Ints, _Past, float]]:
@@ -127,8 +149,9 @@ def _pasts(history: History, entity: Ints, wanted: Flags) -> Iterator[tuple[Ints
         unknown=_summed((~history.is_judged)[order].astype(numpy.int64), first),
         fraud_cell=numpy.searchsorted(cells, key[frauds]),
         fraud_day=days[frauds],
-        fraud_serves_from=history.serves_from_day[frauds],
+        fraud_serves_from=history.serves_from[frauds],
     )
+    just_known = _JustKnown(key[frauds], days[frauds], history.serves_from[frauds])
     for low in range(0, len(cells), _BLOCK_CELLS):
         high = min(low + _BLOCK_CELLS, len(cells))
         held = numpy.arange(first[low], first[high - 1] + size[high - 1])
@@ -136,8 +159,10 @@ def _pasts(history: History, entity: Ints, wanted: Flags) -> Iterator[tuple[Ints
         if len(held):
             cell = numpy.searchsorted(first, held, side="right") - 1
             past = book.block(low, high).of(cell - low)
+            rows = order[held]
             past.counts[:, 0], past.cents[:, 0] = held - first[cell], before[held]
-            yield order[held], past, high / len(cells)
+            past.frauds[:, LABEL_DELAY_DAYS] = just_known.of(key[rows], days[rows], history.second[rows])
+            yield rows, past, high / len(cells)
 
 
 def _summed(figures: Ints, first: Ints) -> Ints:
@@ -160,7 +185,7 @@ def _ratio(part: Ints, whole: Ints) -> Floats:
 def _amounts(cents: Ints, past: _Past) -> Iterator[Floats | Ints]:
     yield past.counts[:, 0]
     yield _ratio(cents * past.counts[:, 0], past.cents[:, 0])
-    yield _first_lag(past.counts > 0, 0)
+    yield _first_lag(past.counts > 0)
     for days in AMOUNT_WINDOWS:
         count, total = past.counts[:, 1 : 1 + days].sum(1), past.cents[:, 1 : 1 + days].sum(1)
         yield count
@@ -194,34 +219,32 @@ def _over(cents: Ints, level: Floats) -> Floats:
 
 def _risks(_cents: Ints, past: _Past) -> Iterator[Floats | Ints]:
     for days in RISK_WINDOWS:
-        judged = slice(FIRST_JUDGED_LAG, FIRST_JUDGED_LAG + days)
+        judged = slice(FIRST_HONEST_LAG + days)
         frauds, honest = past.frauds[:, judged].sum(1), past.honest[:, judged].sum(1)
         yield frauds
         yield _ratio(frauds, frauds + honest)
-    yield _first_lag(past.frauds > 0, FIRST_JUDGED_LAG)
-    yield _first_lag(past.honest > 0, FIRST_JUDGED_LAG)
+    yield _first_lag(past.frauds > 0)
+    yield _first_lag(past.honest > 0)
     yield _last_lag(past.frauds > 0)
 
 
 def _run(_cents: Ints, past: _Past) -> Iterator[Floats | Ints]:
     lags = numpy.arange(HISTORY_DAYS)
-    last_honest = _first_lag(past.honest > 0, FIRST_JUDGED_LAG)
-    run = (past.frauds > 0) & (lags >= FIRST_JUDGED_LAG) & (lags < last_honest[:, None])
+    last_honest = _first_lag(past.honest > 0)
+    run = (past.frauds > 0) & (lags < last_honest[:, None])
     began = _last_lag(run)
     yield (past.frauds * run).sum(1)
     yield began
     yield numpy.where(began > 0, last_honest - began, UNKNOWN)
     yield _ratio((past.cents * run).sum(1), (past.counts * run).sum(1))
     first_fraud = _last_lag(past.frauds > 0)
-    since = (past.honest * ((lags >= FIRST_JUDGED_LAG) & (lags <= first_fraud[:, None]))).sum(1)
+    since = (past.honest * (lags <= first_fraud[:, None])).sum(1)
     yield numpy.where(first_fraud > 0, since, UNKNOWN)
 
 
-def _first_lag(flags: Flags, start: int) -> Ints:
-    found = flags[:, start:].argmax(1) + start
-    return numpy.where(flags[:, start:].any(1), found, HISTORY_DAYS)
+def _first_lag(flags: Flags) -> Ints:
+    return numpy.where(flags.any(1), flags.argmax(1), HISTORY_DAYS)
 
 
 def _last_lag(flags: Flags) -> Ints:
-    found = HISTORY_DAYS - 1 - flags[:, : FIRST_JUDGED_LAG - 1 : -1].argmax(1)
-    return numpy.where(flags[:, FIRST_JUDGED_LAG:].any(1), found, -1)
+    return numpy.where(flags.any(1), HISTORY_DAYS - 1 - flags[:, ::-1].argmax(1), -1)

@@ -1,7 +1,8 @@
 """Made-up payments with made-up frauds: what the shipped model is trained on, and what tests use.
 
 A town of customers, each with a join date, a pace, a usual amount and a spread of their own; most pay from a device
-that nobody else uses, sometimes from a shared one. Four kinds of fraud, numbered as `scenario`:
+that nobody else uses, sometimes from a shared one, and often several times in a row. Some are machines or players, who
+pay little and all day long from their first day on: haste alone is no fraud. Four kinds of fraud, numbered as `scenario`:
 
 1. an account taken over: for some days payments several times as large as the customer's, from the thief's devices;
 2. a shared terminal that skims: for weeks nearly every payment there is a fraud, of ordinary amount;
@@ -35,7 +36,8 @@ class Town:
 @dataclass(frozen=True)
 class _People:
     joined: Ints
-    payments_a_day: Floats
+    visits_a_day: Floats
+    payments_a_visit: Floats
     usual_cents: Floats
     spread: Floats
 
@@ -59,22 +61,30 @@ def generated(town: Town, *, seed: int) -> _Columns:
 def _people(town: Town, rng: numpy.random.Generator) -> _People:
     """Half of them were there before; the others join all along."""
     size = town.customers
+    is_busy = rng.random(size) < 0.08
+    visits = numpy.clip(rng.lognormal(-1.0, 1.0, size), 0.02, 4.0)
+    usual = numpy.clip(rng.lognormal(numpy.log(2_000), 1.4, size), 20, 200_000)
     return _People(
         joined=numpy.maximum(rng.integers(-town.days, town.days, size), 0),
-        payments_a_day=numpy.clip(rng.lognormal(-0.5, 1.0, size), 0.02, 6.0),
-        usual_cents=numpy.clip(rng.lognormal(numpy.log(2_000), 1.4, size), 20, 200_000),
+        visits_a_day=numpy.where(is_busy, rng.uniform(2.0, 10.0, size), visits),
+        payments_a_visit=numpy.where(is_busy, rng.uniform(2.0, 6.0, size), rng.uniform(1.0, 2.0, size)),
+        usual_cents=numpy.where(is_busy, numpy.exp(rng.uniform(0.0, numpy.log(1_000), size)), usual),
         spread=rng.uniform(0.25, 0.7, size),
     )
 
 
 def _honest(town: Town, people: _People, rng: numpy.random.Generator) -> _Columns:
     lived = town.days - people.joined
-    customer = numpy.repeat(numpy.arange(town.customers), rng.poisson(people.payments_a_day * lived))
-    day = people.joined[customer] + rng.integers(0, lived[customer])
+    visitor = numpy.repeat(numpy.arange(town.customers), rng.poisson(people.visits_a_day * lived))
+    began = (people.joined[visitor] + rng.integers(0, lived[visitor])) * SECONDS_PER_DAY
+    began += _time_of_day(rng, len(visitor))
+    many = rng.geometric(1.0 / people.payments_a_visit[visitor])
+    customer = numpy.repeat(visitor, many)
+    second = numpy.repeat(began, many) + rng.integers(0, _HOUR // 2, len(customer))
     cents = people.usual_cents[customer] * numpy.exp(rng.normal(0.0, 1.0, len(customer)) * people.spread[customer])
-    is_away = rng.random(len(customer)) < 0.4
+    is_away = numpy.repeat(rng.random(len(visitor)) < 0.4, many)
     terminal = numpy.where(is_away, _shared(town, customer, rng), town.terminals + customer)
-    return _columns(day * SECONDS_PER_DAY + _time_of_day(rng, len(customer)), customer, terminal, cents, 0)
+    return _columns(numpy.minimum(second, town.days * SECONDS_PER_DAY - 1), customer, terminal, cents, 0)
 
 
 def _shared(town: Town, customer: Ints, rng: numpy.random.Generator) -> Ints:
@@ -85,7 +95,7 @@ def _shared(town: Town, customer: Ints, rng: numpy.random.Generator) -> Ints:
 
 def _skimmed(town: Town, honest: _Columns, rng: numpy.random.Generator) -> _Columns:
     """Honest payments turned into frauds, where a terminal skims."""
-    episodes = max(1, town.terminals * town.days // 2_500)
+    episodes = max(1, town.terminals * town.days // 1_200)
     terminals = rng.choice(town.terminals, size=min(episodes, town.terminals), replace=False)
     begins, ends = numpy.full(town.terminals + town.customers, -1), numpy.full(town.terminals + town.customers, -1)
     begins[terminals] = rng.integers(0, town.days, len(terminals))
@@ -109,13 +119,13 @@ def _taken_over(town: Town, people: _People, rng: numpy.random.Generator) -> _Co
 
 def _tried_out(town: Town, rng: numpy.random.Generator) -> _Columns:
     """By a fresh account each, from a fresh device."""
-    episodes = max(1, town.customers * town.days // 12_000)
+    episodes = max(1, town.customers * town.days // 30_000)
     many = rng.integers(15, 45, episodes)
     episode = numpy.repeat(numpy.arange(episodes), many)
     begins = rng.integers(0, town.days * SECONDS_PER_DAY - 6 * _HOUR, episodes)[episode]
     nth = numpy.arange(len(episode)) - numpy.repeat(numpy.cumsum(many) - many, many)
     is_last = nth >= (many - 4)[episode]
-    cents = numpy.where(is_last, rng.uniform(20_000, 90_000, len(episode)), rng.uniform(50, 300, len(episode)))
+    cents = numpy.where(is_last, rng.uniform(20_000, 90_000, len(episode)), rng.uniform(50, 200, len(episode)))
     second = begins + (nth * rng.uniform(0.3, 1.0, len(episode)) * 6 * _HOUR / 45).astype(numpy.int64)
     fresh = town.customers + town.terminals + episode
     return _columns(second, fresh, fresh, cents, 3)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy
 from numpy.typing import NDArray
 
-from services.fraud.domain.model_features import FIRST_JUDGED_LAG, SECONDS_PER_DAY
+from services.fraud.domain.model_features import LABEL_DELAY_DAYS, SECONDS_PER_DAY
 
 Ints = NDArray[numpy.int64]
 Floats = NDArray[numpy.float64]
@@ -33,8 +33,8 @@ class History:
     terminal: Ints
     cents: Ints
     scenario: Ints
-    serves_from_day: Ints
-    """The first day on which a row's label may serve another payment."""
+    serves_from: Ints
+    """The second from which on a row's label may serve another payment."""
 
     @classmethod
     def of(
@@ -52,9 +52,9 @@ class History:
         if len(cents) and (cents.min() < 0 or cents.max() > HIGHEST_CENTS):
             row = int(numpy.argmax((cents < 0) | (cents > HIGHEST_CENTS)))
             raise BadHistory(f"Row {row + 1} has {cents[row]} cents; amounts go from 0 to {HIGHEST_CENTS}.")
-        serves = second // SECONDS_PER_DAY + FIRST_JUDGED_LAG
+        serves = second + LABEL_DELAY_DAYS * SECONDS_PER_DAY
         if known_second is not None:
-            serves = numpy.maximum(serves, known_second // SECONDS_PER_DAY + 1)
+            serves = numpy.maximum(serves, known_second)
         return cls(second, _numbered(customer), _numbered(terminal), cents, scenario, serves)
 
     def __len__(self) -> int:

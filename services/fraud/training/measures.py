@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from services.fraud.domain.model_features import FIRST_JUDGED_LAG
+from services.fraud.domain.model_features import FIRST_HONEST_LAG
 from services.fraud.training.history import BadHistory, Flags, Floats, History, Ints
 
 CARDS_A_DAY = 100
@@ -57,7 +57,7 @@ def _not_yet_known(history: History, rows: Flags, known_from_day: int) -> Ints:
     """The rows of customers without a fraud that is known by the row's day."""
     frauds = numpy.flatnonzero(history.is_fraud & (history.day >= known_from_day))
     known_on = numpy.full(int(history.customer.max(initial=-1)) + 1, numpy.iinfo(numpy.int64).max)
-    numpy.minimum.at(known_on, history.customer[frauds], history.day[frauds] + FIRST_JUDGED_LAG)
+    numpy.minimum.at(known_on, history.customer[frauds], history.day[frauds] + FIRST_HONEST_LAG)
     found = numpy.flatnonzero(rows)
     return found[known_on[history.customer[found]] > history.day[found]]
 
