@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from services.fraud.domain.device import LONGEST_FINGERPRINT, Device, in_order
+from services.fraud.domain.device import LONGEST_FINGERPRINT, Device, each_once
 from services.fraud.service import Fraud
 from services.fraud.use_cases import devices
 from services.fraud.use_cases.devices import Wish
@@ -120,7 +120,7 @@ async def register(request: Request, body: DeviceBody) -> Response:
     fraud, caller = _fraud(request), request.state.caller
     address = request.headers.get(IP_HEADER, "")
     account_id = None if caller is None else caller.account_id
-    wish = Wish(body.type, body.fingerprint, in_order(body.capabilities), body.name, account_id)
+    wish = Wish(body.type, body.fingerprint, each_once(body.capabilities), body.name, account_id)
 
     async def work(claim: Claim) -> Response:
         async def keep(connection: Connection, device: Device) -> Response:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.contracts.devices import CAPABILITIES, Capability, DeviceType
+from shared.contracts.devices import Capability, DeviceType
 
 LONGEST_FINGERPRINT = 512
 
@@ -48,7 +48,6 @@ def may_claim(device: Device, account_id: str, *, real_now: datetime) -> bool:
     return hold is None or hold.account_id == account_id or hold.until <= real_now
 
 
-def in_order(capabilities: Iterable[Capability]) -> tuple[Capability, ...]:
-    """Each once, in the order that they are always told in."""
-    said = frozenset(capabilities)
-    return tuple(each for each in CAPABILITIES if each in said)
+def each_once(capabilities: Iterable[Capability]) -> tuple[Capability, ...]:
+    """In the order in which they were said."""
+    return tuple(dict.fromkeys(capabilities))

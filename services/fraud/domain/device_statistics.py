@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
-from shared.contracts.devices import CAPABILITIES, TYPES, Capability, DeviceCounts, DeviceStatistics, DeviceType
+from shared.contracts.devices import CAPABILITIES, TYPES, DeviceCounts, DeviceStatistics
+
+_NONE: DeviceCounts = {"registered": 0, "claimed": 0, "used": 0, "payments": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """How many devices of one type have exactly these capabilities, and what became of them."""
+    """How many devices are of one type, or have one capability, and what became of them."""
 
-    type: DeviceType
-    capabilities: tuple[Capability, ...]
+    kind: Literal["type", "capability"]
+    name: str
     registered: int
     claimed: int
     used: int
@@ -21,22 +24,28 @@ class Group:
 
 
 def statistics_of(groups: Iterable[Group]) -> DeviceStatistics:
-    """Every type and capability stands in it, those of no device with zeros."""
+    """Every type and capability stands in it, those of no device with zeros. A device is of one type, so that those
+    add up to the whole."""
     found = list(groups)
+    of_types = [each for each in found if each.kind == "type"]
+    by_type = {each.name: _counts(each) for each in of_types}
+    by_capability = {each.name: _counts(each) for each in found if each.kind == "capability"}
     return {
-        **_counts(found),
-        "registered_last_day": sum(each.registered_last_day for each in found),
-        "used_last_30_days": sum(each.used_last_30_days for each in found),
-        "by_type": {name: _counts(each for each in found if each.type == name) for name in TYPES},
-        "by_capability": {name: _counts(each for each in found if name in each.capabilities) for name in CAPABILITIES},
+        "registered": sum(each.registered for each in of_types),
+        "claimed": sum(each.claimed for each in of_types),
+        "used": sum(each.used for each in of_types),
+        "payments": sum(each.payments for each in of_types),
+        "registered_last_day": sum(each.registered_last_day for each in of_types),
+        "used_last_30_days": sum(each.used_last_30_days for each in of_types),
+        "by_type": {name: by_type.get(name, _NONE) for name in TYPES},
+        "by_capability": {name: by_capability.get(name, _NONE) for name in CAPABILITIES},
     }
 
 
-def _counts(groups: Iterable[Group]) -> DeviceCounts:
-    some = list(groups)
+def _counts(group: Group) -> DeviceCounts:
     return {
-        "registered": sum(each.registered for each in some),
-        "claimed": sum(each.claimed for each in some),
-        "used": sum(each.used for each in some),
-        "payments": sum(each.payments for each in some),
+        "registered": group.registered,
+        "claimed": group.claimed,
+        "used": group.used,
+        "payments": group.payments,
     }

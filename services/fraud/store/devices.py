@@ -107,20 +107,26 @@ async def release(connection: AsyncConnection, device_id: str, *, account_id: st
 
 
 async def groups(connection: AsyncConnection, *, day_ago: datetime, month_ago: datetime) -> list[Group]:
-    """All devices counted by type and capabilities. Reads the whole table: for operators and figures."""
+    """All devices counted by type, and by each of their capabilities. Reads the whole table twice: for operators and
+    figures."""
     rows = await connection.execute(
         text(
-            """
-            SELECT type, capabilities, count(*) AS registered, count(account_id) AS claimed,
-                   count(last_used_at) AS used, CAST(sum(payments) AS bigint) AS payments,
-                   count(*) FILTER (WHERE created_at > :day_ago) AS registered_last_day,
-                   count(*) FILTER (WHERE last_used_at > :month_ago) AS used_last_30_days
-            FROM devices GROUP BY type, capabilities
-            """
+            f"""
+            SELECT 'type' AS kind, type AS name, {_COUNTS} FROM devices GROUP BY type
+            UNION ALL
+            SELECT 'capability', capability, {_COUNTS} FROM devices, unnest(capabilities) AS capability
+            GROUP BY capability
+            """  # noqa: S608
         ),
         {"day_ago": day_ago, "month_ago": month_ago},
     )
-    return [Group(row.type, tuple(row.capabilities), *row[2:]) for row in rows]
+    return [Group(*row) for row in rows]
+
+
+_COUNTS = """
+    count(*), count(account_id), count(last_used_at), CAST(sum(payments) AS bigint),
+    count(*) FILTER (WHERE created_at > :day_ago), count(*) FILTER (WHERE last_used_at > :month_ago)
+"""
 
 
 async def forget_unclaimed(connection: AsyncConnection, *, registered_before: datetime) -> int:

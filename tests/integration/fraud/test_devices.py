@@ -47,7 +47,7 @@ async def test_device_of_a_session_is_the_accounts_and_of_nobody_else(desk: Desk
     made = await register(desk, capabilities=["qr", "nfc", "qr"], name=" Ada's phone ")
     device = made.json()
     assert made.status_code == 201 and device["id"].startswith("dev_")
-    assert (device["type"], device["capabilities"], device["name"]) == ("phone", ["nfc", "qr"], "Ada's phone")
+    assert (device["type"], device["capabilities"], device["name"]) == ("phone", ["qr", "nfc"], "Ada's phone")
     assert (await own(desk))["data"] == [device] and (await own(desk, OTHER))["data"] == []
     assert await claim(desk, device["id"], CUSTOMER.account_id) == 200
     assert await claim(desk, device["id"], OTHER.account_id) == 404

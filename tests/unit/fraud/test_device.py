@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from services.fraud.domain.device import Device, Hold, in_order, may_claim
+from services.fraud.domain.device import Device, Hold, each_once, may_claim
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 FREE = Device("dev_1", "phone", ("nfc",), "Ada's phone", None, NOW)
@@ -28,8 +28,8 @@ def test_held_device_is_the_holders_until_the_hold_ends() -> None:
     assert _may(replace(FREE, hold=Hold("acct_a", NOW)), "acct_b")
 
 
-def test_capabilities_are_told_once_and_in_one_order() -> None:
-    assert in_order(["qr", "chip", "qr", "nfc"]) == ("chip", "nfc", "qr")
+def test_capabilities_are_told_once_and_as_they_were_said() -> None:
+    assert each_once(["qr", "chip", "qr", "nfc"]) == ("qr", "chip", "nfc")
 
 
 def test_device_does_not_say_its_name_in_a_log() -> None:
