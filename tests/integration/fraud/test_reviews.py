@@ -198,7 +198,7 @@ async def test_decision_and_end_of_its_payment_at_once_do_not_both_happen(desk: 
         async with desk.fraud.database.transaction() as connection:
             return await close_case(connection, payment_id, at=NOW, why="canceled")
 
-    for _ in range(5):
+    for _ in range(3):
         case = await hold()
         answer, closed = await asyncio.gather(post(desk, case, "approve"), close(case["payment_id"]))
         assert closed == (answer.status_code == 409)
@@ -265,7 +265,7 @@ async def test_block_takes_the_settings_days_and_keeps_entries_that_last_longer(
 
 
 async def test_blocks_of_one_card_at_once_make_one_entry(desk: Desk, hold: Hold) -> None:
-    made = [await hold() for _ in range(8)]
+    made = [await hold() for _ in range(4)]
     answers = await asyncio.gather(*(post(desk, case, "block") for case in made))
     assert {answer.status_code for answer in answers} == {200}
     assert sorted(entry["kind"] for entry in await desk.listed()) == ["card", "device", "email", "ip"]
