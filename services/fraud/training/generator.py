@@ -2,7 +2,7 @@
 
 A town of customers, each with a join date, a pace, a usual amount and a spread of their own; most pay from a device
 that nobody else uses, sometimes from a shared one, and often several times in a row. Some are machines or players, who
-pay little and all day long from their first day on: haste alone is no fraud. Four kinds of fraud, numbered as `scenario`:
+pay little and all day long from their first day on: haste alone is no fraud. The kinds of fraud, as `scenario`:
 
 1. an account taken over: for some days payments several times as large as the customer's, from the thief's devices;
 2. a shared terminal that skims: for weeks nearly every payment there is a fraud, of ordinary amount;

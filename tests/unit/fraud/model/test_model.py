@@ -9,8 +9,8 @@ from typing import Any
 import numpy
 import pytest
 
-from services.fraud.domain.model_features import features_of
-from services.fraud.model.model import Model
+from services.fraud.domain.model_features import SECONDS_PER_DAY, Day, features_of
+from services.fraud.model.model import DEFAULT_FOLDER, Model
 from services.fraud.model.schema import MODEL_FILE, SCHEMA_FILE, ModelMismatch
 from services.fraud.training.history import History
 from services.fraud.training.judging import scores
@@ -93,3 +93,20 @@ def test_folder_without_a_model_is_refused(tmp_path: Path, folder: Path) -> None
     (folder / SCHEMA_FILE).write_text("{")
     with pytest.raises(ModelMismatch, match="can't be read"):
         Model.load(folder)
+
+
+def test_shipped_model_is_small_and_calm() -> None:
+    """It takes under 300 KiB; a customer's first payment, the usual one and a player's hundredth of the day go on by it;
+    a terminal where all were frauds is told from others."""
+    model = Model.load(DEFAULT_FOLDER)
+    assert (DEFAULT_FOLDER / MODEL_FILE).stat().st_size < 300 * 1024
+    today = 20_000
+    noon = today * SECONDS_PER_DAY + SECONDS_PER_DAY // 2
+    for cents in (1, 100, 1_000, 10_000):
+        usual = {today - lag: Day(1, cents) for lag in (3, 9, 20)}
+        often = {today: Day(99, 99 * cents)}
+        assert model.probability_ppm(features_of(cents, noon, {}, {})) < 200_000
+        assert model.probability_ppm(features_of(cents, noon, usual, usual)) < 20_000
+        assert model.probability_ppm(features_of(cents, noon, often, often)) < 500_000
+        frauds = {today - lag: Day(2, 2 * cents, 2) for lag in (8, 9, 12, 20)}
+        assert model.probability_ppm(features_of(cents, noon, usual, frauds)) > 500_000
