@@ -129,7 +129,7 @@ class StrictRoute(APIRoute):
 def _may_be_empty(route: APIRoute) -> bool:
     """Whether its body has defaults for all that it may say: an empty one is the empty object then. A change that says
     nothing is none."""
-    if "PATCH" in route.methods:
+    if "PATCH" in (route.methods or ()):
         return False
     body = None if route.body_field is None else route.body_field.field_info.annotation
     return (
