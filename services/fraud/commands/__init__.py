@@ -5,6 +5,7 @@ from services.fraud.commands.blacklist import BLACKLIST
 from services.fraud.commands.model import EVALUATE, GENERATE_HISTORY, SCORE, TRAIN
 from services.fraud.commands.networks import NETWORKS
 from services.fraud.commands.rebuild_features import REBUILD_FEATURES
+from services.fraud.commands.rules import RULES
 from services.fraud.commands.train_from_history import TRAIN_FROM_HISTORY
 
 COMMANDS = {
@@ -12,6 +13,7 @@ COMMANDS = {
     "blacklist": BLACKLIST,
     "networks": NETWORKS,
     "rebuild-features": REBUILD_FEATURES,
+    "rules": RULES,
     "train": TRAIN,
     "evaluate": EVALUATE,
     "score": SCORE,

@@ -52,29 +52,39 @@ async def create_rule(fraud: Fraud, code: str, draft: Draft, actor: Actor, finis
     if not CODE.fullmatch(code):
         raise Invalid("/code", f"must be 3 to {LONGEST_CODE} of a-z, 0-9 and _, beginning with a letter")
     checked(draft.expression)
+    async with fraud.database.transaction() as connection:
+        rule = await draft_rule(connection, fraud, code, draft, actor)
+        finished = await finish(connection, rule)
+    logger.info("rule_created", rule_id=rule.id, code=code, by=actor.account_id)
+    return finished
+
+
+async def draft_rule(connection: Connection, fraud: Fraud, code: str, draft: Draft, actor: Actor) -> Rule:
+    """The same in the caller's transaction, of an expression that was checked."""
     now = fraud.clock.now()
     rule_id = RuleId(new_id(ID_PREFIX, at=fraud.clock.real_now()))
-    first = _first_version(rule_id, code, draft, state="draft", by=actor.account_id, at=now)
-    async with fraud.database.transaction() as connection:
-        if not await rules.insert_rules(connection, {code: rule_id}, at=now):
-            raise DomainError("name_taken", f"There is a rule {code} already: write a version of it.")
-        await rules.insert_versions(connection, [first])
-        await _audit(connection, actor, "rule.created", first, at=now)
-        finished = await finish(connection, Rule(rule_id, code, now, (first,)))
-    logger.info("rule_created", rule_id=rule_id, code=code, by=actor.account_id)
-    return finished
+    first = _first_version(rule_id, code, draft, by=actor.account_id, at=now)
+    if not await rules.insert_rules(connection, {code: rule_id}, at=now):
+        raise DomainError("name_taken", f"There is a rule {code} already: write a version of it.")
+    await rules.insert_versions(connection, [first])
+    await _audit(connection, actor, "rule.created", first, at=now)
+    return Rule(rule_id, code, now, (first,))
 
 
 async def add_version(fraud: Fraud, rule_id: str, draft: Draft, actor: Actor, finish: Finish[T]) -> T:
     """Another version, as a draft. Raises Invalid, NotFound."""
     checked(draft.expression)
-    now = fraud.clock.now()
     async with fraud.database.transaction() as connection:
-        rule = await _locked(connection, rule_id)
-        version = rule.drafted(draft, by=actor.account_id, at=now)
-        await rules.insert_versions(connection, [version])
-        await _audit(connection, actor, "rule.version_added", version, at=now)
+        await draft_version(connection, fraud, rule_id, draft, actor)
         return await finish(connection, await _read(connection, rule_id))
+
+
+async def draft_version(connection: Connection, fraud: Fraud, rule_id: str, draft: Draft, actor: Actor) -> None:
+    """The same in the caller's transaction, of an expression that was checked. Raises NotFound."""
+    now = fraud.clock.now()
+    version = (await _locked(connection, rule_id)).drafted(draft, by=actor.account_id, at=now)
+    await rules.insert_versions(connection, [version])
+    await _audit(connection, actor, "rule.version_added", version, at=now)
 
 
 async def move_version(fraud: Fraud, rule_id: str, number: int, state: State, *, actor: Actor, finish: Finish[T]) -> T:
@@ -156,8 +166,8 @@ async def _read(connection: Connection, rule_id: str) -> Rule:
     return rule
 
 
-def _first_version(rule_id: RuleId, code: str, draft: Draft, *, state: State, by: str, at: datetime) -> Version:
-    return Version(rule_id, 1, code, draft.expression, draft.weight_bp, draft.detail, state, by, at)
+def _first_version(rule_id: RuleId, code: str, draft: Draft, *, by: str, at: datetime) -> Version:
+    return Version(rule_id, 1, code, draft.expression, draft.weight_bp, draft.detail, "draft", by, at)
 
 
 async def _audit(connection: Connection, actor: Actor, action: str, version: Version, *, at: datetime) -> None:

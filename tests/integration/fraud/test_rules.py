@@ -1,5 +1,6 @@
 """Rules by HTTP: written, refused, tried in shadow, promoted by a second operator, snoozed, and what they did."""
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -13,6 +14,8 @@ from services.fraud.domain.label import Label
 from services.fraud.domain.rules.shipped import SHIPPED
 from services.fraud.service import Models
 from services.fraud.store import labels, rules
+from services.fraud.use_cases.rule_files import export_rules, import_rules
+from shared.audit import COMMAND_LINE
 from shared.ids import new_id
 from shared.service_auth import Caller
 from tests.integration.fraud.conftest import CUSTOMER, NOW, OPERATOR, Desk
@@ -286,6 +289,21 @@ async def test_what_operators_do_with_rules_is_on_the_audit_trail(rulers: Rulers
             ("rule.backtested", OPERATOR.account_id),
         ]
     )
+
+
+async def test_rules_come_in_as_drafts_from_a_file_and_go_out_as_one(rulers: Rulers) -> None:
+    fraud = rulers.desk.fraud
+    told = json.loads(await export_rules(fraud))
+    assert [each["code"] for each in told["rules"]] == sorted(each.code for each in SHIPPED)
+    told["rules"][0]["weight_bp"] += 1
+    told["rules"].append({"code": "of_ours", **DRAFT})
+    done = await import_rules(fraud, json.dumps(told), COMMAND_LINE)
+    assert (done.new, done.changed, len(done.unchanged)) == (["of_ours"], [told["rules"][0]["code"]], len(SHIPPED) - 1)
+    again = await import_rules(fraud, json.dumps(told), COMMAND_LINE)
+    assert (again.new, again.changed) == ([], [])
+    listed = {rule["code"]: rule for rule in (await rulers.get("?limit=100"))["data"]}
+    assert [each["state"] for each in listed["of_ours"]["versions"]] == ["draft"]
+    assert [each["state"] for each in listed[done.changed[0]]["versions"]] == ["live", "draft"]
 
 
 async def test_signals_are_told_with_their_meaning(rulers: Rulers) -> None:
