@@ -13,7 +13,7 @@ from services.fraud.training.generator import Town, generated
 from services.fraud.training.history import History
 from services.fraud.training.making import train
 
-TOWN = Town(customers=400, terminals=40, days=60)
+TOWN = Town(customers=400, terminals=100, days=60)
 TRAINED_AT = datetime(2027, 1, 1, tzinfo=UTC)
 
 

@@ -96,8 +96,8 @@ def test_folder_without_a_model_is_refused(tmp_path: Path, folder: Path) -> None
 
 
 def test_shipped_model_is_small_and_calm() -> None:
-    """It takes under 300 KiB; a customer's first payment, the usual one and a player's hundredth of the day go on by it;
-    a terminal where all were frauds is told from others."""
+    """It takes under 300 KiB; a first payment, the usual one and the hundredth of the day go on by it; a terminal
+    where all were frauds is told from others."""
     model = Model.load(DEFAULT_FOLDER)
     assert (DEFAULT_FOLDER / MODEL_FILE).stat().st_size < 300 * 1024
     today = 20_000
