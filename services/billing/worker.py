@@ -6,7 +6,12 @@ from functools import partial
 from services.billing.events import fraud, licensing
 from services.billing.service import Billing
 from services.billing.use_cases.auto_top_up import TOP_UPS_EVERY_SECONDS, buy_due
-from services.billing.use_cases.blacklist_copy import FORGET_EVERY_SECONDS, forget_expired
+from services.billing.use_cases.blacklist_copy import (
+    COPY_EVERY_SECONDS,
+    FORGET_EVERY_SECONDS,
+    copy_whole,
+    forget_expired,
+)
 from services.billing.use_cases.debts import DEBTS_EVERY_SECONDS, recover_debts
 from services.billing.use_cases.expiry import look_after_payments
 from services.billing.use_cases.figures import FIGURES_EVERY_SECONDS, show_figures
@@ -67,6 +72,7 @@ def loops(billing: Billing) -> Sequence[Loop]:
         fraud.reader(billing).loop(billing.fraud_bell),
         Loop("reviews", REVIEWS_EVERY_SECONDS, partial(do_decisions, billing), billing.reviews_bell, by_clock=True),
         Loop("late-assessments", LATE_EVERY_SECONDS, partial(judge_late, billing), by_clock=True),
+        Loop("blacklist-copy", COPY_EVERY_SECONDS, partial(copy_whole, billing)),
         Loop("forget-blacklist", FORGET_EVERY_SECONDS, partial(forget_expired, billing)),
         Loop("subscription-deeds", 10.0, partial(do_deeds, billing), billing.deeds_bell, by_clock=True),
         Loop("forget-answers", 300.0, partial(idempotency.forget_old, billing.database, billing.clock)),

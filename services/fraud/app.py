@@ -2,7 +2,17 @@
 
 from fastapi import FastAPI
 
-from services.fraud.api import assessments, audit, blacklist, blacklist_files, devices, labels, reviews, rules
+from services.fraud.api import (
+    assessments,
+    audit,
+    blacklist,
+    blacklist_files,
+    blacklist_internal,
+    devices,
+    labels,
+    reviews,
+    rules,
+)
 from services.fraud.service import open_service
 from services.fraud.settings import Settings
 from services.fraud.use_cases.due import look_for_due
@@ -40,6 +50,7 @@ ROUTERS = (
     feed_router("fraud"),
     audit.router,
     blacklist.router,
+    blacklist_internal.router,
     blacklist_files.router,
     labels.router,
     reviews.router,

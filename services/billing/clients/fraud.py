@@ -1,11 +1,12 @@
-"""Fraud, as billing asks it: the judgement of a payment (shared/contracts/assessments.py), and devices
-(shared/contracts/devices.py)."""
+"""Fraud, as billing asks it: the judgement of a payment, devices, and the blacklist (shared/contracts/assessments.py,
+devices.py, blacklist.py)."""
 
 from typing import cast
 
 from services.billing.domain.score import read_score
-from shared.contracts import assessments
+from shared.contracts import assessments, blacklist
 from shared.contracts.assessments import Assessment, AssessmentRequest
+from shared.contracts.blacklist import LiveEntries
 from shared.contracts.devices import Claim, DeviceFacts, claims_path
 from shared.http_client import ServiceClient, SiblingUnavailable
 
@@ -52,6 +53,17 @@ class Fraud:
         if response.status_code != _OK:
             raise FraudUnavailable(f"status {response.status_code}")
         return cast(DeviceFacts, response.json())
+
+    async def blacklist(self, *, after: str | None) -> LiveEntries:
+        """A page of the live blacklist. Raises FraudUnavailable."""
+        path = blacklist.PATH if after is None else f"{blacklist.PATH}?after={after}"
+        try:
+            response = await self._client.get(path)
+        except SiblingUnavailable as error:
+            raise FraudUnavailable(str(error)) from error
+        if response.status_code != _OK:
+            raise FraudUnavailable(f"status {response.status_code}")
+        return cast(LiveEntries, response.json())
 
     async def close(self) -> None:
         await self._client.close()

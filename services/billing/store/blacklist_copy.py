@@ -1,11 +1,13 @@
 """The table `blacklist_copy`: live entries of fraud's blacklist, for when fraud is away."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.billing.domain.blacklist import KINDS, Kind, Looks
+from shared.contracts.blacklist import LiveEntry
 
 
 async def add(
@@ -18,6 +20,39 @@ async def add(
             " ON CONFLICT (entry_id) DO UPDATE SET expires_at = excluded.expires_at"
         ),
         {"id": entry_id, "kind": kind, "match": match, "expires_at": expires_at},
+    )
+
+
+async def have_news_wait(connection: AsyncConnection) -> None:
+    """Lock billing's place in fraud's news until the transaction ends."""
+    await connection.execute(
+        text(
+            "INSERT INTO feed_cursors (producer, reader, position) VALUES ('fraud', 'billing', 0)"
+            " ON CONFLICT DO NOTHING"
+        )
+    )
+    await connection.execute(
+        text("SELECT FROM feed_cursors WHERE producer = 'fraud' AND reader = 'billing' FOR UPDATE")
+    )
+
+
+async def replace(connection: AsyncConnection, entries: Sequence[LiveEntry]) -> None:
+    """Have these entries and no others."""
+    await connection.execute(text("DELETE FROM blacklist_copy"))
+    await connection.execute(
+        text(
+            "INSERT INTO blacklist_copy (entry_id, kind, match, expires_at)"
+            " SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:kinds AS text[]), CAST(:matches AS text[]),"
+            " CAST(:ends AS timestamptz[]))"
+        ),
+        {
+            "ids": [entry["id"] for entry in entries],
+            "kinds": [entry["kind"] for entry in entries],
+            "matches": [entry["match"] for entry in entries],
+            "ends": [
+                None if (end := entry["expires_at"]) is None else datetime.fromisoformat(end) for entry in entries
+            ],
+        },
     )
 
 

@@ -13,7 +13,7 @@ from tests.support.http import eventually
 
 WHOLE_LIFE = (
     ("checkout", "asked for 5000 credits for 4.60 EUR (5.00 USD, at 0.92 EUR for a US dollar)."),
-    ("fraud", "Fraud scored it 0 of 100 and let it go on."),
+    ("fraud", "of 100 and let it go on."),
     ("page", "Stripe made its payment page"),
     ("status", "It went from pending to succeeded: by Stripe's event "),
     ("entry", "5000 credits were added to the wallet, as bought; its balance was then 5000 credits."),

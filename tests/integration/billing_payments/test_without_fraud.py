@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from services.billing.events.fraud import handle
+from services.billing.use_cases.blacklist_copy import copy_whole
 from services.fraud.app import create_app as create_fraud
 from shared.contracts.identity_hashes import address_hash
 from shared.inbox import Event
@@ -65,6 +66,16 @@ async def test_blacklist_is_followed_as_fraud_adds_and_removes(shop: Shop) -> No
         return not await copied()
 
     await eventually(gone)
+
+
+async def test_copy_is_read_whole_and_forgets_what_is_not_listed(shop: Shop) -> None:
+    entry_ids = sorted([await list_account(shop, a_customer().account_id) for _ in range(3)])
+    await shop.rows("UPDATE blacklist_copy SET expires_at = now() RETURNING entry_id")
+    await shop.rows("DELETE FROM blacklist_copy WHERE entry_id = $1 RETURNING entry_id", entry_ids[0])
+    await news(shop, "blacklist.entry_added", "gone", kind="email", match="c" * 64, source="a", expires_at=None)
+    await copy_whole(shop.billing)
+    copied = await shop.rows("SELECT entry_id, expires_at FROM blacklist_copy ORDER BY entry_id")
+    assert [(row.entry_id, row.expires_at) for row in copied] == [(entry_id, None) for entry_id in entry_ids]
 
 
 async def test_copy_of_the_blacklist_blocks_by_every_kind_until_the_entry_ends(open_shop: OpenShop) -> None:
