@@ -115,6 +115,7 @@ async def test_a_period_shows_its_sales_and_its_profit(told: Database) -> None:
     assert january["profit"] == {
         "earned_revenue": [usd(5_000_000)],
         "subscription_revenue": [],
+        "sales_revenue": [],
         "breakage": [],
         "adjustments": [],
         "promotions_given": [usd(-2_000_000)],

@@ -18,6 +18,8 @@ from tests.integration.billing_payments.selling import (
     sell,
     sell_at_once,
 )
+from tests.integration.billing_payments.test_reviews import a_wary_fraud, decided
+from tests.integration.billing_payments.test_top_ups import mailed
 from tests.support.http import eventually
 
 NO_FRAUD: dict[str, Any] = {"fraud_away": True, "fraud_timeout_ms": 20}
@@ -204,3 +206,24 @@ async def test_a_disputed_sale_takes_no_credits_and_leaves_the_book_even(open_sh
             return {"receivables", "sales_revenue", "disputes"} & set(book) == set()
 
         await eventually(even)
+
+
+async def test_a_sale_that_is_held_is_charged_once_it_is_approved_and_not_if_it_was_left(shop: Shop) -> None:
+    await a_wary_fraud(shop)
+    buyer = a_customer(**RICH)
+    device_id = await device_of(shop, buyer)
+    pays, asks, left = [
+        (await sell(shop, buyer, device_id, 5_000, **more)).json()
+        for more in ({}, {"payment_method": ASKS_ITS_OWNER}, {})
+    ]
+    assert {sale["status"] for sale in (pays, asks, left)} == {"in_review"}
+    assert (await shop.post(buyer, f"/api/v1/payments/{left['id']}/cancel")).json()["status"] == "canceled"
+    for sale in (pays, asks, left):
+        await decided(shop, sale["id"], "approved", times=2)
+    await settled_as(shop, pays["id"], "succeeded", 0)
+    await settled_as(shop, asks["id"], "requires_action", 0)
+    await settled_as(shop, left["id"], "canceled", 0)
+    page = (await shop.payment(buyer, asks["id"]))["next_action_url"]
+    [(template, values)] = await mailed(shop, buyer)
+    assert (template, values["checkout_url"], values["amount"]) == ("payment_approved", page, "50.00 USD")
+    assert len((await at_stripe(shop, "GET", "payment_intents"))["data"]) == 2

@@ -7,7 +7,8 @@ from services.billing.domain.books.posting import MoneyKind
 from services.billing.domain.chart_of_accounts import ACCOUNTS, CHART, MAY_OVERDRAW, WALLET, Kind, direction
 
 migration = import_module("services.billing.migrations.versions.0008_money_book")
-later = import_module("services.billing.migrations.versions.0022_subscription_money")
+kinds = import_module("services.billing.migrations.versions.0022_subscription_money")
+accounts = import_module("services.billing.migrations.versions.0024_sales")
 
 
 def words_in(sql: str, before: str) -> set[str]:
@@ -36,5 +37,5 @@ def test_every_side_is_an_account_of_the_chart() -> None:
 
 
 def test_the_money_book_knows_the_same_kinds_and_every_account_but_the_wallets() -> None:
-    assert words_in(later.BOOK, "money_entry_is_of_a_kind CHECK (kind IN (") == set(MoneyKind)
-    assert words_in(later.BOOK, "CHECK (ledger_account IN (") == set(ACCOUNTS) - {WALLET}
+    assert words_in(kinds.BOOK, "money_entry_is_of_a_kind CHECK (kind IN (") == set(MoneyKind)
+    assert words_in(accounts.BOOK, "CHECK (ledger_account IN (") == set(ACCOUNTS) - {WALLET}

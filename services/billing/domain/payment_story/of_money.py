@@ -86,6 +86,8 @@ _WORDS = {
     ("deferred_subscriptions", True): "{} of that as no longer to come",
     ("subscription_revenue", False): "{} as earned",
     ("subscription_revenue", True): "{} as earned no longer",
+    ("sales_revenue", False): "{} as earned by a sale",
+    ("sales_revenue", True): "{} as earned by a sale no longer",
     ("refunds", True): "{} of credits as taken back by a refund",
     ("refunds", False): "{} of credits as given back, since a refund failed",
     ("disputes", True): "{} of credits as taken back by a dispute",
