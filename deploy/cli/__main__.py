@@ -26,6 +26,7 @@ USAGE = f"""usage: tollgate SERVICE COMMAND [OPTIONS]
        tollgate clock [advance 31d|2h|90s] [--data-dir .tollgate]
        tollgate plans sync [--data-dir .tollgate] [--json]
        tollgate fraud backtest RULE [--version N] [--days 30] [--data-dir .tollgate] [--json]
+       tollgate fraud rules check FILE | import FILE | export [--data-dir .tollgate]
        tollgate licenses secrets [--data-dir .tollgate] [--json]
        tollgate licenses rotate-signing-key [--overlap-seconds 86400] [--data-dir .tollgate] [--json]
 

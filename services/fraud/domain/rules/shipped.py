@@ -91,6 +91,7 @@ is_even_pace && origin == "checkout" && account_payments_day >= 5
         "duplicate_identity",
         """
 mailbox_accounts >= 3 || card_accounts >= 5 ||
+fingerprint_accounts >= 4 && !(device_type in ["pos_terminal", "smart_tv", "vehicle", "game_console", "iot"]) ||
 is_domain_disposable && (device_accounts >= 2 || card_accounts >= 2 || ip_accounts_day >= 3) ||
 device_accounts >= 4 && card_accounts >= 2 && device_type in ["phone", "tablet", "desktop", "wearable"]
         """.strip(),

@@ -149,6 +149,7 @@ HONEST: dict[str, dict[str, Value]] = {
         "has_device": True,
         "device_accounts": 20,
         "device_accounts_day": 500,
+        "fingerprint_accounts": 20,
         "device_payments_minute": 9,
         "device_failed_hour": 3,
         "is_device_new": True,
@@ -195,6 +196,14 @@ DISHONEST: dict[str, dict[str, Value]] = {
         "device_accounts": 6,
         "device_type": "phone",
         "is_bot": True,
+    },
+    "one browser that registers device after device": {
+        **NEWCOMER,
+        "fingerprint_accounts": 5,
+        "device_type": "desktop",
+        "is_bot": True,
+        "is_domain_disposable": True,
+        "is_device_changed_in_session": True,
     },
     "a machine behind one phone": {
         **NEWCOMER,
