@@ -118,6 +118,29 @@ async def test_label_of_a_day_without_payments_is_dropped(velocity: Velocity) ->
     assert history.account == {NOW.timestamp() // 86_400: Day(1, 100, 1)}
 
 
+async def test_repeated_label_counts_once_and_the_last_word_holds(velocity: Velocity) -> None:
+    first, second, today = paid("1"), paid("2"), NOW.timestamp() // 86_400
+    for payment in (first, second):
+        await velocity.count(payment, now=NOW)
+    for words, frauds in (((True, True), 1), ((False, False), 0), ((False, True), 1)):
+        for is_fraud in words:
+            await velocity.count_label(first, is_fraud=is_fraud, now=NOW)
+        _, history = await velocity.read_and_count(second, now=NOW)
+        assert history.account == {today: Day(1, 100, frauds)}
+
+
+async def test_process_whose_clock_is_a_little_behind_misses_nothing(velocity: Velocity) -> None:
+    """Another one, a millisecond ahead, has begun the bucket with which the first payment leaves the window."""
+    ahead = NOW + timedelta(seconds=60)
+    await velocity.count(paid("1"), now=NOW)
+    await velocity.count(paid("2", at=ahead), now=ahead)
+    behind = ahead - timedelta(milliseconds=1)
+    reading, _ = await velocity.read_and_count(paid("3", at=behind), now=behind)
+    assert reading["account_payments_minute"] == 2
+    reading, _ = await velocity.read_and_count(paid("4", at=ahead), now=ahead)
+    assert reading["account_payments_minute"] == 3
+
+
 async def test_silent_redis_is_waited_for_no_longer_than_said(redis: Redis, servers: Servers) -> None:
     velocity, pid = Velocity(redis, patience_ms=50), servers.redis.pid
     assert pid is not None
