@@ -7,6 +7,7 @@ quickest that miss it; others may too.
 from tests.mutations.client_guards import CLIENT_GUARDS
 from tests.mutations.device_guards import DEVICE_GUARDS
 from tests.mutations.guard import Guard
+from tests.mutations.held_payment_guards import HELD_PAYMENT_GUARDS
 from tests.mutations.judgement_guards import JUDGEMENT_GUARDS
 from tests.mutations.license_guards import LICENSE_GUARDS
 from tests.mutations.subscription_guards import SUBSCRIPTION_GUARDS
@@ -586,4 +587,5 @@ GUARDS: tuple[Guard, ...] = (
     *CLIENT_GUARDS,
     *DEVICE_GUARDS,
     *JUDGEMENT_GUARDS,
+    *HELD_PAYMENT_GUARDS,
 )

@@ -107,7 +107,7 @@ class Payment(TypedDict):
     type: Literal["credits", "sale", "subscription"]
     status: str
     amount: Money
-    score: int | None
+    score: int | float | None
     reasons: list[Reason]
     refunded: Money
     created_at: str
