@@ -10,7 +10,6 @@ from redis.asyncio import Redis
 from services.fraud.domain.device_limit import WINDOW_SECONDS
 from services.fraud.domain.disposable_domains import DISPOSABLE_DOMAINS
 from services.fraud.model.model import DEFAULT_FOLDER, Model
-from services.fraud.model.schema import SCHEMA_FILE
 from services.fraud.settings import Settings
 from services.fraud.store.rule_directory import RuleDirectory
 from services.fraud.store.velocity import Velocity
@@ -33,7 +32,7 @@ NAME = "fraud"
 class Models:
     """The model that judges, and one whose word is only written down."""
 
-    live: Model | None
+    live: Model
     shadow: Model | None
 
 
@@ -101,8 +100,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Fraud]:
 
 def _models(settings: Settings) -> Models:
     """Raises ModelMismatch: a model that doesn't fit this program judges nobody."""
-    folder, shadow = settings.fraud_model_folder or DEFAULT_FOLDER, settings.fraud_shadow_model_folder
-    live = Model.load(folder) if (folder / SCHEMA_FILE).exists() or settings.fraud_model_folder else None
+    shadow = settings.fraud_shadow_model_folder
+    live = Model.load(settings.fraud_model_folder or DEFAULT_FOLDER)
     return Models(live, None if shadow is None else Model.load(shadow))
 
 

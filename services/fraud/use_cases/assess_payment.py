@@ -8,6 +8,8 @@ with a case where a person is to look. `domain/assessment.py` has the order.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from prometheus_client import Counter
+
 from services.fraud.domain.assessment import (
     ID_PREFIX,
     Assessment,
@@ -30,7 +32,12 @@ from services.fraud.store.velocity import VelocityDown
 from services.fraud.use_cases.cases import open_case
 from shared.errors import DomainError
 from shared.ids import new_id
-from shared.telemetry import logger
+from shared.telemetry import REGISTRY, logger
+
+_JUDGED = Counter("tollgate_assessments", "Payments judged, by decision.", ["decision"], registry=REGISTRY)
+_WITHOUT_FEATURES = Counter(
+    "tollgate_assessments_without_features", "Payments judged without the counters.", registry=REGISTRY
+)
 
 Counted = tuple[VelocityReading, HistoryReading]
 
@@ -95,6 +102,7 @@ async def _counted(fraud: Fraud, payment: Payment, now: datetime) -> Counted | N
     try:
         return await fraud.velocity.read_and_count(event, now=now)
     except VelocityDown as error:
+        _WITHOUT_FEATURES.inc()
         logger.warning("features_unavailable", payment_id=payment.payment_id, error=str(error))
         return None
 
@@ -114,11 +122,11 @@ async def _found(
     return found, dict(ruleset.versions)
 
 
-def _guesses(fraud: Fraud, payment: Payment, history: HistoryReading) -> tuple[Guess | None, Guess | None]:
+def _guesses(fraud: Fraud, payment: Payment, history: HistoryReading) -> tuple[Guess, Guess | None]:
     second = int(payment.occurred_at.timestamp())
     features = features_of(payment.amount_usd_minor, second, history.account, history.terminal)
     live, shadow = fraud.models.live, fraud.models.shadow
-    guess = None if live is None else Guess(live.version, live.probability_ppm(features))
+    guess = Guess(live.version, live.probability_ppm(features))
     return guess, None if shadow is None else Guess(shadow.version, shadow.probability_ppm(features))
 
 
@@ -159,6 +167,7 @@ def _assessment(fraud: Fraud, judgement: Judgement) -> Assessment:
 
 
 def _tell(made: Assessment) -> None:
+    _JUDGED.labels(made.decision).inc()
     logger.info(
         "payment_assessed",
         payment_id=made.payment_id,

@@ -136,6 +136,9 @@ async def test_without_redis_it_is_judged_without_counters_and_says_so(desk: Des
     await desk.add("card", "card_of_this_customer")
     blocked = await judged(desk)
     assert (blocked["decision"], blocked["codes"]) == ("block", ["blacklisted_card"])
+    metrics = (await desk.http.get("/metrics")).text
+    assert 'tollgate_assessments_total{decision="block"}' in metrics
+    assert "tollgate_assessments_without_features_total 0.0" not in metrics
 
 
 async def test_place_is_the_narrowest_networks_and_travel_is_seen(desk: Desk) -> None:
