@@ -88,7 +88,7 @@ class AmountOutOfRange(DomainError):
         least, most = Money(rules.least_usd_minor, "usd"), Money(rules.most_usd_minor, "usd")
         super().__init__(
             "amount_out_of_range",
-            f"A {business} payment is from ${_dollars(least)} to ${_dollars(most)}, or what is worth as much.",
+            f"Payments of the type {business} are from ${_dollars(least)} to ${_dollars(most)}, or of that worth.",
             extra={"least": least.as_json(), "most": most.as_json()},
         )
 
@@ -98,15 +98,17 @@ class TipOutOfRange(DomainError):
 
     def __init__(self, business: BusinessType, rules: SaleRules) -> None:
         share = f"{rules.most_tip_bp // 100}.{rules.most_tip_bp % 100:02d}".removesuffix(".00")
-        told = f"The tip of a {business} payment is from nothing to {share}% of its amount."
-        super().__init__("tip_out_of_range", told if rules.most_tip_bp else f"A {business} payment takes no tip.")
+        told = f"The tip of a payment of the type {business} is from nothing to {share}% of its amount."
+        super().__init__(
+            "tip_out_of_range", told if rules.most_tip_bp else f"Payments of the type {business} take no tip."
+        )
 
 
 class VerificationRequired(DomainError):
     """The account is new."""
 
     def __init__(self, business: BusinessType) -> None:
-        super().__init__("verification_required", f"A {business} payment is for verified accounts.")
+        super().__init__("verification_required", f"Payments of the type {business} are for verified accounts.")
 
 
 class DeviceNotAllowed(DomainError):
@@ -116,7 +118,7 @@ class DeviceNotAllowed(DomainError):
         allowed = [each for each in TYPES if each in rules.devices]
         super().__init__(
             "device_not_allowed",
-            f"A {business} payment is made with one of: {', '.join(allowed)}.",
+            f"Payments of the type {business} are made with one of: {', '.join(allowed)}.",
             extra={"device_types": allowed},
         )
 
@@ -128,7 +130,7 @@ class OutsideHours(DomainError):
         opens, closes = f"{hours.opens:%H:%M}", f"{hours.closes:%H:%M}"
         super().__init__(
             "outside_hours",
-            f"A {business} payment is taken from {opens} to {closes} ({hours.zone}).",
+            f"Payments of the type {business} are taken from {opens} to {closes} ({hours.zone}).",
             extra={"opens": opens, "closes": closes},
         )
 
@@ -139,7 +141,7 @@ class TooManySales(DomainError):
     def __init__(self, business: BusinessType, limit: int) -> None:
         super().__init__(
             "rate_limited",
-            f"There may be {limit} {business} payments a minute.",
+            f"There may be {limit} payments of the type {business} a minute.",
             headers={"Retry-After": str(int(MINUTE.total_seconds()))},
         )
 
@@ -150,7 +152,7 @@ class DailyLimitExceeded(DomainError):
     def __init__(self, business: BusinessType, whose: str, facts: Mapping[str, object]) -> None:
         super().__init__(
             "daily_limit_exceeded",
-            f"This would go past what one {whose} may pay in {business} payments within 24 hours.",
+            f"This would go past what one {whose} may pay in payments of the type {business} within 24 hours.",
             extra={"scope": whose, **facts},
         )
 
@@ -161,7 +163,7 @@ class SpendingLimitExceeded(DomainError):
     def __init__(self, business: BusinessType, facts: Mapping[str, object]) -> None:
         super().__init__(
             "spending_limit_exceeded",
-            f"This would go past what one account may pay in {business} payments within 30 days.",
+            f"This would go past what one account may pay in payments of the type {business} within 30 days.",
             extra=facts,
         )
 

@@ -57,7 +57,7 @@ async def test_a_sale_is_paid_at_once_adds_no_credits_and_goes_back_in_parts(sho
 
     await eventually(balanced)
     story = (await shop.get(OPERATOR, f"/api/v1/admin/payments/{payment['id']}/explain")).text
-    assert "restaurant sale of" in story and "of it a tip" in story
+    assert "a sale (restaurant) of" in story and "of it a tip" in story
 
     others = await sell(shop, a_customer(), device_id)
     assert (others.status_code, others.json()["errors"][0]["pointer"]) == (422, "/device_id")

@@ -31,7 +31,7 @@ def _asked(facts: Facts) -> StoryLine:
         return StoryLine(payment.created_at, "checkout", text, references(account_id=payment.account_id), rank=0)
     if payment.type == SALE:
         named = references(account_id=payment.account_id, card_id=payment.card_id, device_id=payment.device_id)
-        asked = f"The customer asked for a {payment.business_type} sale of {_price(payment)}{_tip(payment)}."
+        asked = f"The customer asked for a sale ({payment.business_type}) of {_price(payment)}{_tip(payment)}."
         return StoryLine(payment.created_at, "checkout", " ".join([asked, *_limit(facts)]), named, rank=0)
     who = "An automatic top-up asked for" if payment.origin == AUTO_TOP_UP else "The customer asked for"
     said = [f"{who} {credits_text(payment.millicredits)} for {_price(payment)}.", *_limit(facts)]
