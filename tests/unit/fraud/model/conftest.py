@@ -13,7 +13,7 @@ from services.fraud.training.generator import Town, generated
 from services.fraud.training.history import History
 from services.fraud.training.making import train
 
-TOWN = Town(customers=400, terminals=100, days=60)
+TOWN = Town(customers=120, terminals=80, days=60)
 TRAINED_AT = datetime(2027, 1, 1, tzinfo=UTC)
 
 
@@ -26,7 +26,7 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="package")
 def columns() -> dict[str, "numpy.ndarray"]:
-    return generated(TOWN, seed=4)
+    return generated(TOWN, seed=5)
 
 
 @pytest.fixture(scope="package")
