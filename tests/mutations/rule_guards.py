@@ -64,7 +64,7 @@ RULE_GUARDS = (
         "services/fraud/domain/rules/ruleset.py",
         "            self._context.update(changed)\n",
         "            self._context.update({} if seen else changed)\n",
-        ("tests/properties/fraud/test_rules.py::test_nothing_of_one_payment_is_left_for_the_next",),
+        (f"{_RULESET}::test_each_payment_is_judged_by_its_own_signals",),
     ),
     Guard(
         "a changed rule judges in every process",

@@ -57,6 +57,14 @@ def test_rule_that_cannot_be_evaluated_does_not_fire_and_others_go_on() -> None:
     assert judged.failed == (RuleId("rule_broken"),)
 
 
+def test_each_payment_is_judged_by_its_own_signals() -> None:
+    rules = RuleSet.of([version("night", "hour < 6 && is_bot")])
+    seen = [
+        {**all_unknown(), "hour": hour, "is_bot": bot} for hour, bot in ((3, True), (9, True), (3, False), (3, True))
+    ]
+    assert [bool(rules.judge(each, at=NOW).fired) for each in seen] == [True, False, False, True]
+
+
 def test_snoozed_rule_does_not_fire_until_the_snooze_ends() -> None:
     rules = RuleSet.of(
         [version("a", "hour == 0"), version("b", "hour == 0"), version("c", "hour == 0", state="shadow")]
