@@ -10,6 +10,8 @@ from tests.mutations.guard import Guard
 from tests.mutations.held_payment_guards import HELD_PAYMENT_GUARDS
 from tests.mutations.judgement_guards import JUDGEMENT_GUARDS
 from tests.mutations.license_guards import LICENSE_GUARDS
+from tests.mutations.rule_guards import RULE_GUARDS
+from tests.mutations.sale_guards import SALE_GUARDS
 from tests.mutations.subscription_guards import SUBSCRIPTION_GUARDS
 
 _LEDGER = "services/billing/domain/ledger"
@@ -582,8 +584,10 @@ GUARDS: tuple[Guard, ...] = (
     *_MONEY,
     *_MAILS,
     *_SEATS,
+    *SALE_GUARDS,
     *SUBSCRIPTION_GUARDS,
     *LICENSE_GUARDS,
+    *RULE_GUARDS,
     *CLIENT_GUARDS,
     *DEVICE_GUARDS,
     *JUDGEMENT_GUARDS,
