@@ -62,7 +62,8 @@ class Fraud:
 
 @contextlib.asynccontextmanager
 async def open_service(settings: Settings) -> AsyncIterator[Fraud]:
-    """Open what fraud works with, for the length of the block."""
+    """Open what fraud works with, for the length of the block. Raises ModelMismatch before it opens anything."""
+    models = _models(settings)
     async with contextlib.AsyncExitStack() as stack:
         database = Database(
             settings.database_url, pool_size=settings.database_pool_size, application=NAME, finds_by_keys=True
@@ -91,7 +92,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Fraud]:
             rules=RuleDirectory(feed, database),
             registrations=WindowLimit(redis, "device-registrations", window_seconds=WINDOW_SECONDS),
             velocity=velocity,
-            models=_models(settings),
+            models=models,
             disposable_domains=_disposable(settings),
             billing=billing,
             billing_bell=bell,
