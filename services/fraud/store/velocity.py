@@ -10,7 +10,7 @@ import hashlib
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -43,6 +43,7 @@ _TOLD_APART: tuple[Kind, ...] = ("account", "card", "ip", "device")
 _NAMES = {kind: packed(kind.encode()) for kind in _TOLD_APART}
 _YES, _NO = packed(b"1"), packed(b"0")
 _PURGE_PAGE = 1_000
+_IN_NO_WINDOW = timedelta(days=2)
 
 
 class VelocityDown(Exception):
@@ -198,8 +199,10 @@ def _command(questions: Sequence[_Question]) -> bytes:
 
 
 def _questions(event: VelocityEvent, what: bytes, now: datetime) -> Iterator[_Question]:
-    """A question for each entity; labels concern those that have days only."""
+    """A question for each entity. Labels, and payments that are out of every window, concern those that have days
+    only."""
     values = event.values()
+    is_for_all = what in b"pf" or (what == b"c" and now - event.at < _IN_NO_WINDOW)
     terminal = event.terminal()
     told = {kind: packed((values[kind] or "").encode()) for kind in _TOLD_APART} if what in b"pc" else {}
     fixed = b"".join(
@@ -213,7 +216,7 @@ def _questions(event: VelocityEvent, what: bytes, now: datetime) -> Iterator[_Qu
     )
     for kind, value in values.items():
         has_days = kind == "account" or (terminal is not None and kind == terminal.kind)
-        if value is not None and (has_days or what not in b"lu"):
+        if value is not None and (has_days or is_for_all):
             kinds = [_NAMES[other] + told[other] for other in DISTINCT[kind]] if told else []
             own = (_YES if has_days else _NO) + packed(b"%d" % len(kinds)) + b"".join(kinds)
             entity = Entity(kind, value)
