@@ -10,6 +10,7 @@ from tests.mutations.guard import Guard
 from tests.mutations.held_payment_guards import HELD_PAYMENT_GUARDS
 from tests.mutations.judgement_guards import JUDGEMENT_GUARDS
 from tests.mutations.license_guards import LICENSE_GUARDS
+from tests.mutations.review_guards import REVIEW_GUARDS
 from tests.mutations.rule_guards import RULE_GUARDS
 from tests.mutations.sale_guards import SALE_GUARDS
 from tests.mutations.subscription_guards import SUBSCRIPTION_GUARDS
@@ -592,4 +593,5 @@ GUARDS: tuple[Guard, ...] = (
     *DEVICE_GUARDS,
     *JUDGEMENT_GUARDS,
     *HELD_PAYMENT_GUARDS,
+    *REVIEW_GUARDS,
 )
