@@ -6,16 +6,18 @@ whole (`document`) takes seconds, and no check needs it.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import stripe
 
 from tests.support.stripe_contract.annotations import REFERENCE, Annotations, Schema
 from tests.support.stripe_contract.source import Class, Module, Source
+
+Read = TypeVar("Read", Schema, Schema | None)
 
 # What the SDK declares as always there, and Stripe sends only where it applies or is asked for.
 _NOT_ALWAYS = {
@@ -52,6 +54,7 @@ class Description:
         self._source = Source(folder or Path(stripe.__file__).parent)
         self._classes: dict[str, Class] = {}
         self._schemas: dict[str, Schema] = {}
+        self._read: dict[tuple[str, str, str], Schema | None] = {}
         self.unread: set[str] = set()
 
     @property
@@ -74,19 +77,40 @@ class Description:
 
     def operation(self, method: str, path: str) -> Operation | None:
         """The one that a request is for, with or without the ids in its path."""
-        wanted, path = method.lower(), _OWN_LIST.sub(r"/v1/\1", path)
-        return next((op for op in self.operations if op.method == wanted and op.pattern.fullmatch(path)), None)
+        path = _OWN_LIST.sub(r"/v1/\1", path)
+        alike = self._by_length.get((method.lower(), path.count("/")), ())
+        return next((operation for operation in alike if operation.pattern.fullmatch(path)), None)
+
+    @cached_property
+    def _by_length(self) -> dict[tuple[str, int], list[Operation]]:
+        """By method and number of steps in the path, in the order of `operations`."""
+        found: dict[tuple[str, int], list[Operation]] = {}
+        for operation in self.operations:
+            found.setdefault((operation.method, operation.path.count("/")), []).append(operation)
+        return found
 
     def takes(self, operation: Operation) -> Schema:
         """The schema of its form or query. That the SDK's caller may leave out all parameters is another matter."""
+        return self._once("takes", operation, self._read_takes)
+
+    def answers(self, operation: Operation) -> Schema | None:
+        """The schema of its JSON, None where it answers a file."""
+        return self._once("answers", operation, self._read_answers)
+
+    def _once(self, what: str, operation: Operation, read: Callable[[Operation], Read]) -> Read:
+        place = (what, operation.method, operation.path)
+        if place not in self._read:
+            self._read[place] = read(operation)
+        return cast(Read, self._read[place])
+
+    def _read_takes(self, operation: Operation) -> Schema:
         given = next((each for each in operation.function.args.args if each.arg == "params"), None)
         if given is None or given.annotation is None:
             return {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
         read = self._annotations(operation.service.module, None).schema(given.annotation)
         return next((option for option in read.get("anyOf", []) if "$ref" in option), read)
 
-    def answers(self, operation: Operation) -> Schema | None:
-        """The schema of its JSON, None where it answers a file."""
+    def _read_answers(self, operation: Operation) -> Schema | None:
         returned = operation.function.returns
         if operation.is_file or returned is None:
             return None
