@@ -14,6 +14,7 @@ from tests.mutations.review_guards import REVIEW_GUARDS
 from tests.mutations.rule_guards import RULE_GUARDS
 from tests.mutations.sale_guards import SALE_GUARDS
 from tests.mutations.subscription_guards import SUBSCRIPTION_GUARDS
+from tests.mutations.velocity_guards import VELOCITY_GUARDS
 
 _LEDGER = "services/billing/domain/ledger"
 _PAID_CALL = "services/gateway/use_cases/paid_call"
@@ -592,6 +593,7 @@ GUARDS: tuple[Guard, ...] = (
     *CLIENT_GUARDS,
     *DEVICE_GUARDS,
     *JUDGEMENT_GUARDS,
+    *VELOCITY_GUARDS,
     *HELD_PAYMENT_GUARDS,
     *REVIEW_GUARDS,
 )
