@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from services.fraud.domain.facts import Background, KnownDevice, Network, PastPayment, Payment, Place, TraitKind, TraitUse
+from services.fraud.domain.facts import (
+    Background,
+    KnownDevice,
+    Network,
+    PastPayment,
+    Payment,
+    Place,
+    TraitKind,
+    TraitUse,
+)
 from services.fraud.domain.signal_making.all_signals import signals_of
 from services.fraud.domain.signal_making.bots import kind_of
 from services.fraud.domain.signal_making.location import shortest_km
