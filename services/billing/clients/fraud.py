@@ -17,6 +17,10 @@ class FraudUnavailable(Exception):
     """No answer in time. Whoever asked decides what to do without one."""
 
 
+class FraudRefused(FraudUnavailable):
+    """It answered, and took the question for none: asked again it will answer the same."""
+
+
 class Fraud:
     """Fraud's inner door. `timeout_seconds` is for what a customer waits for."""
 
@@ -38,7 +42,7 @@ class Fraud:
         except SiblingUnavailable as error:
             raise FraudUnavailable(str(error)) from error
         if response.status_code not in (_OK, _CREATED):
-            raise FraudUnavailable(f"status {response.status_code}")
+            raise FraudRefused(f"status {response.status_code}")
         return _assessment(response.json())
 
     async def claim_device(self, device_id: str, account_id: str) -> DeviceFacts | None:

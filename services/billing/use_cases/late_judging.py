@@ -7,7 +7,7 @@ approved it, and waits for a person where fraud wants one; one that fraud blocks
 from dataclasses import replace
 from typing import Literal
 
-from services.billing.clients.fraud import FraudUnavailable
+from services.billing.clients.fraud import FraudRefused, FraudUnavailable
 from services.billing.domain.payment import Payment, Status
 from services.billing.service import Billing
 from services.billing.store import late_assessments, payments
@@ -27,12 +27,16 @@ BY_FRAUD: Literal["fraud"] = "fraud"
 
 
 async def judge_late(billing: Billing) -> bool:
-    """Ask about a page of those that wait; whether there may be more. With fraud away the first of them ends it."""
+    """Ask about a page of those that wait; whether there may be more. With fraud away the first of them ends it; one
+    that fraud does not take keeps nobody waiting."""
     async with billing.database.transaction() as connection:
         due = await late_assessments.lease_due(connection, keys=billing.settings.seal_keys)
     for late in due:
         try:
             assessment = await billing.fraud.assess(late.asked)
+        except FraudRefused as error:
+            logger.error("fraud_refused", payment_id=late.payment_id, error=str(error))
+            continue
         except FraudUnavailable as error:
             logger.warning("fraud_unavailable", payment_id=late.payment_id, error=str(error))
             return False

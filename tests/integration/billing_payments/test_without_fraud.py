@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from services.billing.events.fraud import handle
+from services.billing.store import late_assessments
 from services.billing.use_cases.blacklist_copy import copy_whole
 from services.fraud.app import create_app as create_fraud
 from shared.contracts.identity_hashes import address_hash
@@ -13,7 +14,7 @@ from shared.service_auth import Caller
 from tests.integration.billing_payments.conftest import OPERATOR, OpenShop, Shop, a_customer
 from tests.integration.billing_payments.test_top_ups import mailed
 from tests.support.http import eventually, running
-from tests.support.keys import BLIND_INDEX_KEY, headers_for
+from tests.support.keys import BLIND_INDEX_KEY, SEAL_KEY, headers_for
 
 SettingsFor = Callable[..., Any]
 
@@ -121,6 +122,9 @@ async def test_what_waited_without_fraud_goes_on_or_ends_once_it_has_judged(
             "in_review",
             "pending",
         ]
+        async with shop.billing.database.transaction() as connection:
+            senseless: Any = {"payment_id": "a b"}
+            await late_assessments.add(connection, senseless, keys={1: SEAL_KEY}, at=shop.clock.now())
         fraud = create_fraud(settings_for("fraud"))
         async with running(fraud, port=port_of(shop.billing.settings.fraud_url)):
             for listed in (bad, gone_on):
@@ -132,4 +136,4 @@ async def test_what_waited_without_fraud_goes_on_or_ends_once_it_has_judged(
         assert [template for template, _ in await mailed(shop, bad)] == ["payment_rejected"]
         rows = await shop.rows("SELECT assessment_id, flags FROM payments")
         assert all(row.assessment_id and row.flags == ["fraud_unavailable"] for row in rows)
-        assert await shop.rows("SELECT payment_id FROM late_assessments") == []
+        assert [row.payment_id for row in await shop.rows("SELECT payment_id FROM late_assessments")] == ["a b"]
