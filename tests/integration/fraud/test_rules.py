@@ -4,7 +4,8 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from services.fraud.domain.label import Label
 from services.fraud.domain.rules.shipped import SHIPPED
+from services.fraud.model.model import Model
 from services.fraud.service import Models
 from services.fraud.store import labels, rules
 from services.fraud.use_cases.rule_files import export_rules, import_rules
@@ -68,8 +70,9 @@ class Rulers:
 
 @pytest.fixture
 def rulers(desk: Desk) -> Rulers:
-    """Without a model: rules alone speak."""
-    desk.fraud = desk.state.service = replace(desk.fraud, models=Models(None, None))
+    """With a model that is afraid of nothing: rules alone speak."""
+    calm = cast(Model, SimpleNamespace(version="calm", probability_ppm=lambda _features: 0))
+    desk.fraud = desk.state.service = replace(desk.fraud, models=Models(calm, None))
     return Rulers(desk)
 
 
