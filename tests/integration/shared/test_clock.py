@@ -10,6 +10,10 @@ from typing import Any
 import httpx
 import pytest
 from redis.asyncio import Redis
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 from structlog.testing import capture_logs
 
 from services.fraud.app import create_app
@@ -25,10 +29,16 @@ DAY = timedelta(days=1)
 CLOCK = "/internal/v1/clock"
 
 
+async def _no_news(_request: Request) -> JSONResponse:
+    return JSONResponse({"events": []})
+
+
 @asynccontextmanager
 async def fraud(settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Fraud beside a billing that has no news."""
     async with (
-        running(create_app(settings)) as url,
+        running(Starlette(routes=[Route("/internal/v1/events", _no_news)])) as billing_url,
+        running(create_app(settings.model_copy(update={"billing_url": billing_url}))) as url,
         httpx.AsyncClient(base_url=url, headers=service_headers("fraud", "gateway")) as http,
     ):
         yield http
