@@ -450,8 +450,8 @@ _TOP_UPS = (
     Guard(
         "a wallet that a dispute froze meanwhile buys nothing by itself",
         "services/billing/domain/top_up.py",
-        " and wallet.open_disputes == 0",
-        "",
+        "wallet.available < setting.threshold and wallet.open_disputes == 0",
+        "wallet.available < setting.threshold",
         (f"{_TOP_UP_TESTS}::test_wallet_that_is_frozen_while_its_account_is_looked_at_buys_nothing",),
     ),
     Guard(
