@@ -298,7 +298,7 @@ class Settings(ServiceSettings):
     def fraud_timeout_seconds(self) -> float:
         """How long a payment waits for fraud's assessment."""
         by_environment = 50 if self.environment == "production" else 1_000
-        return (self.fraud_timeout_ms or by_environment) / 1_000
+        return timedelta(milliseconds=self.fraud_timeout_ms or by_environment).total_seconds()
 
     def fraud_away_floor(self, tier: Tier, own_limit_minor: int | None) -> int:
         """US cents up to which a payment goes on while fraud is away: what is set for the tier, else for all, else the

@@ -8,7 +8,7 @@ rest waits in review. Fraud judges both as soon as it is back (`late_judging`).
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from services.billing.clients.fraud import FraudUnavailable
@@ -27,6 +27,7 @@ from shared.telemetry import logger_of
 logger = logger_of("stripe")
 
 Origin = Literal["checkout", "auto_top_up", "sale"]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_AGENT = 500
 _ID_TIME_SHIFT = 80
 _LAST_READABLE_MS = 253_402_300_799_999
@@ -129,7 +130,7 @@ def _created_at(account_id: str) -> str | None:
     unix_ms = 0 if bits is None else bits.int >> _ID_TIME_SHIFT
     if bits is None or unix_ms > _LAST_READABLE_MS:
         return None
-    return datetime.fromtimestamp(unix_ms / 1_000, tz=UTC).isoformat()
+    return (_EPOCH + timedelta(milliseconds=unix_ms)).isoformat()
 
 
 async def _without_fraud(billing: Billing, buyer: Buyer, payment: Payment, asked: AssessmentRequest) -> Payment:
