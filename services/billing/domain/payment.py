@@ -3,6 +3,7 @@
     pending -> requires_action <-> pending      the customer is at Stripe's page
             -> in_review -> pending             fraud wants a person's judgement, who lets it go on
             -> blocked | failed | canceled | expired
+    expired -> blocked                          a person rejected it, which ended its page
             -> processing -> succeeded | failed
     succeeded <-> partially_refunded <-> refunded   what has gone back in sum; a refund that fails leads back
     each of these three <-> disputed                while a dispute of it is open; for good where one was lost
@@ -80,7 +81,7 @@ _MAY_BECOME: dict[Status, frozenset[Status]] = {
     Status.FAILED: UNDER_WAY,
     Status.EXPIRED: UNDER_WAY,
     Status.CANCELED: CANCELABLE | {Status.EXPIRED},
-    Status.BLOCKED: AT_THE_PAGE | {Status.IN_REVIEW},
+    Status.BLOCKED: AT_THE_PAGE | {Status.IN_REVIEW, Status.EXPIRED},
     Status.IN_REVIEW: frozenset({Status.PENDING}),
 }
 """For each state, the states it can be entered from."""

@@ -23,17 +23,16 @@ async def add(
     )
 
 
-async def have_news_wait(connection: AsyncConnection) -> None:
-    """Lock billing's place in fraud's news until the transaction ends."""
+async def have_news_wait(connection: AsyncConnection) -> int:
+    """Lock billing's place in fraud's news until the transaction ends; which it is."""
     await connection.execute(
         text(
             "INSERT INTO feed_cursors (producer, reader, position) VALUES ('fraud', 'billing', 0)"
             " ON CONFLICT DO NOTHING"
         )
     )
-    await connection.execute(
-        text("SELECT FROM feed_cursors WHERE producer = 'fraud' AND reader = 'billing' FOR UPDATE")
-    )
+    place = text("SELECT position FROM feed_cursors WHERE producer = 'fraud' AND reader = 'billing' FOR UPDATE")
+    return int(await connection.scalar(place))
 
 
 async def replace(connection: AsyncConnection, entries: Sequence[LiveEntry]) -> None:

@@ -10,20 +10,28 @@ FORGET_EVERY_SECONDS = 3_600.0
 
 
 async def copy_whole(billing: Billing) -> bool:
-    """Replace the copy. The news wait meanwhile, so that what was removed before does not come back: what happens while
-    it is read they tell afterwards. Raises FraudUnavailable."""
+    """Replace the copy; whether it is to be read anew, since news came meanwhile. So nothing that was removed comes
+    back: what happens while it is read they tell afterwards. No transaction waits for fraud. Raises
+    FraudUnavailable."""
     async with billing.database.transaction() as connection:
-        await blacklist_copy.have_news_wait(connection)
-        entries: list[LiveEntry] = []
-        after: str | None = None
-        while True:
-            page = await billing.fraud.blacklist(after=after)
-            entries += page["data"]
-            after = page["next"]
-            if after is None:
-                break
+        place = await blacklist_copy.have_news_wait(connection)
+    entries = await _read(billing)
+    async with billing.database.transaction() as connection:
+        if await blacklist_copy.have_news_wait(connection) != place:
+            return True
         await blacklist_copy.replace(connection, entries)
     return False
+
+
+async def _read(billing: Billing) -> list[LiveEntry]:
+    entries: list[LiveEntry] = []
+    after: str | None = None
+    while True:
+        page = await billing.fraud.blacklist(after=after)
+        entries += page["data"]
+        after = page["next"]
+        if after is None:
+            return entries
 
 
 async def forget_expired(billing: Billing) -> bool:

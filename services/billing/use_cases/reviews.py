@@ -119,7 +119,8 @@ async def _reject(billing: Billing, decision: Decision, payment: Payment) -> Non
             await settle_session(billing, connection, session)
         current = await payments.locked(connection, payment.id)
         assert current is not None
-        over = current.status in AT_THE_PAGE and session is not None and current.session_id == session.id
+        is_its_page = session is not None and current.session_id == session.id
+        over = is_its_page and current.status in AT_THE_PAGE | {Status.EXPIRED}  # its event may be faster than we are
         outcome = await _end(billing, connection, current, page_is_over=over)
         if outcome is not None:
             await review_decisions.close(connection, decision, outcome, at=billing.clock.now())

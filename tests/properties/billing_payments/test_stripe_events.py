@@ -58,7 +58,7 @@ def _read(body: bytes) -> None:
         return
     command = command_of(event)
     if not isinstance(command, Ignore | ApplyInvoice | ApplySubscription):
-        [about] = astuple(command)
+        about, *_ = astuple(command)
         assert re.fullmatch(r"[a-z0-9]+_[A-Za-z0-9_]+", about), "fit for a path"
     assert all(isinstance(about, str) and about.isascii() for about in subjects_of(event))
 
