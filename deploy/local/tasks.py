@@ -15,7 +15,7 @@ MODULES = {
 }
 CHECKED = ("services", "shared", "deploy", "clients", "tests", "benchmarks")
 NOTHING_COLLECTED = 5
-WORKERS = 4
+WORKERS = 6
 
 
 def test(arguments: list[str]) -> int:
@@ -29,7 +29,7 @@ def test(arguments: list[str]) -> int:
     if own or is_long:
         return _pytest([*marked, *own], "tests")
     whole = ROOT / "tests" / "e2e"
-    side_by_side = ["-n", str(min(WORKERS, (os.cpu_count() or 1) + 1)), "--dist", "loadfile"]  # much of it is waiting
+    side_by_side = ["-n", str(min(WORKERS, (os.cpu_count() or 1) + 2)), "--dist", "loadfile"]  # much of it is waiting
     first = _pytest([*marked, *side_by_side, f"--ignore={whole}", "tests"], "tests beside each other")
     if first != 0:
         return first

@@ -178,6 +178,7 @@ async def test_a_bank_that_asks_its_customer_gets_him_by_a_link(shop: Shop) -> N
     assert [payment["status"] for payment in await payments_of(shop, buyer)] == ["succeeded"]
 
 
+@pytest.mark.long
 async def test_an_answer_of_stripes_that_is_lost_charges_once(shop: Shop) -> None:
     buyer = a_customer()
     await save_card(shop, buyer)
@@ -334,6 +335,7 @@ async def test_setting_that_changes_while_its_account_is_looked_at_is_left_to_th
     assert await stopped_of(shop, account_id) == "no_card"
 
 
+@pytest.mark.long
 async def test_refund_stops_it_until_the_customer_says_otherwise_also_where_the_refund_fails(shop: Shop) -> None:
     buyer = a_customer()
     await save_card(shop, buyer)

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from services.billing.store import subscriptions
 from services.billing.use_cases.subscription_figures import subscription_figures_of
 from shared.money import Money
@@ -74,6 +76,7 @@ async def test_page_that_expires_voids_what_it_was_to_begin(club: Club) -> None:
     assert await club.shop.rows("SELECT id FROM outbox WHERE kind = 'subscription.changed'") == []
 
 
+@pytest.mark.long
 async def test_trial_without_a_card_is_suspended_at_its_end(club: Club) -> None:
     member = await begun_directly(
         club, "", trial_period_days=7, trial_settings={"end_behavior": {"missing_payment_method": "pause"}}

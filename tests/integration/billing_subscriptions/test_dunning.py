@@ -56,6 +56,7 @@ async def test_renewal_is_told_ahead_once_and_receipted_once_paid(club: Club) ->
     assert len(set(told) - {None}) == 2
 
 
+@pytest.mark.long
 async def test_payment_within_the_grace_counts_from_the_old_boundary(club: Club) -> None:
     member = await failing(club, days=[2, 10])
     ends_at = (await club.row(member)).expires_at
@@ -86,6 +87,7 @@ async def test_third_failure_suspends_once_and_each_is_told(club: Club) -> None:
     assert contents[0].content["until"] and contents[2].content["until"] == ""
 
 
+@pytest.mark.long
 async def test_grace_that_is_over_suspends_though_retries_are_left(club: Club) -> None:
     member = await failing(club, days=[20])
     expires_at = (await club.row(member)).expires_at
@@ -98,6 +100,7 @@ async def test_grace_that_is_over_suspends_though_retries_are_left(club: Club) -
     assert await club.state(member) == ("suspended", "suspended", "grace_over")
 
 
+@pytest.mark.long
 async def test_try_by_hand_that_fails_is_no_further_failure(club: Club) -> None:
     member = await failing(club, days=[10])
     await club.move(4 * HOUR)
@@ -167,6 +170,7 @@ async def test_new_card_pays_at_once_and_once(club: Club) -> None:
     assert await club.state(member) == GOOD
 
 
+@pytest.mark.long
 async def test_card_that_pays_the_page_pays_what_follows(club: Club) -> None:
     member = await failing(club, days=[10])
     await club.move(4 * HOUR)
@@ -179,6 +183,7 @@ async def test_card_that_pays_the_page_pays_what_follows(club: Club) -> None:
     assert await deeds(club, member) == []
 
 
+@pytest.mark.long
 async def test_refused_card_is_not_tried_again_by_us(club: Club) -> None:
     member = await failing(club, days=[20])
     await club.move(4 * HOUR)

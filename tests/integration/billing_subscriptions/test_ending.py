@@ -58,6 +58,7 @@ async def test_cancel_at_period_end_revokes_then_and_is_told_once(club: Club) ->
     assert await club.mails(member) == ["subscription_canceled"]
 
 
+@pytest.mark.long
 async def test_cancel_while_past_due_voids_what_is_open(club: Club) -> None:
     member = await failing(club, days=[1, 2, 3])
     await club.move(4 * HOUR)

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from services.billing.use_cases.subscription_charges import learn_charges
 from services.billing.use_cases.subscription_money import earn
 from services.billing.use_cases.verify_books import verify_books
@@ -29,6 +31,7 @@ async def payment_of(club: Club, member: Member) -> Any:
     return row
 
 
+@pytest.mark.long
 async def test_period_is_owed_until_its_days_have_gone_by(club: Club) -> None:
     member = await club.joined()
     books = await booked(club)
@@ -53,6 +56,7 @@ async def test_period_is_owed_until_its_days_have_gone_by(club: Club) -> None:
     assert {"receivables", "suspense", "payments"} & books.keys() == set()
 
 
+@pytest.mark.long
 async def test_charge_that_can_not_be_learned_holds_no_other_up(club: Club) -> None:
     members = [await club.joined() for _ in range(2)]
     first = await payment_of(club, members[0])
@@ -114,6 +118,7 @@ async def test_dispute_suspends_and_won_restores(club: Club) -> None:
     assert {"disputes", "receivables", "dispute_losses"} & books.keys() == set()
 
 
+@pytest.mark.long
 async def test_lost_dispute_revokes_for_good(club: Club) -> None:
     member = await club.joined()
     await booked(club)

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from tests.integration.billing_payments.conftest import GOOD_CARD
 from tests.integration.billing_payments.test_top_ups import ask
 from tests.integration.billing_subscriptions_api.conftest import PRO, Customer, sell_pro
@@ -29,6 +31,7 @@ async def test_a_card_that_its_owner_chooses_pays_for_what_runs(customer: Custom
     assert await own_card() == cards[ANOTHER_CARD[-4:]]
 
 
+@pytest.mark.long
 async def test_what_the_own_card_can_not_pay_the_chosen_one_pays(customer: Customer) -> None:
     club, shop = customer.club, customer.club.shop
     await sell_pro(club)
@@ -67,6 +70,7 @@ async def test_a_card_that_is_saved_pays_what_is_late(customer: Customer) -> Non
     assert (await customer.read(subscription["id"]))["status"] == "active"
 
 
+@pytest.mark.long
 async def test_the_default_that_is_shown_is_stripes(customer: Customer) -> None:
     """Saving another makes it the default until one is chosen; removing the default leaves it to the newest."""
     club, shop = customer.club, customer.club.shop

@@ -38,6 +38,7 @@ async def test_cancel_at_period_end_is_undone_by_resuming(customer: Customer) ->
     assert (await customer.read(found["id"]))["expires_at"] > found["expires_at"]
 
 
+@pytest.mark.long
 async def test_canceled_at_period_end_it_ends_then(customer: Customer) -> None:
     found = await customer.joined()
     await customer.changed(found["id"], "cancel", {"at_period_end": True})
@@ -63,6 +64,7 @@ async def test_cancel_of_one_that_was_paid_in_that_moment_is_refused_once(custom
     assert (await customer.changed(begun["id"], "cancel"))["status"] == "canceled"
 
 
+@pytest.mark.long
 async def test_cancel_after_a_refused_card_leaves_nothing_that_could_be_paid(customer: Customer) -> None:
     begun = await customer.subscribe()
     assert (await customer.club.shop.pay(begun["checkout_url"], BAD_CARD)).status_code == 402
@@ -86,6 +88,7 @@ async def test_pause_uses_up_what_is_paid_and_resuming_before_costs_nothing(cust
     assert (await customer.club.at_stripe(member))["pause_collection"] is None
 
 
+@pytest.mark.long
 async def test_resuming_what_is_used_up_pays_a_new_period_once(customer: Customer) -> None:
     found = await customer.joined()
     await customer.changed(found["id"], "pause")
@@ -108,6 +111,7 @@ async def test_resuming_what_is_used_up_pays_a_new_period_once(customer: Custome
     assert [each["amount_paid"] for each in paid] == [2500, 2500]
 
 
+@pytest.mark.long
 async def test_resuming_with_a_refused_card_changes_nothing_and_may_be_tried_again(customer: Customer) -> None:
     found = await customer.joined()
     member = await customer.member(found["id"])
@@ -162,6 +166,7 @@ async def test_upgrade_is_charged_at_once_and_extends_nothing(club: Club, custom
     assert (news["plan"]["id"], news["plan"]["max_activations"]) == (PRO["id"], 5)
 
 
+@pytest.mark.long
 async def test_longer_interval_begins_its_period_now(club: Club, customer: Customer) -> None:
     await sell_pro(club, id="license-yearly", interval="year", price={"amount": 25_000, "currency": "usd"})
     found = await customer.joined()
@@ -188,6 +193,7 @@ async def test_upgrade_whose_payment_fails_keeps_the_old_plan(club: Club, custom
     assert (await customer.changed(found["id"], "change", {"plan": PRO["id"]}))["plan"] == PRO["id"]
 
 
+@pytest.mark.long
 async def test_downgrade_credits_what_is_left(club: Club, customer: Customer) -> None:
     await sell_pro(club)
     found = await customer.joined(str(PRO["id"]))
@@ -196,6 +202,7 @@ async def test_downgrade_credits_what_is_left(club: Club, customer: Customer) ->
     assert (await club.news(await customer.member(found["id"])))[-1]["plan"]["max_activations"] == 1
 
 
+@pytest.mark.long
 async def test_plan_is_not_changed_while_it_can_not_be_paid(club: Club, customer: Customer) -> None:
     await sell_pro(club)
     begun = await customer.subscribe()
@@ -207,6 +214,7 @@ async def test_plan_is_not_changed_while_it_can_not_be_paid(club: Club, customer
     assert await customer.refused(found["id"], "change", {"plan": "none"}) == (422, "validation_failed")
 
 
+@pytest.mark.long
 async def test_stripe_away_changes_nothing(customer: Customer) -> None:
     found = await customer.joined()
     await customer.club.control("/test/faults", {"status": 500, "times": 30, "path": "/v1/subscriptions"})

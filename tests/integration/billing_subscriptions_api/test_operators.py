@@ -56,6 +56,7 @@ async def test_page_names_its_licenses_by_one_question(
     assert explained["subscription"]["license_id"] == "lic_1"
 
 
+@pytest.mark.long
 async def test_statistics_of_what_runs_fails_and_ends(club: Club, customer: Customer) -> None:
     await sell_pro(club)
     first, failing, left = (Customer(club, a_customer()) for _ in range(3))

@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from tests.integration.billing_payments.conftest import OPERATOR, a_customer
 from tests.integration.billing_subscriptions.conftest import PLAN, Club
 from tests.integration.billing_subscriptions_api.conftest import Customer
@@ -66,6 +68,7 @@ async def test_what_can_not_be_sold_is_refused(customer: Customer) -> None:
     assert (await customer.get()).json()["data"] == []
 
 
+@pytest.mark.long
 async def test_retired_plan_is_sold_no_more_and_goes_on(customer: Customer) -> None:
     found = await customer.joined()
     await customer.club.shop.post(OPERATOR, f"/api/v1/admin/plans/{PLAN}/retire")
