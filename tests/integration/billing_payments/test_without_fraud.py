@@ -74,7 +74,8 @@ async def test_copy_is_read_whole_and_forgets_what_is_not_listed(shop: Shop) -> 
     await shop.rows("UPDATE blacklist_copy SET expires_at = now() RETURNING entry_id")
     await shop.rows("DELETE FROM blacklist_copy WHERE entry_id = $1 RETURNING entry_id", entry_ids[0])
     await news(shop, "blacklist.entry_added", "gone", kind="email", match="c" * 64, source="a", expires_at=None)
-    await copy_whole(shop.billing)
+    while await copy_whole(shop.billing):
+        pass
     copied = await shop.rows("SELECT entry_id, expires_at FROM blacklist_copy ORDER BY entry_id")
     assert [(row.entry_id, row.expires_at) for row in copied] == [(entry_id, None) for entry_id in entry_ids]
 
