@@ -22,12 +22,11 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-import cel
-
 from benchmarks import machine
 from benchmarks.options import Options
 from benchmarks.stack import Stack
 from benchmarks.tables import Asked, Table, asked_table
+from services.fraud.domain.rules.binding import cel
 from services.fraud.domain.rules.rule import RuleId, Version
 from services.fraud.domain.rules.ruleset import RuleSet
 from services.fraud.domain.rules.shipped import SHIPPED

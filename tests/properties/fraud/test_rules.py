@@ -3,10 +3,10 @@
 import random
 from datetime import UTC, datetime
 
-import cel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.fraud.domain.rules.binding import cel
 from services.fraud.domain.rules.language import RuleFault, check
 from services.fraud.domain.rules.rule import RuleId, Version
 from services.fraud.domain.rules.ruleset import RuleSet

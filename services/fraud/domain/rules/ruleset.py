@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import cel
-
+from services.fraud.domain.rules.binding import cel
 from services.fraud.domain.rules.rule import RuleId, Snooze, Version
 from services.fraud.domain.signals import Signals, Value
 

@@ -3,8 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-import cel
-
+from services.fraud.domain.rules.binding import cel
 from services.fraud.domain.rules.language import RuleFault, check
 from services.fraud.domain.signals import SIGNALS, Value, all_unknown
 
